@@ -1,0 +1,53 @@
+# The two commands: `make run` sets everything up and shows the main job; `make test` sets up and passes all tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.run-stamp
+TEST_STAMP := $(VENV)/.test-stamp
+# Many tests wait for real processes: twice the processors keeps two cores busy.
+JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
+
+.PHONY: run setup test check format lock clean help
+
+help: ## print this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## set everything up and run the demonstration
+	$(BIN)/wavetrain demo $(DEMO)
+
+setup: $(RUN_STAMP) ## the environment alone; the command is .venv/bin/wavetrain
+
+$(RUN_STAMP): requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "wavetrain needs Python 3.11 or newer; $(PYTHON) is older. Way out: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || PYTHON=$(PYTHON) ./ci/packages venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@touch $@
+
+check: $(TEST_STAMP) ## format, lint, types, floors, docs: everything but the tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/tree
+
+test: check ## set up, check, and run all tests
+	@./ci/packages tests
+	$(BIN)/python -m pytest --ignore tests/tree -n $(JOBS) --dist worksteal
+
+format: $(TEST_STAMP) ## let ruff lay out the code
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+lock: ## compile the pinned requirements again (needs uv on PATH)
+	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header run.in -o run.txt
+	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header test.in -o test.txt
+
+clean: ## remove the environment
+	rm -rf $(VENV)

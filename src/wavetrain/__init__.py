@@ -1,0 +1,1 @@
+"""Wavetrain: the rollout control plane of a global network edge."""

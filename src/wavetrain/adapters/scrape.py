@@ -1,0 +1,177 @@
+"""Scrape: the nodes' own /metrics, read directly once a second."""
+
+import http.client
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from wavetrain.control.ports import Target
+from wavetrain.model.fleet import NodeId, PopId
+from wavetrain.model.health import Observed, PopBin, Sample
+
+INTERVAL_S = 1.0
+TIMEOUT_S = 0.8
+BYTES_MAX = 1_000_000
+READERS = 8
+BINS_KEPT_MAX = 10_000
+"""Bins that nobody asked for are dropped, oldest first."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One scrape of one node: totals by counter, its sessions, the release and start that it names."""
+
+    at: float
+    release: str
+    started: float
+    totals: dict[str, float]
+    sessions: float
+
+
+def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Reading:
+    """A reading from the Prometheus text format; a counter's label sets are summed. Raises ValueError."""
+    totals: dict[str, float] = {}
+    release, started, held = "", 0.0, 0.0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in counters:
+                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+                release = sample.labels.get("release", release)
+            elif sample.name == sessions:
+                held += sample.value
+                release = sample.labels.get("release", release)
+            elif sample.name.endswith("_start_time_seconds"):
+                started = max(started, sample.value)
+    return Reading(at, release, started, totals, held)
+
+
+def increments(before: Reading | None, now: Reading) -> dict[str, float] | None:
+    """What was counted between two readings of one program; None where there is nothing to compare with.
+
+    Another release or another start is another program. A counter that went down was reset: it is left out, a
+    missing exposure and never a zero.
+    """
+    if before is None or before.release != now.release or before.started != now.started:
+        return None
+    return {
+        name: value - before.totals[name]
+        for name, value in now.totals.items()
+        if name in before.totals and value >= before.totals[name]
+    }
+
+
+class ScrapeSource:
+    """The `HealthSource` that reads nodes itself. `close` ends its threads."""
+
+    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+        self._interval_s = interval_s
+        self._targets: Mapping[NodeId, Target] = {}
+        self._last: dict[NodeId, Reading] = {}
+        self._bins: list[PopBin] = []
+        self._connections: dict[NodeId, http.client.HTTPConnection] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="scrape")
+        self._thread = threading.Thread(target=self._run, name="scrape", daemon=True)
+        self._thread.start()
+
+    def watch(self, targets: Mapping[NodeId, Target]) -> None:
+        """Measure exactly these nodes from now on."""
+        with self._lock:
+            self._targets = dict(targets)
+            self._last = {node: reading for node, reading in self._last.items() if node in targets}
+
+    def observe(self) -> Observed:
+        """The bins since the last call, with the age of each node's last reading."""
+        now = time.monotonic()
+        with self._lock:
+            bins, self._bins = tuple(self._bins), []
+            seen = {str(node): now - reading.at for node, reading in self._last.items()}
+        return Observed(bins=bins, last_seen=seen)
+
+    def close(self) -> None:
+        """End the threads; what was not observed is lost."""
+        self._ended.set()
+        self._thread.join()
+        self._readers.shutdown(cancel_futures=True)
+        for connection in self._connections.values():
+            connection.close()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._ended.wait(max(0.0, due - time.monotonic())):
+            due = max(due + self._interval_s, time.monotonic())
+            self._round()
+
+    def _round(self) -> None:
+        with self._lock:
+            targets = dict(self._targets)
+        names = list(targets)
+        readings = dict(
+            zip(names, self._readers.map(lambda name: self._read(name, targets[name]), names), strict=True)
+        )
+        ended = time.monotonic()
+        by_pop: dict[str, list[NodeId]] = {}
+        for name in names:
+            by_pop.setdefault(targets[name].pop, []).append(name)
+        with self._lock:
+            for pop, nodes in by_pop.items():
+                made = self._bin(pop, nodes, readings, ended)
+                if made is not None:
+                    self._bins.append(made)
+            del self._bins[:-BINS_KEPT_MAX]
+            read = {name: reading for name, reading in readings.items() if reading is not None}
+            self._last |= {name: reading for name, reading in read.items() if name in self._targets}
+
+    def _bin(
+        self, pop: str, nodes: list[NodeId], readings: Mapping[NodeId, Reading | None], ended: float
+    ) -> PopBin | None:
+        samples, spans = [], []
+        for node in nodes:
+            reading, before = readings[node], self._last.get(node)
+            counted = increments(before, reading) if reading is not None else None
+            if reading is None or counted is None or before is None:
+                continue
+            spans.append(reading.at - before.at)
+            samples.append(
+                Sample(node=node, release=reading.release, increments=counted, sessions=reading.sessions)
+            )
+        if not samples or max(spans) <= 0:
+            return None
+        present = {sample.node for sample in samples}
+        missing = tuple(node for node in nodes if node not in present)
+        seconds = sum(spans) / len(spans)
+        return PopBin(pop=PopId(pop), ended=ended, seconds=seconds, samples=tuple(samples), missing=missing)
+
+    def _read(self, node: NodeId, target: Target) -> Reading | None:
+        """One scrape, or None: a node that does not answer, or not in the format, is missing."""
+        try:
+            text = self._fetch(node, target.url)
+            return parse(text, tuple(target.counters), target.sessions, time.monotonic())
+        except (OSError, ValueError, http.client.HTTPException):
+            self._drop(node)
+            return None
+
+    def _fetch(self, node: NodeId, url: str) -> str:
+        place = urlsplit(url)
+        connection = self._connections.get(node)
+        if connection is None or (connection.host, connection.port) != (place.hostname, place.port):
+            if place.scheme != "http" or place.hostname is None:
+                raise ValueError(f"{url} is not an http address")
+            connection = http.client.HTTPConnection(place.hostname, place.port, timeout=TIMEOUT_S)
+            self._connections[node] = connection
+        connection.request("GET", place.path or "/metrics")
+        answer = connection.getresponse()
+        body = answer.read(BYTES_MAX + 1)
+        if answer.status != 200 or len(body) > BYTES_MAX:
+            raise ValueError(f"{url} answered {answer.status} with {len(body)} bytes")
+        return body.decode()
+
+    def _drop(self, node: NodeId) -> None:
+        connection = self._connections.pop(node, None)
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,174 @@
+"""SQL schema: the tables of a store with the statements on them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wavetrain.adapters.kinds import Ident, Shape
+
+SCHEMA = 1
+"""Raised whenever a table of an older store would no longer fit."""
+
+CLOCKS = {
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "extract(epoch from clock_timestamp())",
+}
+"""The store's own clock in seconds since the Unix epoch, by dialect."""
+
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TYPES: dict[type, Any] = {str: _TEXT, int: _BIG}
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+CHANGE_COLUMNS = ("sequence", "commit", "kind", "key", "body")
+
+
+class KindTable:
+    """The table of one kind: key columns, index columns, version, body (JSON text)."""
+
+    def __init__(self, shape: Shape, metadata: sa.MetaData, dialect: str) -> None:
+        self.shape = shape
+        name = _WORD_START.sub("_", shape.name).lower()
+        columns = [
+            sa.Column(
+                column, _TYPES[held], primary_key=column in shape.key, autoincrement=False, nullable=False
+            )
+            for column, held in shape.columns.items()
+        ]
+        self.table = table = sa.Table(
+            name,
+            metadata,
+            *columns,
+            sa.Column("version", _BIG, nullable=False),
+            sa.Column("body", _TEXT, nullable=False),
+            *(
+                sa.Index(f"{name}_by_{column}", column)
+                for column in shape.columns
+                if column != shape.key[0]  # the primary key's own index begins with it
+            ),
+        )
+        at_key = [table.c[column] == sa.bindparam(f"at_{column}") for column in shape.key]
+        seen = table.c.version == sa.bindparam("seen")
+        written: dict[str, Any] = {
+            column.name: sa.bindparam(f"new_{column.name}")
+            for column in table.c
+            if column.name not in shape.key
+        }
+        keyed: dict[str, Any] = {column: sa.bindparam(f"at_{column}") for column in shape.key}
+        insert: Any = _INSERTS[dialect](table)
+        insert = insert.values(**keyed, **written).on_conflict_do_nothing()
+        self.insert = insert.execution_options(preserve_rowcount=True)
+        self.update = table.update().where(*at_key, seen).values(**written)
+        self.delete = table.delete().where(*at_key, seen)
+        self.get = sa.select(table.c.body).where(*at_key)
+        self.version = sa.select(table.c.version).where(*at_key)
+        self.find = cache(self._find)
+
+    def at(self, ident: Ident) -> dict[str, Any]:
+        """The parameters that name one record."""
+        values = ident if len(self.shape.key) > 1 else (ident,)
+        return {f"at_{column}": value for column, value in zip(self.shape.key, values, strict=True)}
+
+    def _find(self, *fields: str) -> sa.Select[str]:
+        """Bodies in key order; the given fields must equal the parameters `is_<field>`."""
+        table = self.table
+        return (
+            sa.select(table.c.body)
+            .where(*(table.c[field] == sa.bindparam(f"is_{field}") for field in fields))
+            .order_by(*(table.c[column] for column in self.shape.key))
+        )
+
+
+class Schema:
+    """All tables of a store in one SQL dialect."""
+
+    def __init__(self, shapes: Iterable[Shape], dialect: str) -> None:
+        self.metadata = metadata = sa.MetaData()
+        self.meta = sa.Table(
+            "meta",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("schema", sa.Integer, nullable=False),
+            sa.Column("epoch", _BIG, nullable=False),
+            sa.Column("holder", _TEXT, nullable=False),
+        )
+        self.change = sa.Table(
+            "change",
+            metadata,
+            sa.Column("sequence", _BIG, primary_key=True, autoincrement=False),
+            sa.Column("commit", _BIG, nullable=False),
+            sa.Column("kind", _TEXT, nullable=False),
+            sa.Column("key", _TEXT, nullable=False),
+            sa.Column("body", _TEXT),
+        )
+        self.journal = sa.Table(
+            "journal",
+            metadata,
+            sa.Column("seq", _BIG, primary_key=True, autoincrement=False),
+            sa.Column("at", _TEXT, nullable=False),
+            *(
+                sa.Column(name, _TEXT, nullable=False)
+                for name in ("who", "kind", "subject", "rollout", "facts", "decider", "text", "body")
+            ),
+            sa.Index("journal_by_subject", "subject", "seq"),
+            sa.Index("journal_by_rollout", "rollout", "seq"),
+        )
+        self._tables = {shape.kind: KindTable(shape, metadata, dialect) for shape in shapes}
+        self.clock: sa.ColumnElement[float] = sa.literal_column(CLOCKS[dialect], sa.Float())
+        self.last_seq = sa.select(sa.func.coalesce(sa.func.max(self.journal.c.seq), 0))
+        self.oldest_change = sa.select(sa.func.min(self.change.c.sequence))
+        self.changes = (
+            sa.select(*(self.change.c[name] for name in CHANGE_COLUMNS))
+            .where(self.change.c.sequence > sa.bindparam("after"))
+            .order_by(self.change.c.sequence)
+        )
+        self.page = cache(self._page)
+        self.tail = cache(self._tail)
+
+    def table(self, kind: type) -> KindTable:
+        """The table of a kind that the store keeps."""
+        return self._tables[kind]
+
+    def head(self, ledger: type, key: str) -> sa.Select[float, int, int, str, str | None]:
+        """In one statement: the clock, the last change, the epoch with its holder, the ledger's body."""
+        kept = self._tables[ledger].table
+        return sa.select(
+            self.clock,
+            sa.select(sa.func.coalesce(sa.func.max(self.change.c.sequence), 0)).scalar_subquery(),
+            self.meta.c.epoch,
+            self.meta.c.holder,
+            sa.select(kept.c.body).where(kept.c.name == key).scalar_subquery(),
+        ).where(self.meta.c.id == 1)
+
+    def _page(self, *fields: str) -> sa.Select[Any]:
+        table = self.journal
+        return (
+            sa.select(table)
+            .where(table.c.seq > sa.bindparam("after"), *self._entries(fields))
+            .order_by(table.c.seq)
+            .limit(sa.bindparam("most"))
+        )
+
+    def _tail(self, *fields: str) -> sa.Select[Any]:
+        table = self.journal
+        return (
+            sa.select(table)
+            .where(*self._entries(fields))
+            .order_by(table.c.seq.desc())
+            .limit(sa.bindparam("most"))
+        )
+
+    def _entries(self, fields: Iterable[str]) -> list[sa.ColumnElement[bool]]:
+        return [self.journal.c[field] == sa.bindparam(f"is_{field}") for field in fields]
+
+    def misfits(self, existing: Mapping[str, set[str]]) -> list[str]:
+        """The tables, among those that exist with these columns, that are not as this schema lays them out."""
+        return [
+            table.name
+            for table in self.metadata.sorted_tables
+            if table.name in existing and existing[table.name] != {column.name for column in table.c}
+        ]

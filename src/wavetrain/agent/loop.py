@@ -1,0 +1,114 @@
+"""Loop: when does the node report?"""
+
+from collections.abc import Callable
+
+from wavetrain.agent import accept
+from wavetrain.agent.accept import Instant, Task
+from wavetrain.agent.control_plane import ControlPlane, backoff_s
+from wavetrain.agent.log import Log
+from wavetrain.agent.memory import Keeper, Memory
+from wavetrain.agent.pace import Pace
+from wavetrain.agent.visits import Visits
+from wavetrain.errors import UnreachableError
+from wavetrain.wire.agent_messages import DETAIL_CHARACTERS_MAX, Poll, Say, Told
+
+BUSY_EVERY_S = 0.5
+"""How often a node that is being updated asks, beside at each change of its phase."""
+CALM_S = 1.0
+"""The shortest time between two questions of a node that has nothing to do."""
+
+
+class Loop:
+    """Reports, polls and remembers; the worker does the rest."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        control_plane: ControlPlane,
+        visits: Visits,
+        objection: Callable[[Told], str],
+        pace: Pace,
+        log: Log,
+        *,
+        node: str,
+        metrics: str,
+        boot: str,
+        wait_s: float,
+        backoff_max_s: float,
+    ) -> None:
+        self._keeper = keeper
+        self._control_plane = control_plane
+        self._visits = visits
+        self._objection = objection
+        self._pace = pace
+        self._log = log
+        self._node = node
+        self._metrics = metrics
+        self._boot = boot
+        self._wait_s = wait_s
+        self._backoff_max_s = backoff_max_s
+        self._failures = 0
+
+    def run(self) -> None:
+        """Until the pace ends."""
+        while not self._pace.ended:
+            self.turn()
+
+    def turn(self) -> None:
+        """One report and its answer, and the wait for the next one."""
+        revision = self._keeper.revision
+        memory = self._keeper.memory
+        busy = is_busy(memory)
+        if not busy:
+            self._look_at_visits()
+        said = self._visits.news()
+        poll = Poll(
+            say=self._say(memory), known=memory.read, wait_s=0.0 if busy else self._wait_s, visits=said
+        )
+        asked = self._pace.now()
+        try:
+            told = self._control_plane.poll(poll)
+        except UnreachableError as error:
+            self._failures += 1
+            wait_s = backoff_s(self._node, self._failures, self._backoff_max_s)
+            self._log("away", error=str(error), failures=self._failures, wait_s=round(wait_s, 2))
+            self._keeper.wait(revision, wait_s)
+            return
+        if self._failures:
+            self._log("back", failures=self._failures)
+            self._failures = 0
+        self._visits.heard(said)
+        now = Instant(self._pace.now(), self._boot)
+        after = self._keeper.change(lambda memory: accept.accept(memory, told, now, self._objection))
+        if after.read != memory.read or after.refused != memory.refused:
+            self._log("told", generation=str(told.generation), release=told.release, refused=after.refused)
+        if is_busy(after):
+            if busy:
+                self._keeper.wait(revision, BUSY_EVERY_S)
+            return
+        short_s = CALM_S - (self._pace.now() - asked)
+        if after == memory and short_s > 0:
+            self._keeper.wait(revision, short_s)
+
+    def _look_at_visits(self) -> None:
+        try:
+            self._visits.look(self._pace.now())
+        except UnreachableError as error:
+            self._log("no visits", error=str(error))
+
+    def _say(self, memory: Memory) -> Say:
+        parts = (memory.detail, memory.refused, memory.trouble)
+        return Say(
+            node=self._node,
+            generation=memory.generation,
+            release=memory.running,
+            phase=memory.phase,
+            detail="; ".join(part for part in parts if part)[:DETAIL_CHARACTERS_MAX],
+            metrics=self._metrics,
+            boot=self._boot,
+        )
+
+
+def is_busy(memory: Memory) -> bool:
+    """Whether the worker has something to report of soon."""
+    return memory.update is not None or accept.task(memory) in (Task.ADOPT, Task.BEGIN)

@@ -1,0 +1,123 @@
+"""Memory: what must the agent still know after it was killed?"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from wavetrain.agent.update import Update
+from wavetrain.errors import LockedError, RefusedError
+from wavetrain.model.fleet import FIRST, Generation, Phase
+
+TOMBSTONES_MAX = 1_000
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest instruction that was accepted. `until` 0 means without a permission."""
+
+    generation: Generation
+    release: str
+    digest: str
+    size: int
+    until: float = 0.0
+    boot: str = ""
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it. A step is written here before its first effect, so that the next process can begin it again."""
+
+    generation: Generation = FIRST
+    """The newest that was taken up: adopted, or begun."""
+    read: Generation = FIRST
+    """The newest that was read, taken up or not."""
+    order: Order | None = None
+    update: Update | None = None
+    running: str = ""
+    phase: Phase = Phase.STEADY
+    detail: str = ""
+    refused: str = ""
+    """Why the last instruction was refused; empty after one that was not."""
+    trouble: str = ""
+    """What is wrong with the program that runs."""
+    tombstones: tuple[str, ...] = ()
+
+
+class Keeper:
+    """The memory in a file, for one process and its threads."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "agent.json"
+        self._lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise LockedError(
+                f"another agent already works in {folder}; end it, or choose another `folder`"
+            ) from None
+        self._changed = threading.Condition()
+        self._memory = self._load()
+        self._revision = 0
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._lock)
+
+    @property
+    def memory(self) -> Memory:
+        """As it was last written."""
+        return self._memory
+
+    @property
+    def revision(self) -> int:
+        """Grows with each change."""
+        return self._revision
+
+    def change(self, how: Callable[[Memory], Memory]) -> Memory:
+        """Write `how(memory)`, so that it survives a power cut, before anybody sees it."""
+        with self._changed:
+            changed = how(self._memory)
+            if changed != self._memory:
+                self._save(changed)
+                self._memory = changed
+                self._revision += 1
+                self._changed.notify_all()
+            return changed
+
+    def wait(self, revision: int, timeout_s: float) -> None:
+        """Until the revision is another than `revision`, at most for `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._revision != revision, timeout_s)
+
+    def wake(self) -> None:
+        """End every wait."""
+        with self._changed:
+            self._revision += 1
+            self._changed.notify_all()
+
+    def _load(self) -> Memory:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Memory)
+        except FileNotFoundError:
+            return Memory()
+        except msgspec.DecodeError as error:
+            raise RefusedError(
+                f"{self._path} cannot be read ({error}); move it away and the agent adopts what runs now"
+            ) from error
+
+    def _save(self, memory: Memory) -> None:
+        new = self._path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(memory))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

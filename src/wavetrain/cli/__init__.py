@@ -1,0 +1,1 @@
+"""CLI: parse, call one use case, print."""

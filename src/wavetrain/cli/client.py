@@ -1,0 +1,123 @@
+"""Client: how does a command speak to the control plane's doors?"""
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from wavetrain.errors import (
+    ForbiddenError,
+    LockedError,
+    RefusedError,
+    StaleError,
+    TransitionError,
+    UnknownError,
+    UnreachableError,
+    WavetrainError,
+)
+
+TIMEOUT_S = 60.0
+UPLOAD_S = 900.0
+CHUNK_BYTES = 1024 * 1024
+KINDS: dict[str, type[WavetrainError]] = {
+    "refused": RefusedError,
+    "forbidden": ForbiddenError,
+    "unauthenticated": ForbiddenError,
+    "unknown": UnknownError,
+    "transition": TransitionError,
+    "stale": StaleError,
+    "locked": LockedError,
+    "unreachable": UnreachableError,
+    "internal": UnreachableError,
+}
+
+
+class Client:
+    """One caller at the operators' door. Every refusal is raised as the error that the use case raised."""
+
+    def __init__(self, url: str, token: str, timeout_s: float = TIMEOUT_S) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host:
+            raise RefusedError(f"the control plane's url is `{url}`; give one like https://HOST:PORT")
+        if parts.scheme == "http" and not _stays_here(host):
+            raise RefusedError(
+                f"the control plane's url {url} is not loopback; use https, so that no token leaks"
+            )
+        self._url, is_tls = url.rstrip("/"), parts.scheme == "https"
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            base_url=self._url, headers=headers, timeout=timeout_s, trust_env=False, verify=is_tls
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """Read; the answer's JSON."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, body: object) -> Any:
+        """Send a JSON body; the answer's JSON."""
+        return self._ask("POST", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """Take away what the path names."""
+        return self._ask("DELETE", path)
+
+    def upload(self, digest: str, file: Path) -> Any:
+        """Send an artifact's bytes, a piece at a time."""
+        headers = {"Content-Length": str(file.stat().st_size), "Content-Type": "application/octet-stream"}
+        path = f"/v1/artifacts/{digest}"
+        return self._ask("PUT", path, content=_pieces(file), headers=headers, timeout=UPLOAD_S)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._http.close()
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **more)
+            said = answer.json() if answer.content else None
+        except httpx.HTTPError as error:
+            raise UnreachableError(
+                f"the control plane at {self._url} does not answer ({error or type(error).__name__}); "
+                "see that it runs, or give another --url"
+            ) from None
+        except ValueError:
+            raise UnreachableError(
+                f"{self._url} answered {answer.status_code} without JSON; is that a control plane?"
+            ) from None
+        if answer.is_success:
+            return said
+        text, kind = f"{method} {path} failed with {answer.status_code}", ""
+        if isinstance(said, dict):
+            text, kind = str(said.get("error", text)), str(said.get("kind", ""))
+        raise KINDS.get(kind, RefusedError)(text)
+
+
+def at(*parts: str) -> str:
+    """The path of a thing at the door, each part quoted."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _stays_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while piece := source.read(CHUNK_BYTES):
+            yield piece

@@ -1,0 +1,167 @@
+"""Demo: three releases travel through real PoPs; the bad one comes back by itself."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
+from wavetrain.cli.demo_screen import Screen
+from wavetrain.cli.lab_house import LabHouse, Setting
+from wavetrain.errors import UnreachableError
+from wavetrain.lab.admin_call import ask
+from wavetrain.lab.layout import FLEET, POLICY
+from wavetrain.lab.releases import DEGRADED, GOOD
+from wavetrain.simulate.live import LiveGuards
+
+SITES, USERS, STUBBORN = 300, 60, 10
+LOOK_EVERY_S = 0.25
+CHAPTER_S_MAX = 180.0
+SETTLE_S = 1.0
+"""After a rollout is over: time for the last sessions that were invited back to arrive."""
+
+SHOWN = frozenset(
+    {"rollout", "wave", "turn", "admit", "revert", "verdict", "tombstone", "clock", "hold", "quarantine"}
+)
+"""The kinds of journal lines that tell the story; the nodes' own reports are left to `wavetrain journal`."""
+
+Scene = tuple[str, str, dict[str, Any], str]
+"""A release of the story: its number, its title, its faults on purpose, the number that it fixes."""
+
+STORY: tuple[Scene, ...] = (
+    ("2.0.0", "2.0.0 is good: pilot ring first, the other PoPs in their own windows", GOOD, ""),
+    (
+        "2.1.0",
+        "2.1.0 is bad: it fails 1 % of session operations, and passes its start-up probe",
+        DEGRADED,
+        "",
+    ),
+    ("2.1.1", "2.1.1 is its fix: it takes a later window", GOOD, "2.1.0"),
+)
+
+
+def demo_setting() -> Setting:
+    """The lab's own fleet and policy, with its live sessions shared out among the PoPs."""
+    return Setting(
+        fleet=FLEET.read_text(),
+        policy=POLICY.read_text(),
+        sites=SITES,
+        users=USERS,
+        stubborn=STUBBORN,
+        prefix="demo-",
+    )
+
+
+class Teller:
+    """Submits each release and follows it to its end."""
+
+    def __init__(self, house: LabHouse, screen: Screen, violations: Callable[[], int]) -> None:
+        self._house = house
+        self._screen = screen
+        self._look = violations
+        tail = house.desk["viewer"].get("/v1/journal", limit=1)["entries"]
+        self._told = tail[-1]["seq"] if tail else 0
+
+    def tell(self, number: str, title: str, faults: dict[str, Any], fixes: str, previous: str) -> Chapter:
+        """One chapter: what the rollout became, and what the sessions felt of it."""
+        self._screen.chapter(title)
+        self._house.lab.reset_figures()
+        rollout = self._follow(self._house.submit(number, faults, fixes, title))
+        time.sleep(SETTLE_S)
+        exposed = self._exposed(rollout["id"])
+        return Chapter(rollout, self._house.lab.felt(), exposed, self._running(previous))
+
+    def _follow(self, rollout_id: str) -> dict[str, Any]:
+        deadline = time.monotonic() + CHAPTER_S_MAX
+        desk = self._house.desk["viewer"]
+        while time.monotonic() < deadline:
+            status = desk.get("/v1/status")
+            for entry in desk.get("/v1/journal", after=self._told, limit=200)["entries"]:
+                self._told = entry["seq"]
+                if entry["kind"] in SHOWN:
+                    self._screen.say(entry["at"], entry["text"], entry["subject"])
+            found = [item for item in status["rollouts"] if item["id"] == rollout_id]
+            if found:
+                self._screen.show(status, found[0], sum(self._house.lab.felt().nodes.values()))
+                if found[0]["is_over"]:
+                    return dict(found[0])
+            self._look()
+            time.sleep(LOOK_EVERY_S)
+        raise UnreachableError(
+            f"rollout {rollout_id} was not over after {CHAPTER_S_MAX:g} s; see the logs in {self._house.folder}"
+        )
+
+    def _exposed(self, rollout_id: str) -> tuple[tuple[str, str], ...]:
+        entries = self._house.desk["viewer"].get("/v1/journal", rollout=rollout_id, kind="admit", limit=1000)[
+            "entries"
+        ]
+        nodes = sorted({entry["subject"] for entry in entries})
+        return tuple((self._house.lab.nodes[node].pop, node) for node in nodes)
+
+    def _running(self, number: str) -> int:
+        """How many gateways say of themselves that they are this release."""
+        answers = [ask(node.admin_at, "GET", "/healthz") for node in self._house.lab.nodes.values()]
+        return sum(answer["version"] == number for answer in answers)
+
+
+def run(
+    exit_after: bool,
+    json_file: Path | None,
+    folder: Path | None,
+    console: Console,
+    setting: Setting | None = None,
+    story: Sequence[Scene] = STORY,
+) -> bool:
+    """Play the whole story; whether all three releases ended as they should."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wavetrain-") as made, Screen(console) as screen:
+        place = (folder or Path(made)).absolute()
+        console.print(f"[dim]everything is kept in {place}[/]", highlight=False)
+        with LabHouse(place, setting or demo_setting(), screen.waiting) as house:
+            figures = _play(house, screen, begun, story)
+            screen.end()
+            show(figures, console)
+            if json_file is not None:
+                json_file.write_text(json.dumps(figures, indent=2) + "\n")
+            if not exit_after:
+                _stay(house, console)
+    return ended_well(figures)
+
+
+def _play(house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene]) -> dict[str, Any]:
+    guards = LiveGuards(house.folder / "control" / "store.sqlite")
+    teller = Teller(house, screen, guards.look)
+    chapters: list[Chapter] = []
+    previous = house.baseline.version
+    try:
+        for number, title, faults, fixes in story:
+            chapter = teller.tell(number, title, faults, fixes, previous)
+            chapters.append(chapter)
+            if chapter.status == "completed":
+                previous = number
+        violated = guards.look()
+    finally:
+        guards.close()
+        screen.warn(guards.broken)
+    good, bad, fix = chapters
+    return receipt(good, bad, fix, violated, time.monotonic() - begun, house.memory_mb())
+
+
+def _stay(house: LabHouse, console: Console) -> None:
+    """Keep everything up for a look around, until Ctrl-C."""
+    token = house.admin_token
+    console.print(
+        f"\nEverything stays up until Ctrl-C. Look around from another terminal:\n\n  export WAVETRAIN_URL={house.url}"
+    )
+    console.print(
+        f"  export WAVETRAIN_TOKEN=$(cat {token})\n  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("ends")

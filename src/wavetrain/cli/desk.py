@@ -1,0 +1,179 @@
+"""Desk: which control plane does a command ask, and how are the answer or the refusal shown?"""
+
+import contextlib
+import functools
+import inspect
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavetrain.errors import LockedError, RefusedError, StaleError, UnreachableError, WavetrainError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from wavetrain.cli.client import Client
+
+CONFIG = "wavetrain.toml"
+TEXT_BYTES_MAX = 16 * 1024 * 1024
+REFUSED, UNREACHABLE, OTHERWISE = 1, 3, 4
+"""Exit codes beside 0 and 2 (usage): the request was refused; nobody answered; a watched rollout ended otherwise."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Url = Annotated[str | None, typer.Option("--url", envvar="WAVETRAIN_URL", help="The control plane.")]
+Secret = Annotated[
+    str | None, typer.Option("--token", envvar="WAVETRAIN_TOKEN", help="The token to speak with.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words; the journal keeps it.")]
+
+
+class Desk:
+    """What one command has at hand."""
+
+    def __init__(self, as_json: bool, url: str | None, token: str | None) -> None:
+        self.as_json = as_json
+        self._url, self._token = url, token
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> "Client":
+        """The control plane's operators' door, found at first use."""
+        if self._client is None:
+            from wavetrain.cli.client import Client
+
+            url, token = _found(self._url, self._token)
+            if not url:
+                raise RefusedError(
+                    f"no control plane is named; give --url, set WAVETRAIN_URL, or go to a folder with a {CONFIG}"
+                )
+            self._client = Client(url, token)
+        return self._client
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether a control plane is named anywhere."""
+        return bool(_found(self._url, self._token)[0])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def console(self) -> "Console":
+        """Where plain output goes."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    def say(self, answer: object, text: str) -> None:
+        """The answer as JSON, or one line for people."""
+        if self.as_json:
+            self.json(answer)
+        else:
+            typer.echo(text)
+
+    def table(self, answer: object, heads: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+        """The answer as JSON, or a table for people."""
+        if self.as_json:
+            self.json(answer)
+            return
+        listed = [[str(cell) for cell in row] for row in rows]
+        if not listed:
+            typer.echo(empty)
+            return
+        widths = [max(len(row[index]) for row in [list(heads), *listed]) for index in range(len(heads))]
+        for row in [[head.upper() for head in heads], *listed]:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            typer.echo("  ".join(cells).rstrip())
+
+    def json(self, answer: object) -> None:
+        """One JSON document."""
+        import json
+
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--json`, `--url` and `--token`, a desk as its first argument, and exit codes for errors."""
+
+    @functools.wraps(function)
+    def run(*, as_json: bool, url: str | None, secret: str | None, **own: Any) -> None:
+        desk = Desk(as_json, url, secret)
+        with exit_codes():
+            try:
+                function(desk, **own)
+            finally:
+                desk.close()
+
+    signature = inspect.signature(function)
+    _, *own = signature.parameters.values()
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    more = [
+        inspect.Parameter("as_json", keyword, default=False, annotation=Json),
+        inspect.Parameter("url", keyword, default=None, annotation=Url),
+        inspect.Parameter("secret", keyword, default=None, annotation=Secret),
+    ]
+    parameters = [*(parameter.replace(kind=keyword) for parameter in own), *more]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del run.__wrapped__
+    return run
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """Say an error on stderr as `error: ...` and end with its exit code."""
+    try:
+        yield
+    except WavetrainError as error:
+        typer.echo(f"error: {error}", err=True)
+        match error:
+            case UnreachableError() | LockedError():
+                code = UNREACHABLE
+            case StaleError() | _:
+                code = REFUSED
+        raise typer.Exit(code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def text_of(file: Path) -> str:
+    """A file's text, or `RefusedError` with the way out."""
+    try:
+        if file.stat().st_size > TEXT_BYTES_MAX:
+            raise RefusedError(f"{file} is larger than {TEXT_BYTES_MAX} bytes; name a smaller file")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{file} cannot be read: {error.strerror}; name a file that can") from None
+    except UnicodeDecodeError:
+        raise RefusedError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+
+
+def _found(url: str | None, token: str | None) -> tuple[str, str]:
+    """What was given, completed from the control plane's own configuration in this folder."""
+    if url and token:
+        return url, token
+    listen, folder = _configured()
+    if not url:
+        url = f"http://{listen}" if listen else ""
+    secret = Path(folder, "admin.token")
+    if not token and listen and url == f"http://{listen}" and os.access(secret, os.R_OK):
+        token = secret.read_text().strip()
+    return url, token or ""
+
+
+def _configured() -> tuple[str, str]:
+    """`listen` and `folder` of the `wavetrain.toml` here; empty when there is none."""
+    if not Path(CONFIG).is_file():
+        return "", ""
+    try:
+        values = tomllib.loads(text_of(Path(CONFIG)))
+    except tomllib.TOMLDecodeError as error:
+        raise RefusedError(f"{CONFIG} is not TOML: {error}; correct that line") from None
+    return str(values.get("listen", "127.0.0.1:8440")), str(values.get("folder", "var"))

@@ -1,0 +1,48 @@
+"""Main: the `wavetrain` command and its groups."""
+
+import typer
+
+from wavetrain.cli import (
+    ask_commands,
+    fleet_commands,
+    freeze_commands,
+    lab_command,
+    place_commands,
+    policy_commands,
+    release_commands,
+    rollout_commands,
+    run_commands,
+    simulate_command,
+    token_commands,
+)
+
+app = typer.Typer(
+    name="wavetrain",
+    help="The rollout control plane of a global network edge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run_commands.up)
+app.command()(run_commands.agent)
+app.command()(run_commands.demo)
+app.command()(simulate_command.simulate)
+app.add_typer(lab_command.app, name="lab")
+app.add_typer(fleet_commands.app, name="fleet")
+app.add_typer(policy_commands.app, name="policy")
+app.add_typer(release_commands.app, name="release")
+app.add_typer(rollout_commands.app, name="rollout")
+app.add_typer(freeze_commands.app, name="freeze")
+app.add_typer(place_commands.pops, name="pop")
+app.add_typer(place_commands.nodes, name="node")
+app.command()(ask_commands.why)
+app.command()(ask_commands.journal)
+app.add_typer(token_commands.app, name="token")
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Run commands: be the control plane, or a node's agent."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavetrain.cli.desk import CONFIG, OTHERWISE, exit_codes
+
+
+def up(
+    config: Annotated[Path, typer.Option("--config", help="The control plane's configuration.")] = Path(
+        CONFIG
+    ),
+) -> None:
+    """Run the control plane until told to stop."""
+    with exit_codes():
+        from wavetrain.wiring import serve
+
+        serve(config)
+
+
+def agent(
+    config: Annotated[Path, typer.Option("--config", help="The agent's configuration.")] = Path("agent.toml"),
+) -> None:
+    """Run the agent of this node until told to stop."""
+    with exit_codes():
+        from wavetrain.agent.main import run
+
+        run(config)
+
+
+def demo(
+    exit_after: Annotated[bool, typer.Option("--exit", help="End after the receipt.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures into this file.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Keep everything here instead of a temporary folder.")
+    ] = None,
+) -> None:
+    """Let three releases travel through real PoPs on this machine; the bad one comes back by itself."""
+    with exit_codes():
+        from rich.console import Console
+
+        from wavetrain.cli.demo import run
+
+        if not run(exit_after, json_file, folder, Console()):
+            raise typer.Exit(OTHERWISE)

@@ -1,0 +1,183 @@
+"""Explain: why does this PoP, node, rollout or release wait? Reads what was written, and computes nothing again."""
+
+import msgspec
+
+from wavetrain.control.nodes import home_of
+from wavetrain.control.ports import Store, View
+from wavetrain.control.progress import HoldSeen, hold_seen
+from wavetrain.control.rollouts import active
+from wavetrain.decide import lapses
+from wavetrain.decide.lifecycle import TERMINAL
+from wavetrain.decide.permit import Act, Caller, require
+from wavetrain.errors import UnknownError
+from wavetrain.model.fleet import Cordon, Pop, Quarantine, Reported, Retired, UnitId
+from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.release import Release, Tombstone
+from wavetrain.model.rollout import Rollout, Turn, Wave
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One level on the way up: what stands there, and the hold that was written there, if any."""
+
+    level: str
+    subject: str
+    state: str
+    hold: HoldSeen | None = None
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer in a sentence, the hold it rests on, and the levels from the most specific up."""
+
+    subject: str
+    kind: str
+    answer: str
+    hold: HoldSeen | None
+    steps: tuple[Step, ...]
+
+
+def why(store: Store, caller: Caller, subject: str) -> Why:
+    """The first hold found from the subject upwards: node, turn, wave, rollout."""
+    require(caller, Act.READ)
+    with store.read() as view:
+        kind, steps = _steps(view, subject)
+    hold = next((step.hold for step in steps if step.hold is not None), None)
+    if hold is not None:
+        answer = f"{subject} waits: {hold.text}"
+    else:
+        states = "; ".join(f"{step.level} {step.subject}: {step.state}" for step in steps if step.state)
+        answer = f"{subject} waits for nothing; {states}"
+    return Why(subject=subject, kind=kind, answer=answer, hold=hold, steps=tuple(steps))
+
+
+def _steps(view: View, subject: str) -> tuple[str, list[Step]]:
+    rollout = view.get(Rollout, subject)
+    if rollout is not None:
+        return "rollout", _of_rollout(view, rollout)
+    release = view.get(Release, subject)
+    if release is not None:
+        return "release", _of_release(view, release)
+    pop = view.get(Pop, subject)
+    if pop is not None:
+        return "pop", _of_pop(view, pop)
+    pop = home_of(view, subject)
+    if pop is not None:
+        return "node", [*_of_node(view, subject), *_of_pop(view, pop, subject)]
+    raise UnknownError(
+        f"there is no PoP, node, rollout or release {subject[:120]}; see: wavetrain fleet show, wavetrain rollout list"
+    )
+
+
+def _of_rollout(view: View, rollout: Rollout) -> list[Step]:
+    """Its own hold first; without one, that of the wave under way and then of its turns."""
+    steps = [_rollout_step(rollout)]
+    wave = view.get(Wave, rollout.id, str(rollout.wave))
+    if wave is not None and rollout.status not in TERMINAL:
+        steps.append(_wave_step(wave))
+        turns = [turn for turn in view.find(Turn, rollout=rollout.id) if turn.wave == wave.ordinal]
+        steps += [_turn_step(view, turn) for turn in turns]
+    return steps
+
+
+def _of_release(view: View, release: Release) -> list[Step]:
+    tombstone = view.get(Tombstone, release.id)
+    hold = None
+    if tombstone is not None:
+        hold = Hold(Reason.TOMBSTONED, detail=f"{tombstone.by}: {tombstone.reason}")
+    steps = [Step(level="release", subject=release.id, state=release.stage.value, hold=hold_seen(hold))]
+    for rollout in view.find(Rollout, lane=release.lane):
+        if rollout.release == release.id:
+            steps += _of_rollout(view, rollout)
+    return steps
+
+
+def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
+    """By the oldest rollout under way that has a turn there; when there is none, by the last that had."""
+    steps = []
+    cordon = view.get(Cordon, pop.id)
+    if cordon is not None:
+        hold = hold_seen(Hold(Reason.CORDONED, detail=f"{cordon.by}: {cordon.reason}"))
+        steps.append(Step(level="pop", subject=pop.id, state="cordoned", hold=hold))
+    for rollout in active(view):
+        turn = view.get(Turn, rollout.id, pop.id)
+        if turn is not None:
+            wave = view.get(Wave, rollout.id, str(turn.wave))
+            steps.append(_turn_step(view, turn, unit))
+            if _is_through(turn, unit):
+                continue
+            steps += [_wave_step(wave)] if wave is not None else []
+            steps.append(_rollout_step(rollout))
+        elif not rollout.waves:
+            steps.append(_rollout_step(rollout))
+    return steps or [
+        *_last(view, pop, unit),
+        Step(level="pop", subject=pop.id, state="no rollout is under way"),
+    ]
+
+
+def _last(view: View, pop: Pop, unit: str) -> list[Step]:
+    over = [item for item in view.find(Rollout) if item.status in TERMINAL]
+    for rollout in sorted(over, key=lambda item: item.over_at or item.created_at, reverse=True):
+        turn = view.get(Turn, rollout.id, pop.id)
+        if turn is not None:
+            return [_turn_step(view, turn, unit), _rollout_step(rollout)]
+    return []
+
+
+def _of_node(view: View, node: str) -> list[Step]:
+    """What was written about the node itself, by persons, by the planner and by itself."""
+    said = view.get(Reported, node)
+    state = (
+        f"{said.phase.value} on {said.release}, generation {said.generation}" if said else "has not reported"
+    )
+    detail = f": {said.detail}" if said is not None and said.detail else ""
+    hold = None
+    retired, lost = view.get(Retired, node), view.get(Quarantine, node)
+    cordon = view.get(Cordon, node)
+    if retired is not None:
+        hold = Hold(Reason.RETIRED, detail=f"{retired.by}: {retired.reason}")
+    elif lost is not None:
+        hold = Hold(Reason.QUARANTINED, detail=lost.reason, asks=True)
+    elif cordon is not None:
+        hold = Hold(Reason.CORDONED, detail=f"{cordon.by}: {cordon.reason}")
+    return [Step(level="node", subject=node, state=f"{state}{detail}", hold=hold_seen(hold))]
+
+
+def _is_through(turn: Turn, unit: str) -> bool:
+    return unit in turn.settled and not turn.back
+
+
+def _turn_step(view: View, turn: Turn, unit: str = "") -> Step:
+    """A unit that is through does not wait for what its PoP waits for."""
+    state = f"{turn.phase.value}, {len(turn.settled)} of {len(turn.order)} settled"
+    if _is_through(turn, unit):
+        return Step(
+            level="turn", subject=f"{turn.rollout}/{turn.pop}", state=f"{state}; {unit} has the release"
+        )
+    if unit in lapses.left_behind(turn):
+        said = view.get(Reported, unit)
+        hold = lapses.hold_of(turn, UnitId(unit), said.detail if said is not None else "")
+        state = f"{state}; {unit} was passed over"
+        return Step(level="turn", subject=f"{turn.rollout}/{turn.pop}", state=state, hold=hold_seen(hold))
+    moving = next((item for item in turn.progress if item.unit == unit), None)
+    if moving is not None:
+        state = f"{state}; {unit} is {moving.state.value}, going to {moving.release}"
+    return Step(level="turn", subject=f"{turn.rollout}/{turn.pop}", state=state, hold=hold_seen(turn.hold))
+
+
+def _wave_step(wave: Wave) -> Step:
+    return Step(
+        level="wave",
+        subject=f"{wave.rollout}/{wave.ordinal}",
+        state=f"{wave.status.value} (ring {wave.ring})",
+        hold=hold_seen(wave.hold),
+    )
+
+
+def _rollout_step(rollout: Rollout) -> Step:
+    cause = f": {rollout.cause}" if rollout.cause else ""
+    return Step(
+        level="rollout",
+        subject=rollout.id,
+        state=f"{rollout.status.value}{cause}",
+        hold=hold_seen(rollout.hold),
+    )

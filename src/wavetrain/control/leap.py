@@ -1,0 +1,31 @@
+"""Leap: train time is moved to the next known end, where demonstrations and rehearsals allow it."""
+
+from datetime import datetime
+
+from wavetrain.control.facts import ledger_of
+from wavetrain.control.ports import Store
+from wavetrain.decide import lull
+from wavetrain.decide.lifecycle import ACTIVE
+from wavetrain.model.fleet import Quarantine
+from wavetrain.model.journal import Entry
+from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
+
+
+def leap(store: Store) -> datetime | None:
+    """Jump if there is nothing to do until a known time; the time jumped to, or None."""
+    with store.write() as transaction:
+        rollouts = [item for status in ACTIVE for item in transaction.find(Rollout, status=status.value)]
+        if not rollouts:
+            return None
+        waves = [wave for item in rollouts for wave in transaction.find(Wave, rollout=item.id)]
+        turns = [turn for item in rollouts for turn in transaction.find(Turn, rollout=item.id)]
+        lost = {item.node for item in transaction.find(Quarantine)}
+        until = lull.next_end(rollouts, waves, turns, transaction.find(Slot), lost)
+        if until is None or until <= transaction.now:
+            return None
+        ledger = ledger_of(transaction)
+        ahead = (until - transaction.now).total_seconds()
+        transaction.put(ledger.changed(jumped_s=ledger.jumped_s + ahead))
+        text = f"train time jumps to {until:%a %Y-%m-%d %H:%M} UTC: everything left waits for a time"
+        transaction.note([Entry(at=transaction.now, who="clock", kind="clock", subject="clock", text=text)])
+        return until

@@ -1,0 +1,233 @@
+"""Poll: what does a node say of itself, and what is it told?"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from wavetrain.control.chronicle import tell
+from wavetrain.control.facts import ledger_of
+from wavetrain.control.nodes import home_of
+from wavetrain.control.ports import Store, Trust, View
+from wavetrain.decide.permit import Caller, require_own_node
+from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
+from wavetrain.model.fleet import (
+    FIRST,
+    Desired,
+    Generation,
+    NodeId,
+    Phase,
+    Pop,
+    Reported,
+    Retired,
+    Visit,
+)
+from wavetrain.model.release import Release, ReleaseId, Tombstone
+from wavetrain.model.rollout import Rollout
+
+PERMISSION_S_MIN = 1.0
+"""A shorter rest of a permission is not worth a drain."""
+_ENDED = (Phase.STEADY, Phase.LAPSED, Phase.REVERTED, Phase.FAILED)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself; the fields mean what they mean in `Reported`."""
+
+    node: NodeId
+    generation: Generation
+    release: str
+    phase: Phase
+    detail: str = ""
+    metrics: str = ""
+    boot: str = ""
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """An account used the node's PoP on a day (UTC, `YYYY-MM-DD`), with so many sessions so far."""
+
+    account: str
+    day: str
+    sessions: int
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node should run. `signature` is empty where it has no permission to disturb itself."""
+
+    generation: Generation
+    release: str
+    digest: str = ""
+    size: int = 0
+    permitted_s: float = 0.0
+    signature: str = ""
+    tombstones: tuple[str, ...] = ()
+
+
+def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visitor] = ()) -> None:
+    """Take in a report; nothing is written when it says nothing new.
+
+    Refused: another node's report, a node that the fleet does not have or that is retired, an older generation
+    than the node has reported, and one that was never given out.
+    """
+    require_own_node(caller, report.node)
+    with store.read() as view:
+        pop = _home(view, report.node)
+        if _news(view, pop, report) is None and not _visits(view, pop, visitors):
+            return
+    with store.write() as transaction:
+        pop = _home(transaction, report.node)
+        news = _news(transaction, pop, report)
+        if news is not None:
+            before = transaction.get(Reported, report.node)
+            transaction.put(news)
+            if before is None or before.since != news.since or _differs(before, news):
+                text = (
+                    f"{report.phase.value} on {report.release or 'nothing'}, generation {report.generation}"
+                )
+                said = f"{text}: {report.detail}" if report.detail else text
+                tell(transaction, caller, "report", report.node, said)
+        for visit in _visits(transaction, pop, visitors):
+            transaction.put(visit)
+
+
+def order(store: Store, trust: Trust, node: NodeId) -> Order:
+    """What the node should run now; a node that was never told anything should run what it runs."""
+    with store.read() as view:
+        desired, said = view.get(Desired, node), view.get(Reported, node)
+        if desired is None:
+            generation, release = (said.generation, said.release) if said is not None else (FIRST, "")
+            return Order(generation=generation, release=release, tombstones=_tombstones(view, ""))
+        component = _component(view, desired)
+        release_id = ReleaseId(f"{component}@{desired.release}")
+        known = view.get(Release, release_id)
+        digest, size = (known.digest, known.size) if known is not None else ("", 0)
+        tombstones = _tombstones(view, component)
+        permitted_s = _permitted_s(desired, said, tombstones, view.steady)
+    return Order(
+        generation=desired.generation,
+        release=desired.release,
+        digest=digest,
+        size=size,
+        permitted_s=permitted_s,
+        signature=trust.sign(node, desired.generation, digest, permitted_s) if permitted_s > 0 else "",
+        tombstones=tombstones,
+    )
+
+
+def may_fetch(store: Store, caller: Caller, digest: str) -> None:
+    """A node fetches only what it is told to run; `ForbiddenError` otherwise."""
+    require_own_node(caller, caller.name)
+    with store.read() as view:
+        desired = view.get(Desired, caller.name)
+        known = (
+            view.get(Release, f"{_component(view, desired)}@{desired.release}")
+            if desired is not None
+            else None
+        )
+    if known is None or known.digest != digest:
+        raise ForbiddenError(
+            f"node {caller.name} is not told to run {digest[:12]}; it may fetch only the release that it was told"
+        )
+
+
+def _permitted_s(
+    desired: Desired, said: Reported | None, tombstones: tuple[str, ...], steady: float
+) -> float:
+    """What is left of the permission, in seconds.
+
+    None once the node has come to an end with this generation, nor onto a release that was withdrawn. A permission
+    ages from when it was given, not from when it is fetched: after an outage nobody disturbs itself on an old one.
+    """
+    left = desired.permitted_s - max(0.0, steady - desired.permitted_at)
+    if left < PERMISSION_S_MIN:
+        return 0.0
+    if said is None:
+        return left
+    has_ended = said.generation == desired.generation and said.phase in _ENDED
+    is_withdrawn = desired.release in tombstones and said.release != desired.release
+    return 0.0 if has_ended or is_withdrawn else left
+
+
+def _component(view: View, desired: Desired) -> str:
+    """Of the release that the node is told; by its rollout, else by the only release of that number."""
+    rollout = view.get(Rollout, desired.rollout) if desired.rollout else None
+    if rollout is not None:
+        return rollout.component
+    components = {item.component for item in view.find(Release) if item.number == desired.release}
+    return components.pop() if len(components) == 1 else ""
+
+
+def _tombstones(view: View, component: str) -> tuple[str, ...]:
+    """The numbers that a node of this component must refuse; of every component where it is not known."""
+    prefix = f"{component}@" if component else ""
+    return tuple(sorted({item.number for item in view.find(Tombstone) if item.release.startswith(prefix)}))
+
+
+def _home(view: View, node: str) -> Pop:
+    pop = home_of(view, node)
+    if pop is None:
+        raise UnknownError(
+            f"there is no node {node[:120]} in the fleet; apply a fleet that has it, or correct its id"
+        )
+    retired = view.get(Retired, node)
+    if retired is not None:
+        raise ForbiddenError(
+            f"node {node} was retired by {retired.by} ({retired.reason}); "
+            f"to use it again run: wavetrain node rebuild {node} --reason TEXT"
+        )
+    return pop
+
+
+def _news(view: View, pop: Pop, report: Report) -> Reported | None:
+    """The record that the report makes, or None when the store has it already."""
+    known = view.get(Reported, report.node)
+    if known is not None and report.generation < known.generation:
+        raise RefusedError(
+            f"node {report.node} reports generation {report.generation} after {known.generation}; they only grow; "
+            f"if the node was set up anew, run: wavetrain node rebuild {report.node} --reason TEXT"
+        )
+    last = ledger_of(view).generation
+    if report.generation > last:
+        raise RefusedError(
+            f"node {report.node} reports generation {report.generation}, but the last one given out is {last}; "
+            "the control plane has lost its store: restore its backup under a higher era, or set the node up anew"
+        )
+    made = Reported(
+        node=report.node,
+        pop=pop.id,
+        generation=report.generation,
+        release=report.release,
+        phase=report.phase,
+        since=view.now,
+        detail=report.detail,
+        metrics=report.metrics,
+        boot=report.boot,
+        version=known.version if known is not None else 0,
+    )
+    if known is None:
+        return made
+    if not _differs(known, made):
+        made = made.changed(since=known.since)
+    return made if made != known else None
+
+
+def _differs(before: Reported, after: Reported) -> bool:
+    """Whether the node does something else, rather than only saying more about it."""
+    return (before.generation, before.release, before.phase) != (after.generation, after.release, after.phase)
+
+
+def _visits(view: View, pop: Pop, visitors: Sequence[Visitor]) -> list[Visit]:
+    """The visits that are new, or have more sessions than were known; saying one twice counts once."""
+    found: dict[tuple[str, str], Visit] = {}
+    for visitor in visitors:
+        known = found.get((visitor.account, visitor.day)) or view.get(
+            Visit, visitor.account, pop.id, visitor.day
+        )
+        if known is not None and known.sessions >= visitor.sessions:
+            continue
+        found[visitor.account, visitor.day] = Visit(
+            account=visitor.account,
+            pop=pop.id,
+            day=visitor.day,
+            sessions=visitor.sessions,
+            version=known.version if known is not None else 0,
+        )
+    return list(found.values())

@@ -1,0 +1,190 @@
+"""Ports: what the use cases need from outside, each with one contract suite."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from wavetrain.model.fleet import Generation, NodeId
+from wavetrain.model.health import Observed
+from wavetrain.model.journal import Entry
+from wavetrain.model.record import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class View(Protocol):
+    """A consistent picture of the store."""
+
+    @property
+    def steady(self) -> float:
+        """The store's own clock in seconds since the Unix epoch; never jumped."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Train time (aware, UTC): the store's clock plus the ledger's jump, fixed when the view was opened."""
+        ...
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that was committed before this view was opened."""
+        ...
+
+    def get(self, kind: type[R], *key: str) -> R | None:
+        """The record under `key` (in the order of `kind.KEY`), or None."""
+        ...
+
+    def find(self, kind: type[R], **equal: str | int) -> list[R]:
+        """Every record whose key or index fields equal the given values, in key order (numbers as numbers)."""
+        ...
+
+    def changes(self, after: int) -> Sequence["Change"]:
+        """The changes with a number greater than `after`, oldest first.
+
+        `StaleError` when some of them are no longer kept: start over from the records.
+        """
+        ...
+
+    def journal(self, after: int = 0, limit: int = 1000, **equal: str) -> list[Entry]:
+        """Entries with `seq` > `after`, oldest first; `equal` may name subject, rollout, kind, who."""
+        ...
+
+    def journal_tail(self, limit: int = 50, **equal: str) -> list[Entry]:
+        """The last `limit` entries, oldest first."""
+        ...
+
+
+class Transaction(View, Protocol):
+    """A view that also writes; everything is committed together when the context ends without an error.
+
+    `get` and `find` see its own writes; `changes` and the journal show what was committed before it was opened.
+    """
+
+    def put(self, record: R) -> R:
+        """Insert (version 0) or replace (the stored version must equal `record.version`), else `StaleError`.
+
+        Returns the record as stored, to go on writing. Its version is the number of this change, so that no
+        version comes twice: a record that was removed and made again is not taken for the older one.
+        """
+        ...
+
+    def remove(self, record: Record) -> None:
+        """Delete the record; its stored version must equal `record.version`, else `StaleError`."""
+        ...
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Append to the journal."""
+        ...
+
+
+class Change(Protocol):
+    """One record that a commit wrote: its number, kind, key, and its body after it (None when removed).
+
+    `commit` is the number of the first change of the same commit.
+    """
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def commit(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def key(self) -> tuple[str, ...]: ...
+    @property
+    def body(self) -> bytes | None: ...
+
+
+class Store(Protocol):
+    """Where facts are kept."""
+
+    def read(self) -> AbstractContextManager[View]:
+        """A consistent picture; never blocks writers for long."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction under this process's epoch; `StaleError` if another process has taken a newer one."""
+        ...
+
+    def take(self, holder: str) -> int:
+        """Become the writer: raise the epoch by one, and return it."""
+        ...
+
+    def wait_change(self, after: int, timeout_s: float) -> int:
+        """Wait until this process commits a change after `after`, `wake` is called, or time is up.
+
+        Returns the number of the last change.
+        """
+        ...
+
+    def wake(self) -> int:
+        """Let all who wait for a change return now; the number of the last one."""
+        ...
+
+    def on_commit(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call it after each commit of this process (also of journal entries alone), in the committing thread.
+
+        It gets the number of the last change; calls may overlap and come out of order. Returns how to stop.
+        """
+        ...
+
+    def trim(self, keep_changes: int = ..., keep_journal: int = ...) -> tuple[int, int]:
+        """Forget all but the last so many changes and journal entries; how many of each went."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store and its lock."""
+        ...
+
+
+class HealthSource(Protocol):
+    """Where measurements come from."""
+
+    def watch(self, targets: Mapping[NodeId, "Target"]) -> None:
+        """Measure exactly these nodes from now on."""
+        ...
+
+    def observe(self) -> Observed:
+        """What was measured since the last call; never blocks, never raises for a node that does not answer."""
+        ...
+
+
+class Target(Protocol):
+    """A node to be measured."""
+
+    @property
+    def pop(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def counters(self) -> Sequence[str]: ...
+    @property
+    def sessions(self) -> str: ...
+
+
+class Trust(Protocol):
+    """Keys: what the control plane signs."""
+
+    def sign(self, node: NodeId, generation: Generation, digest: str, lifetime_s: float) -> str:
+        """The signature of a permission, as text."""
+        ...
+
+    def public(self) -> str:
+        """The public key that nodes check permissions with, as text."""
+        ...
+
+
+class Artifacts(Protocol):
+    """The bytes of releases, by digest."""
+
+    def put(self, digest: str, chunks: Iterable[bytes], size_max: int) -> int:
+        """Keep the bytes; return their number.
+
+        `RefusedError` when their SHA-256 is not `digest` or they are too many.
+        """
+        ...
+
+    def path(self, digest: str) -> str | None:
+        """The file that holds the bytes, or None."""
+        ...

@@ -1,0 +1,214 @@
+"""Tick: observe, judge, plan, commit; the only thing that gives a unit another release."""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import chain
+
+import msgspec
+
+from wavetrain.control.facts import digest, load, policy_of
+from wavetrain.control.ports import HealthSource, Store, Transaction, View
+from wavetrain.control.watch import Watch
+from wavetrain.decide import departure, planner
+from wavetrain.decide.facts import Choice, Facts
+from wavetrain.decide.lifecycle import ACTIVE, TERMINAL
+from wavetrain.errors import StaleError
+from wavetrain.model.fleet import NodeId, Pop, Reported
+from wavetrain.model.journal import Entry
+from wavetrain.model.lane import LANES, Lane, UnitKind
+from wavetrain.model.policy import CurrentPolicy
+from wavetrain.model.release import Release, Stage, Tombstone
+from wavetrain.model.rollout import Rollout, RolloutId, Slot, Status, Turn, Wave
+
+ROLLOUTS_PER_TICK_MAX = 100
+SETTLING = timedelta(days=30)
+"""For so long a stopped rollout is asked about units that were on their way."""
+
+
+_BACK = (Status.REVERTING, Status.REVERTED, Status.PARTLY_REVERTED)
+
+
+class Ticked(msgspec.Struct, frozen=True):
+    """What one tick did: how many commits, and the rollouts that someone else changed meanwhile."""
+
+    commits: int = 0
+    stale: tuple[str, ...] = ()
+
+
+class Ticker:
+    """Runs ticks on a store. Holds nothing that cannot be rebuilt from it, but evidence younger than a minute."""
+
+    def __init__(
+        self, store: Store, health: HealthSource, decide: Callable[[Facts], Choice] = planner.decide
+    ) -> None:
+        """`decide` is the decider; a rehearsal may listen in there."""
+        self._store = store
+        self._decider = decide
+        self._watch = Watch(store, health)
+
+    @property
+    def watch(self) -> Watch:
+        """What the ticker has seen of the fleet's health."""
+        return self._watch
+
+    def tick(self) -> Ticked:
+        """Load, decide, commit, once per rollout; no retries, since the next tick is the retry (G13)."""
+        self._watch.look()
+        commits, stale = 0, []
+        steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases]
+        for step in chain(steps, self._rollout_ticks()):
+            try:
+                commits += step()
+            except StaleError as error:
+                stale.append(str(error))
+        return Ticked(commits, tuple(stale))
+
+    def _admit_releases(self) -> int:
+        """Give every new candidate its rollout, pinned to the current policy of its lane."""
+        with self._store.read() as view:
+            made = [
+                rollout for release in _waiting(view) if (rollout := _rollout_for(view, release)) is not None
+            ]
+        if not made:
+            return 0
+        with self._store.write() as transaction:
+            for rollout in made:
+                transaction.put(rollout)
+                departs, before = f"{rollout.departs:%a %Y-%m-%d %H:%M} UTC", rollout.previous or "nothing"
+                text = f"planned to depart {departs}, from {before}"
+                transaction.note([_entry(transaction, "rollout", rollout.id, text, rollout.id)])
+        return 1
+
+    def _rollout_ticks(self) -> Iterator[Callable[[], int]]:
+        """Asked for when the releases are admitted, so that a new rollout gets its reason in its first tick."""
+        with self._store.read() as view:
+            names = [rollout.id for rollout in due(view)][:ROLLOUTS_PER_TICK_MAX]
+        yield from (partial(self._decide, name) for name in names)
+
+    def _decide(self, name: RolloutId) -> int:
+        """Look without holding anybody up; where there is something to choose, choose inside the transaction.
+
+        So a pause, a withdrawal or a freeze that came between is seen: no choice is written on older facts.
+        """
+        with self._store.read() as view:
+            if self._choice(view, name) is None:
+                return 0
+        with self._store.write() as transaction:
+            made = self._choice(transaction, name)
+            if made is None:
+                return 0
+            write(transaction, *made)
+            self._watch.checkpoint(transaction, name)
+        return 1
+
+    def _choice(self, view: View, name: RolloutId) -> tuple[Facts, Choice] | None:
+        rollout = view.get(Rollout, name)
+        if rollout is None:
+            return None
+        facts = load(view, rollout, self._watch)
+        choice = self._decider(facts)
+        return None if choice.empty else (facts, choice)
+
+
+def due(view: View) -> list[Rollout]:
+    """Rollouts that are not over, and those that are but still own slots, have units in progress or show a hold."""
+    owners = {slot.rollout for slot in view.find(Slot)}
+    moving = [rollout for status in ACTIVE for rollout in view.find(Rollout, status=status.value)]
+    for name in sorted(owners - {rollout.id for rollout in moving}):
+        rollout = view.get(Rollout, name)
+        if rollout is not None:
+            moving.append(rollout)
+    known = {rollout.id for rollout in moving}
+    ended = [
+        rollout for rollout in view.find(Rollout, status=Status.STOPPED.value) if rollout.id not in known
+    ]
+    moving += [rollout for rollout in ended if _is_unsettled(view, rollout)]
+    return sorted(moving, key=lambda rollout: (rollout.created_at, rollout.id))
+
+
+def _is_unsettled(view: View, rollout: Rollout) -> bool:
+    """Whether a stopped rollout still listens to units, or shows holds that bind nothing any more."""
+    if rollout.over_at is None or view.now - rollout.over_at >= SETTLING:
+        return False
+    turns, waves = view.find(Turn, rollout=rollout.id), view.find(Wave, rollout=rollout.id)
+    return any(turn.progress or turn.hold for turn in turns) or any(wave.hold for wave in waves)
+
+
+def write(transaction: Transaction, facts: Facts, choice: Choice) -> None:
+    """Write a choice down, all of it or nothing; every line of the journal names the facts it stood on."""
+    for record in choice.remove:
+        transaction.remove(record)
+    for record in choice.put:
+        transaction.put(record)
+    stood_on = digest(facts)
+    transaction.note(msgspec.structs.replace(entry, facts=stood_on) for entry in choice.entries)
+
+
+def _waiting(view: View) -> list[Release]:
+    """Candidates without a rollout."""
+    taken = {rollout.release for rollout in view.find(Rollout)}
+    return [item for item in view.find(Release, stage=Stage.CANDIDATE.value) if item.id not in taken]
+
+
+def _rollout_for(view: View, release: Release) -> Rollout | None:
+    current = view.get(CurrentPolicy, release.lane)
+    if current is None:
+        return None
+    policy = policy_of(view, current.digest)
+    failed = _failed(view, release)
+    before = previous(view, release)
+    if failed is not None and failed.status in _BACK and not _is_withdrawn(view, release, failed.previous):
+        before = failed.previous or before
+    return departure.rollout_for(release, policy, current.digest, before, failed, view.now)
+
+
+def _failed(view: View, release: Release) -> Rollout | None:
+    """The rollout that a fix repairs, with the end of the windows in which it failed; while it goes on, none.
+
+    Until it fails nothing is repaired: the fix takes the next train like any release, and supersedes it.
+    """
+    rollout = view.get(Rollout, f"{release.component}-{release.fixes}") if release.fixes else None
+    if rollout is None or (rollout.status not in TERMINAL and rollout.status is not Status.REVERTING):
+        return None
+    closes = [turn.closes for turn in view.find(Turn, rollout=rollout.id) if turn.cursor]
+    return rollout.changed(not_before=max([rollout.not_before, *closes]))
+
+
+def _is_withdrawn(view: View, release: Release, number: str) -> bool:
+    return view.get(Tombstone, f"{release.component}@{number}") is not None
+
+
+def previous(view: View, release: Release) -> str:
+    """The version that the component's devices run, and may go back to: never one that was withdrawn.
+
+    Of the last rollout that completed, else what most devices of the lane report.
+    """
+    withdrawn = {
+        item.number for item in view.find(Tombstone) if item.release.startswith(f"{release.component}@")
+    }
+    done = [
+        rollout
+        for rollout in view.find(Rollout, lane=release.lane)
+        if rollout.component == release.component
+        and rollout.status in (Status.COMPLETED, Status.RESIDUE)
+        and rollout.number not in withdrawn
+    ]
+    if done:
+        return max(done, key=lambda rollout: (rollout.over_at or rollout.created_at, rollout.id)).number
+    lane = LANES[release.lane]
+    return majority(view, lane, withdrawn) if lane.unit is UnitKind.NODE else ""
+
+
+def majority(view: View, lane: Lane, withdrawn: Collection[str] = ()) -> str:
+    """The release that most of a lane's devices report; empty where none reports one."""
+    devices = {NodeId(node + lane.suffix) for pop in view.find(Pop) for node in pop.nodes}
+    counts: dict[str, int] = {}
+    for item in view.find(Reported):
+        if item.node in devices and item.release and item.release not in withdrawn:
+            counts[item.release] = counts.get(item.release, 0) + 1
+    return max(sorted(counts), key=lambda number: counts[number], default="")
+
+
+def _entry(view: View, kind: str, subject: str, text: str, rollout: str = "") -> Entry:
+    return Entry(at=view.now, who="tick", kind=kind, subject=subject, text=text, rollout=rollout)

@@ -1,0 +1,28 @@
+"""Absence: which units does a turn still count on that the fleet no longer has?"""
+
+from wavetrain.decide import staffing
+from wavetrain.decide.arrivals import give_back
+from wavetrain.decide.facts import Draft
+from wavetrain.model.fleet import UnitId
+from wavetrain.model.lane import UnitKind
+from wavetrain.model.rollout import Turn
+
+
+def without_the_gone(draft: Draft, turn: Turn) -> Turn:
+    """The turn without units that were retired or have left its PoP; nothing waits for them, their slots are free."""
+    facts = draft.facts
+    if facts.lane.unit is not UnitKind.NODE:
+        return turn
+    pop = facts.fleet.pops.get(turn.pop)
+    suffix = facts.lane.suffix
+    members = {node + suffix for node in pop.nodes if node not in facts.retired} if pop is not None else set()
+    named: list[UnitId] = [*turn.order, *turn.quarantined, *turn.back, *(item.unit for item in turn.progress)]
+    if members.issuperset(named):
+        return turn
+    for unit in dict.fromkeys(named):
+        if unit not in members:
+            give_back(draft, unit)
+            draft.note("unit", unit, f"{unit} is no longer in {turn.pop}; the rollout goes on without it")
+            turn = staffing.without(turn, unit)
+            turn = turn.changed(order=tuple(other for other in turn.order if other != unit))
+    return turn

@@ -1,0 +1,131 @@
+"""Arrivals: what has each unit in progress done, by its own reports?"""
+
+from wavetrain.decide import lapses, lifecycle, staffing
+from wavetrain.decide.facts import Draft
+from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, Reported
+from wavetrain.model.rollout import Progress, Turn, TurnPhase, UnitState
+
+BACK = frozenset({TurnPhase.BACK, TurnPhase.REVERTED})
+
+
+def settle(draft: Draft, turn: Turn) -> Turn:
+    """Take in the reports of a turn's units; done units give their slots back, lost ones are quarantined.
+
+    Only a report for the unit's own generation counts (G1).
+    """
+    for item in turn.progress:
+        told = draft.desired.get(NodeId(item.unit))
+        if told is None or told.generation > item.generation:
+            turn = staffing.without(turn, item.unit)
+            draft.note("unit", item.unit, f"{item.unit} is no longer on its way to {item.release}")
+            continue
+        said = draft.facts.reported.get(NodeId(item.unit))
+        if said is None or said.generation != item.generation:
+            _expire(draft, item)
+            continue
+        state = lifecycle.unit_after(
+            draft.facts.lane.name, item.state, said.phase, said.release == item.release
+        )
+        if state is not item.state:
+            turn = _moved(draft, turn, item, state, said)
+    return turn
+
+
+def _expire(draft: Draft, item: Progress) -> None:
+    """A permission that was not read in its own lifetime is not handed out any more: the window may be over (G12)."""
+    told = draft.desired.get(NodeId(item.unit))
+    if told is None or not told.permitted_s or draft.facts.steady <= item.since + told.permitted_s:
+        return
+    draft.desired[told.node] = told.changed(permitted_s=0.0)
+    draft.note(
+        "unit", item.unit, f"{item.unit} has not taken up generation {item.generation}; its permission ends"
+    )
+
+
+def _moved(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: Reported) -> Turn:
+    others = tuple(other for other in turn.progress if other.unit != item.unit)
+    match state:
+        case UnitState.DONE:
+            give_back(draft, item.unit)
+            _healthy(draft, item.unit)
+            draft.note("unit", item.unit, f"{item.unit} runs {item.release} and serves")
+            return turn.changed(progress=others)
+        case UnitState.GONE_BACK:
+            give_back(draft, item.unit)
+            draft.note(
+                "unit",
+                item.unit,
+                f"{item.unit} stays on {said.release}: its permission lapsed before the switch",
+            )
+            return _again(lapses.counted(turn.changed(progress=others), item.unit), item)
+        case UnitState.QUARANTINED:
+            return _lost(draft, turn.changed(progress=others), item, said)
+        case _:
+            moved = item_with(item, state)
+            return turn.changed(
+                progress=tuple(moved if other.unit == item.unit else other for other in turn.progress)
+            )
+
+
+def item_with(item: Progress, state: UnitState) -> Progress:
+    """The same unit in another state."""
+    return Progress(
+        unit=item.unit,
+        state=state,
+        generation=item.generation,
+        release=item.release,
+        since=item.since,
+        late_at=item.late_at,
+    )
+
+
+def _again(turn: Turn, item: Progress) -> Turn:
+    """A unit that did not get to its switch is asked again: forward it leaves the exposed, back it rejoins.
+
+    One of the rest that lapses too often lets the others go first.
+    """
+    if turn.phase in BACK:
+        return turn.changed(back=(*turn.back, item.unit))
+    exposed = [unit for unit in turn.exposed if unit != item.unit]
+    rest = turn.order[turn.cursor :]
+    if turn.phase is TurnPhase.REST and lapses.is_too_often(turn, item.unit):
+        return turn.changed(order=(*exposed, *rest, item.unit), cursor=len(exposed))
+    return turn.changed(order=(*exposed, item.unit, *rest), cursor=len(exposed))
+
+
+def _lost(draft: Draft, turn: Turn, item: Progress, said: Reported) -> Turn:
+    """The unit did not do what it was told; where a release serves, its slot is free again."""
+    serves = said.phase in (Phase.REVERTED, Phase.STEADY)
+    if serves:
+        give_back(draft, item.unit)
+    where = f"runs {said.release} again" if serves else "serves on no release"
+    text = f"{item.unit} did not come up on {item.release} and {where}"
+    if item.unit not in turn.quarantined:
+        turn = turn.changed(quarantined=(*turn.quarantined, item.unit))
+    draft.note("quarantine", item.unit, f"{text}: {said.detail}" if said.detail else text, serves=serves)
+    known = draft.quarantined.get(NodeId(item.unit))
+    if known is not None:
+        draft.quarantined[known.node] = known.changed(serves=serves)
+    else:
+        draft.quarantined[NodeId(item.unit)] = Quarantine(
+            node=NodeId(item.unit),
+            pop=PopId(turn.pop),
+            rollout=draft.rollout.id,
+            since=draft.facts.now,
+            reason=text,
+            serves=serves,
+        )
+    return turn
+
+
+def _healthy(draft: Draft, unit: str) -> None:
+    """A quarantined unit that came back serves; it stays quarantined until a person has looked at it."""
+    known = draft.quarantined.get(NodeId(unit))
+    if known is not None and not known.serves:
+        draft.quarantined[known.node] = known.changed(serves=True)
+
+
+def give_back(draft: Draft, unit: str) -> None:
+    """A healthy return on any release gives the slot back (G15)."""
+    for key in [key for key, slot in draft.slots.items() if slot.owner == unit]:
+        del draft.slots[key]

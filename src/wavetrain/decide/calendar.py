@@ -1,0 +1,374 @@
+"""Calendar: when may a unit be disturbed?
+
+Rules are expanded in naive local time and only then placed on the world's clock. The recurrence (RFC 5545)
+is anchored at 2024-01-01, a Monday, with the rule's own start: nothing opens before that day, INTERVAL counts
+from it, and a rule that names no day means Mondays (WEEKLY), the first (MONTHLY) or 1 January (YEARLY).
+
+Every datetime that comes in or goes out is aware and UTC. Zones live in this module alone.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+from dateutil.rrule import rrule, rruleset, rrulestr
+
+from wavetrain.errors import RefusedError
+from wavetrain.model.window import Freeze, Opening, WindowRule
+
+ANCHOR = datetime(2024, 1, 1)  # noqa: DTZ001 - rules are expanded in naive local time
+"""DTSTART of every rule: a Monday, the first of a month and of a year."""
+HORIZON = timedelta(days=731)
+"""How far ahead any search goes: two years, one of them a leap year."""
+OPENINGS_MAX = 1_000
+SLOTS_MAX = 1_000
+CADENCE_WEEKS_MAX = 52
+STEP = timedelta(hours=1)
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+GRID = ANCHOR.date()
+"""The Monday of week 0 of the departure grid; its Sunday is 2024-01-07."""
+
+_INSTANT = datetime.resolution
+_MARGIN = timedelta(days=2)
+"""More than any zone's offset and any gap together: a local day opens within this of its UTC midnight."""
+
+_WEEKDAY = "(?:MO|TU|WE|TH|FR|SA|SU)"
+_DAY = f"(?:[+-]?[1-9][0-9]?)?{_WEEKDAY}"
+_MONTH = "(?:0?[1-9]|1[0-2])"
+_MONTHDAY = "[+-]?(?:0?[1-9]|[12][0-9]|3[01])"
+_POSITION = "[+-]?[1-9][0-9]{0,2}"
+_VALUES = {
+    "INTERVAL": "[1-9][0-9]{0,2}",
+    "WKST": _WEEKDAY,
+    "BYMONTH": f"{_MONTH}(?:,{_MONTH})*",
+    "BYMONTHDAY": f"{_MONTHDAY}(?:,{_MONTHDAY})*",
+    "BYSETPOS": f"{_POSITION}(?:,{_POSITION})*",
+    "BYDAY": f"{_DAY}(?:,{_DAY})*",
+}
+_PLAIN_DAYS = re.compile(f"{_WEEKDAY}(?:,{_WEEKDAY})*")
+_KEYS = {
+    "DAILY": ("INTERVAL", "BYMONTH", "BYDAY"),
+    "WEEKLY": ("INTERVAL", "WKST", "BYMONTH", "BYDAY"),
+    "MONTHLY": ("INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"),
+    "YEARLY": ("INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"),
+}
+_ELSEWHERE = {
+    **dict.fromkeys(("DTSTART", "COUNT", "UNTIL"), "a window never ends by itself; leave it out"),
+    **dict.fromkeys(("BYHOUR", "BYMINUTE", "BYSECOND"), "the time of day belongs in `starts`"),
+}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether work of a given length may start now, and if not, what stands against it."""
+
+    open: bool
+    opening: Opening | None
+    """The opening that contains now, even when too little of it is left."""
+    freeze: Freeze | None
+    """What covers now or would begin before the work is over; of several freezes the one that ends last."""
+    opens_again: datetime | None
+    """The first instant from now on at which the work may start, now itself if open; None: not in two years."""
+
+
+def check(rule: WindowRule, now: datetime | None = None) -> None:
+    """Refuse a rule that cannot be used, with a `RefusedError` that names the field and the way out.
+
+    With `now` also refuses a rule that yields no opening within two years of it.
+    """
+    try:
+        _zone(rule.zone)
+    except RefusedError as error:
+        raise RefusedError(f"window rule {rule.rule} in {error}") from None
+    _read_rule(rule.rule)
+    if now is not None and next_opening(rule, now) is None:
+        raise RefusedError(
+            f"window rule {rule.rule} yields no opening in the two years from {now.isoformat()}; "
+            "choose days that the calendar has, or a smaller INTERVAL"
+        )
+
+
+def opening_at(rule: WindowRule, now: datetime) -> Opening | None:
+    """The opening that contains `now`; where openings overlap, the one that closes last."""
+    now = _utc(now)
+    length = timedelta(minutes=rule.minutes)
+    last = None
+    for last in _opens_between(rule, now - length + _INSTANT, now + _INSTANT):  # noqa: B007 - the last is wanted
+        pass
+    return None if last is None else Opening(last, last + length)
+
+
+def next_opening(rule: WindowRule, after: datetime) -> Opening | None:
+    """The first opening that opens at or after `after`, or None when there is none in two years."""
+    after = _utc(after)
+    first = next(_opens_between(rule, after, after + HORIZON), None)
+    return None if first is None else Opening(first, first + timedelta(minutes=rule.minutes))
+
+
+def openings(
+    rule: WindowRule, start: datetime, end: datetime, limit: int = OPENINGS_MAX
+) -> tuple[Opening, ...]:
+    """The openings that open in [start, end), in order, at most `limit` of them.
+
+    An opening already under way at `start` is not among them; `opening_at` has it. Raises ValueError for a
+    span of more than two years or a limit of more than `OPENINGS_MAX`.
+    """
+    start, end = _utc(start), _utc(end)
+    if end - start > HORIZON:
+        raise ValueError(
+            f"the span from {start} to {end} is over {HORIZON.days} days; ask for less at a time"
+        )
+    if not 0 < limit <= OPENINGS_MAX:
+        raise ValueError(f"limit is {limit}; give 1 to {OPENINGS_MAX}")
+    length = timedelta(minutes=rule.minutes)
+    opens = zip(range(limit), _opens_between(rule, start, end), strict=False)
+    return tuple(Opening(first, first + length) for _, first in opens)
+
+
+def start_slots(opening: Opening, step: timedelta = STEP) -> tuple[datetime, ...]:
+    """The instants of an opening at which work may be planned to start: its first and every `step` after it."""
+    if step <= timedelta(0):
+        raise ValueError(f"step is {step}; give more than nothing")
+    count = -((opening.opens - opening.closes) // step)
+    if count > SLOTS_MAX:
+        raise ValueError(f"a step of {step} makes {count} slots; at most {SLOTS_MAX} are allowed")
+    return tuple(opening.opens + step * index for index in range(count))
+
+
+def frozen(freezes: Sequence[Freeze], now: datetime, scope_ids: Collection[str] = ()) -> Freeze | None:
+    """The freeze in force at `now` for a unit; of several the one that ends last.
+
+    `scope_ids` are the names that the unit goes by: its region, its PoP, its lane.
+    """
+    return frozen_between(freezes, now, now, scope_ids)
+
+
+def frozen_between(
+    freezes: Sequence[Freeze], start: datetime, end: datetime, scope_ids: Collection[str] = ()
+) -> Freeze | None:
+    """The freeze that covers part of [start, end), or `start` itself; of several the one that ends last."""
+    return _against(_binding(freezes, scope_ids), _utc(start), _utc(end))
+
+
+def may_start(
+    rule: WindowRule,
+    freezes: Sequence[Freeze],
+    now: datetime,
+    needed: timedelta,
+    scope_ids: Collection[str] = (),
+) -> Answer:
+    """Whether work may start now that takes `needed`: its predicted duration and its undo together.
+
+    All of [now, now + needed) must lie in one opening and clear of every freeze that binds the unit.
+    """
+    if needed < timedelta(0):
+        raise ValueError(
+            f"needed is {needed}; give the predicted duration and its undo, not less than nothing"
+        )
+    now = _utc(now)
+    binding = _binding(freezes, scope_ids)
+    start = _first_start(rule, binding, now, needed)
+    return Answer(
+        open=start == now,
+        opening=opening_at(rule, now),
+        freeze=_against(binding, now, now + needed),
+        opens_again=start,
+    )
+
+
+def departure(day: str, cadence_weeks: int, zone: str, after: datetime) -> datetime:
+    """The first departure at or after `after`: local 00:00 of a `day` in every `cadence_weeks`-th week.
+
+    `day` is one of `WEEKDAYS`. Weeks are counted from that of Monday 2024-01-01, so fortnightly Sunday trains
+    leave on 2024-01-07, 2024-01-21 and so on, in each zone at its own midnight (or the first instant after a gap).
+    """
+    if day not in WEEKDAYS:
+        raise RefusedError(f"departure day {day!r} is not a weekday; give one of {', '.join(WEEKDAYS)}")
+    if not 1 <= cadence_weeks <= CADENCE_WEEKS_MAX:
+        raise RefusedError(
+            f"a cadence of {cadence_weeks} weeks is not possible; give 1 to {CADENCE_WEEKS_MAX}"
+        )
+    after = _utc(after)
+    first = GRID + timedelta(days=WEEKDAYS.index(day))
+    stride = timedelta(weeks=cadence_weeks)
+    leaves = first + stride * ((after.astimezone(_zone(zone)).date() - first) // stride)
+    while True:
+        instant = localise(datetime.combine(leaves, time()), zone)
+        if instant >= after:
+            return instant
+        leaves += stride
+
+
+def localise(local: datetime, zone: str) -> datetime:
+    """The first instant (UTC) at which the wall clock of `zone` reads the naive `local`, or anything later.
+
+    In a fold that is the first occurrence, in a gap the end of the gap. PEP 495: for a time in a gap, fold=0
+    gives the offset before the transition and fold=1 the offset after it.
+    """
+    place = _zone(zone)
+    aware = local.replace(tzinfo=place, fold=0)
+    instant = aware.astimezone(UTC)
+    if instant.astimezone(place).replace(tzinfo=None) == local:
+        return instant
+    before = aware.utcoffset()
+    earlier, later = aware.replace(fold=1).astimezone(UTC), instant
+    while later - earlier > timedelta(seconds=1):
+        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
+        if middle.astimezone(place).utcoffset() == before:
+            earlier = middle
+        else:
+            later = middle
+    return later
+
+
+def _first_start(
+    rule: WindowRule, binding: Sequence[Freeze], now: datetime, needed: timedelta
+) -> datetime | None:
+    """The least instant from `now` on from which `needed` lies in one opening, clear of every freeze."""
+    if needed > timedelta(minutes=rule.minutes):
+        return None
+    start, horizon = now, now + HORIZON
+    while start < horizon:
+        opening = opening_at(rule, start)
+        if opening is None or start + needed > opening.closes:
+            opening = next_opening(rule, start)
+            if opening is None:
+                return None
+            start = opening.opens
+            continue
+        freeze = _against(binding, start, start + needed)
+        if freeze is None:
+            return start
+        start = freeze.ends
+    return None
+
+
+def _binding(freezes: Sequence[Freeze], scope_ids: Collection[str]) -> list[Freeze]:
+    return [
+        freeze for freeze in freezes if not freeze.scope or any(name in scope_ids for name in freeze.scope)
+    ]
+
+
+def _against(binding: Sequence[Freeze], start: datetime, end: datetime) -> Freeze | None:
+    against = [
+        freeze
+        for freeze in binding
+        if start < freeze.ends and (freeze.starts <= start or freeze.starts < end)
+    ]
+    return max(against, key=lambda freeze: (freeze.ends, freeze.id), default=None)
+
+
+def _opens_between(rule: WindowRule, start: datetime, end: datetime) -> Iterator[datetime]:
+    """The instants in [start, end) at which the window opens, in order."""
+    first, last = (start - _MARGIN), (end + _MARGIN)
+    before = None
+    for month in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+        opens = _opens_of_month(rule.rule, rule.starts, rule.zone, month)
+        for index in range(bisect_left(opens, start), len(opens)):
+            instant = opens[index]
+            if instant >= end:
+                return
+            if instant != before:  # two local days may share an instant where a zone skipped a day
+                yield instant
+            before = instant
+
+
+@lru_cache(maxsize=16_384)
+def _opens_of_month(rule: str, starts: str, zone: str, month: int) -> tuple[datetime, ...]:
+    """The instants at which the window opens on the local days of a month (12 x year + month - 1)."""
+    year, index = divmod(month, 12)
+    if year + 1 >= MAXYEAR:
+        return ()
+    days = _days_of_year(rule, year)
+    low = bisect_left(days, date(year, index + 1, 1))
+    high = bisect_left(days, date(year + (index == 11), (index + 1) % 12 + 1, 1))
+    clock = time.fromisoformat(starts)
+    return tuple(localise(datetime.combine(day, clock), zone) for day in days[low:high])
+
+
+@lru_cache(maxsize=2_048)
+def _days_of_year(rule: str, year: int) -> tuple[date, ...]:
+    """The local days of a year on which the rule falls, in order."""
+    if not ANCHOR.year <= year < MAXYEAR:
+        return ()
+    first, last = ANCHOR.replace(year=year), ANCHOR.replace(year=year, month=12, day=31)
+    return tuple(day.date() for day in _read_rule(rule).between(first, last, inc=True))
+
+
+@lru_cache(maxsize=1_024)
+def _read_rule(rule: str) -> rrule | rruleset:
+    """The rule ready for expansion from `ANCHOR`; RefusedError names the key that is wrong and the way out."""
+    text = rule.upper()
+    parts = dict(_parts(rule, text))
+    frequency = parts.pop("FREQ", "")
+    keys = _KEYS.get(frequency)
+    if keys is None:
+        raise RefusedError(
+            f"window rule {rule} has FREQ {frequency or 'missing'}; give one of {', '.join(_KEYS)}"
+        )
+    for key, value in parts.items():
+        if key not in keys:
+            way = _ELSEWHERE.get(key, f"{frequency} takes {', '.join(keys)}")
+            raise RefusedError(f"window rule {rule} has {key}, which cannot be used here; {way}")
+        if not re.fullmatch(_VALUES[key], value):
+            raise RefusedError(
+                f"window rule {rule} has {key}={value}, which is no value for it; see RFC 5545, 3.3.10"
+            )
+    _require_plain(rule, frequency, parts)
+    try:
+        ready = rrulestr(text, dtstart=ANCHOR)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise RefusedError(f"window rule {rule} cannot be read: {error}; see RFC 5545, 3.3.10") from None
+    if next(iter(ready), None) is None:
+        raise RefusedError(f"window rule {rule} names no day that ever comes; choose days of the calendar")
+    return ready
+
+
+def _parts(rule: str, text: str) -> list[tuple[str, str]]:
+    parts = [part.partition("=") for part in text.split(";")]
+    for key, equals, value in parts:
+        if not (key and equals and value):
+            raise RefusedError(
+                f"window rule {rule} is not a list of KEY=VALUE; write it as FREQ=WEEKLY;BYDAY=SU"
+            )
+    names = [key for key, _, _ in parts]
+    for name in names:
+        if names.count(name) > 1:
+            raise RefusedError(f"window rule {rule} has {name} twice; keep one")
+    return [(key, value) for key, _, value in parts]
+
+
+def _require_plain(rule: str, frequency: str, parts: dict[str, str]) -> None:
+    """Refuse what RFC 5545 gives no meaning to, or a meaning that surprises."""
+    days = parts.get("BYDAY", "")
+    if frequency in ("DAILY", "WEEKLY") and days and not _PLAIN_DAYS.fullmatch(days):
+        raise RefusedError(
+            f"window rule {rule} has BYDAY={days}; numbered days need FREQ=MONTHLY, as in FREQ=MONTHLY;BYDAY=1SU"
+        )
+    if frequency == "DAILY" and days and parts.get("INTERVAL", "1") != "1":
+        raise RefusedError(f"window rule {rule} has INTERVAL and BYDAY; every n-th week is FREQ=WEEKLY")
+    if "BYSETPOS" in parts and "BYDAY" not in parts and "BYMONTHDAY" not in parts:
+        raise RefusedError(f"window rule {rule} has BYSETPOS alone; say BYDAY or BYMONTHDAY too")
+
+
+@lru_cache(maxsize=1_024)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        if name.partition("/")[0] in ("posix", "right", "localtime", "posixrules", "Factory"):
+            raise KeyError(name)  # files beside the database: leap-second clocks, and the machine's own zone
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise RefusedError(
+            f"zone {name!r} is not in the IANA database; give a name such as Europe/Lisbon, or update tzdata"
+        ) from None
+
+
+def _utc(at: datetime) -> datetime:
+    if at.tzinfo is UTC:
+        return at
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} is naive; give an aware datetime in UTC")
+    return at.astimezone(UTC)

@@ -1,0 +1,186 @@
+"""Disturbance: may this unit be disturbed now? A list of gates; the first hold is the one that is shown."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+
+from wavetrain.decide import away, calendar, lapses, waves
+from wavetrain.decide.away import Why
+from wavetrain.decide.facts import Draft
+from wavetrain.model.fleet import NodeId, Pop, PopId, UnitId
+from wavetrain.model.plan import Hold, Reason
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Who asks: a unit of a PoP, on its way forward or back."""
+
+    draft: Draft
+    pop: Pop
+    unit: UnitId
+    back: bool
+
+
+def _tombstoned(asked: Asked) -> Hold | None:
+    number = asked.draft.rollout.previous if asked.back else asked.draft.rollout.number
+    return (
+        Hold(Reason.TOMBSTONED, detail=number, asks=True) if number in asked.draft.facts.tombstoned else None
+    )
+
+
+def _retired(asked: Asked) -> Hold | None:
+    return Hold(Reason.RETIRED) if asked.unit in asked.draft.facts.retired else None
+
+
+def _quarantined(asked: Asked) -> Hold | None:
+    return (
+        Hold(Reason.QUARANTINED) if NodeId(asked.unit) in asked.draft.quarantined and not asked.back else None
+    )
+
+
+def _lapsed_often(asked: Asked) -> Hold | None:
+    turn = asked.draft.turns.get(asked.pop.id)
+    return lapses.hold(asked.draft, turn, asked.unit) if turn is not None else None
+
+
+def _cordoned(asked: Asked) -> Hold | None:
+    if asked.back:
+        return None
+    by_name = {asked.unit, asked.pop.id} & asked.draft.facts.cordoned
+    return Hold(Reason.CORDONED, detail=f"cordoned: {min(by_name)}") if by_name else None
+
+
+def _window(asked: Asked) -> Hold | None:
+    """Freezes first (deny wins), then the window; a revert passes both."""
+    facts = asked.draft.facts
+    if asked.back or not facts.lane.windowed:
+        return None
+    needed = 2 * timedelta(minutes=facts.policy.timing.unit_minutes)
+    scope = (asked.pop.id, asked.pop.region, facts.lane.name)
+    answer = calendar.may_start(asked.pop.window, facts.freezes, facts.now, needed, scope)
+    if answer.open:
+        return None
+    if answer.freeze is not None:
+        detail = f"{answer.freeze.id}: {answer.freeze.reason}" if answer.freeze.reason else answer.freeze.id
+        return Hold(Reason.FROZEN, until=answer.opens_again, detail=detail)
+    if answer.opens_again is None:
+        return Hold(Reason.NO_WINDOW, asks=True)
+    return Hold(Reason.OUTSIDE_WINDOW, until=answer.opens_again)
+
+
+def _region(asked: Asked) -> Hold | None:
+    facts = asked.draft.facts
+    if asked.back:
+        return None
+    size = waves.region_size(facts.fleet, asked.pop.region, facts.policy.budgets)
+    busy = {slot.pop for slot in asked.draft.slots.values()} - {asked.pop.id}
+    pops = facts.fleet.pops
+    here = sorted(pop for pop in busy if pop in pops and pops[pop].region == asked.pop.region)
+    if len(here) < size:
+        return None
+    return Hold(
+        Reason.REGION_SHARE, detail=f"{', '.join(here)} of {asked.pop.region}; at most {size} at once"
+    )
+
+
+def _group(asked: Asked) -> Hold | None:
+    facts = asked.draft.facts
+    headroom = facts.policy.budgets.headroom
+    goes_out = waves.is_out(asked.pop, len(_away(asked, asked.pop) | {asked.unit}), headroom)
+    for group in waves.groups_of(facts.fleet, asked.pop.id):
+        for member in group.members:
+            if member == asked.pop.id or member not in facts.fleet.pops:
+                continue
+            other = facts.fleet.pops[member]
+            worked_on = (not asked.back or goes_out) and any(
+                slot.pop == member for slot in asked.draft.slots.values()
+            )
+            if worked_on or waves.is_out(other, len(_away(asked, other)), headroom):
+                asks = not _is_moving(asked, member)
+                return Hold(Reason.GROUP_OUT, detail=f"{member} of group {group.id}", asks=asks)
+    return None
+
+
+def _is_moving(asked: Asked, pop: str) -> bool:
+    """Whether a unit there is on its way, so that it will give its slot back by itself."""
+    return Why.MOVING in away.of(asked.draft, asked.draft.facts.fleet.pops[PopId(pop)]).values()
+
+
+def _away(asked: Asked, pop: Pop) -> set[str]:
+    return set(away.of(asked.draft, pop))
+
+
+def _capacity(asked: Asked) -> Hold | None:
+    """One-node PoPs are a whole-PoP drain: their capacity rule is the redundancy group's.
+
+    A unit that is away already costs nothing more. With a person's approval to go forward a PoP that is out in
+    any case may still be repaired (G9), and lost nodes do not keep the others from going back (G15).
+    """
+    short = _shortage(asked)
+    if not short or _is_spared(asked):
+        return None
+    gone = away.of(asked.draft, asked.pop)
+    forward = any(approval.kind == "forward" for approval in asked.draft.rollout.approvals)
+    if forward and waves.is_out(asked.pop, len(gone), asked.draft.facts.policy.budgets.headroom):
+        return None
+    return Hold(Reason.CAPACITY, detail=short, asks=Why.MOVING not in gone.values())
+
+
+def _shortage(asked: Asked) -> str:
+    """What would be missing if the unit went now, and who is away; empty where the PoP can spare it."""
+    headroom, nodes = asked.draft.facts.policy.budgets.headroom, len(asked.pop.nodes)
+    gone = away.of(asked.draft, asked.pop)
+    if nodes == 1 or NodeId(asked.unit) in gone or not waves.is_out(asked.pop, len(gone) + 1, headroom):
+        return ""
+    text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {asked.pop.load:.0%} times {headroom:g}"
+    return f"{text}; {away.named(gone)}" if gone else text
+
+
+def _is_spared(asked: Asked) -> bool:
+    """Whether a unit goes back although its PoP is short: one at a time, and somebody still serves.
+
+    Only nodes that a person must bring back are missing, so that waiting would end nothing, while the release that
+    is taken back still serves here. Where going back itself has cost more nodes than may be lost, a person is asked.
+    """
+    gone, lost = away.of(asked.draft, asked.pop), lost_on_the_way_back(asked.draft, asked.pop)
+    if not asked.back or not gone or Why.MOVING in gone.values() or len(gone) + 1 >= len(asked.pop.nodes):
+        return False
+    return len(lost) <= asked.draft.facts.policy.failures_max
+
+
+def lost_on_the_way_back(draft: Draft, pop: Pop) -> list[str]:
+    """The owners of the PoP's revert slots that only a person can bring back."""
+    budget, gone = f"revert:{pop.id}", away.of(draft, pop)
+    owners = [slot.owner for slot in draft.slots.values() if slot.budget == budget]
+    return [owner for owner in owners if gone.get(NodeId(owner), Why.MOVING) is not Why.MOVING]
+
+
+def spared(draft: Draft, pop: PopId, unit: UnitId) -> str:
+    """In words, what a PoP is short of where a unit may go back in spite of it; else empty."""
+    place = draft.facts.fleet.pops.get(pop)
+    if place is None or not draft.facts.lane.disturbs:
+        return ""
+    asked = Asked(draft, place, unit, back=True)
+    return _shortage(asked) if _is_spared(asked) else ""
+
+
+Gate = Callable[[Asked], Hold | None]
+
+GATES: tuple[Gate, ...] = (
+    _tombstoned,
+    _retired,
+    _quarantined,
+    _lapsed_often,
+    _cordoned,
+    _window,
+    _region,
+    _group,
+    _capacity,
+)
+"""Asked in this order; the slot itself comes last, when it is taken."""
+
+
+def first_hold(draft: Draft, pop: Pop, unit: UnitId, *, back: bool = False) -> Hold | None:
+    """Why `unit` may not be disturbed now, or None."""
+    asked = Asked(draft, pop, unit, back)
+    return next((hold for gate in GATES if (hold := gate(asked)) is not None), None)

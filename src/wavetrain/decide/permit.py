@@ -1,0 +1,81 @@
+"""Permit: who may do what?"""
+
+from enum import StrEnum
+
+import msgspec
+
+from wavetrain.errors import ForbiddenError
+from wavetrain.model.access import Role
+
+
+class Act(StrEnum):
+    """What may be asked at a door."""
+
+    READ = "read"
+    SUBMIT = "submit releases"
+    STEER = "pause, resume, abort and revert rollouts"
+    CORDON = "cordon PoPs and nodes"
+    FREEZE = "add freezes"
+    TEND = "retire and rebuild nodes"
+    DESCRIBE = "apply and adopt fleets"
+    APPROVE = "approve"
+    THAW = "remove freezes"
+    WITHDRAW = "withdraw releases"
+    RULE = "apply policies"
+    ADMIT = "make and revoke tokens"
+    POLL = "report as a node"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: the name that the journal shows, and the roles of the token."""
+
+    name: str
+    roles: tuple[Role, ...]
+
+
+_PERSONS = frozenset({Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN})
+
+PERMITS: dict[Act, frozenset[Role]] = {
+    Act.READ: _PERSONS,
+    Act.SUBMIT: frozenset({Role.CI}),
+    Act.STEER: frozenset({Role.OPERATOR}),
+    Act.CORDON: frozenset({Role.OPERATOR}),
+    Act.FREEZE: frozenset({Role.OPERATOR}),
+    Act.TEND: frozenset({Role.OPERATOR}),
+    Act.DESCRIBE: frozenset({Role.OPERATOR}),
+    Act.APPROVE: frozenset({Role.APPROVER}),
+    Act.THAW: frozenset({Role.APPROVER}),
+    Act.WITHDRAW: frozenset({Role.APPROVER}),
+    Act.RULE: frozenset({Role.APPROVER}),
+    Act.ADMIT: frozenset({Role.ADMIN}),
+    Act.POLL: frozenset({Role.NODE}),
+}
+"""The whole table. Roles do not contain one another; a token may carry several."""
+
+
+def require(caller: Caller, act: Act) -> None:
+    """`ForbiddenError` unless one of the caller's roles may do it."""
+    allowed = PERMITS[act]
+    if allowed.isdisjoint(caller.roles):
+        has = ", ".join(role.value for role in caller.roles) or "no role"
+        needs = " or ".join(sorted(role.value for role in allowed))
+        raise ForbiddenError(
+            f"{caller.name} ({has}) may not {act.value}; that takes the role {needs}; ask an admin for a token with it"
+        )
+
+
+def require_second_person(caller: Caller, asked_by: str, what: str) -> None:
+    """`ForbiddenError` when the one who approves is the one who asked."""
+    if caller.name == asked_by:
+        raise ForbiddenError(
+            f"{what} was asked for by {asked_by}, and nobody approves their own request; let another approver do it"
+        )
+
+
+def require_own_node(caller: Caller, node: str) -> None:
+    """`ForbiddenError` when a node's token is used for another node."""
+    require(caller, Act.POLL)
+    if caller.name != node:
+        raise ForbiddenError(
+            f"the token of node {caller.name} cannot speak for node {node}; give node {node} its own token"
+        )

@@ -1,0 +1,345 @@
+"""Planner: what moves now in this rollout, and why does the rest wait?"""
+
+from datetime import timedelta
+
+from wavetrain.decide import (
+    absence,
+    arrivals,
+    departure,
+    lapses,
+    lifecycle,
+    recovery,
+    retreat,
+    silence,
+    succession,
+    turns,
+    verdict,
+)
+from wavetrain.decide.facts import Choice, Draft, Facts
+from wavetrain.decide.itinerary import announce, next_window
+from wavetrain.decide.lifecycle import Cause, WaveCause
+from wavetrain.model.fleet import NodeId
+from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.release import Stage, Tombstone
+from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
+
+_GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
+
+
+def decide(facts: Facts) -> Choice:
+    """Everything that follows from the facts at this instant. The same facts again give an empty choice (G13)."""
+    draft = Draft(facts)
+    for turn in facts.turns:
+        draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
+    _judge(draft)
+    match draft.rollout.status:
+        case Status.PLANNED:
+            _plan(draft)
+        case Status.ANNOUNCED:
+            _depart(draft)
+        case Status.REVERTING:
+            _go_back(draft)
+        case Status.PAUSED:
+            _hold(draft, Hold(Reason.PAUSED, detail=draft.rollout.cause, asks=True))
+            draft.turns = {pop: lapses.forgiven(turn) for pop, turn in draft.turns.items()}
+            _fall_silent(draft)
+        case _:
+            pass
+    if draft.rollout.status is Status.ROLLING:
+        _roll(draft)
+        _look_ahead(draft)
+    if draft.rollout.status in lifecycle.TERMINAL:
+        _fall_silent(draft)
+        if draft.rollout.over_at is None:
+            draft.rollout = draft.rollout.changed(over_at=facts.now, hold=None)
+    return draft.choice()
+
+
+def _fall_silent(draft: Draft) -> None:
+    """Nothing is about to be told: no gate is waited for any more, only for units that are on their way."""
+    for pop, turn in draft.turns.items():
+        draft.turns[pop] = turn.changed(hold=silence.late_hold(draft, turn, Reason.IN_PROGRESS))
+    for ordinal, wave in draft.waves.items():
+        draft.waves[ordinal] = wave.changed(hold=None)
+
+
+def _look_ahead(draft: Draft) -> None:
+    """The PoPs of later waves say which wave they wait for, and what the timetable plans for them."""
+    wave = draft.waves[draft.rollout.wave]
+    for pop, turn in draft.turns.items():
+        if draft.rollout.status is Status.ROLLING and turn.wave > wave.ordinal:
+            until = turn.opens if turn.opens > draft.facts.now else None
+            hold = Hold(Reason.PREVIOUS_WAVE, until=until, detail=f"wave {wave.ordinal} {wave.ring}")
+            draft.turns[pop] = turn.changed(hold=hold)
+
+
+def _status(draft: Draft, cause: Cause, text: str) -> None:
+    before = draft.rollout.status
+    after = lifecycle.rollout_after(draft.rollout.id, before, cause)
+    draft.rollout = draft.rollout.changed(status=after)
+    draft.note("rollout", draft.rollout.id, f"{before.value} -> {after.value}: {text}", status=after.value)
+
+
+def _hold(draft: Draft, hold: Hold | None) -> None:
+    draft.rollout = draft.rollout.changed(hold=hold)
+
+
+def _judge(draft: Draft) -> None:
+    """A fail from the reports or the evidence, answered by `recovery`."""
+    rollout, facts = draft.rollout, draft.facts
+    if rollout.status not in (Status.ROLLING, Status.PAUSED):
+        return
+    ruling = verdict.of_rollout(draft)
+    if ruling is None:
+        _mixed_too_long(draft)
+        return
+    chosen = recovery.choose(ruling, facts.lane, verdict.calibrated(draft))
+    if chosen.way is recovery.Way.PAUSE:
+        if any(approval.kind == "inconclusive" for approval in rollout.approvals):
+            return
+        if rollout.status is Status.ROLLING:
+            draft.rollout = rollout.changed(cause=chosen.text)
+            draft.note("verdict", rollout.id, chosen.text, verdict="fail")
+            _status(draft, Cause.PAUSE, chosen.text)
+        return
+    draft.note("verdict", rollout.id, chosen.text, verdict="fail")
+    closes = [turn.closes for turn in draft.turns.values() if turn.phase in _GOING]
+    draft.rollout = draft.rollout.changed(
+        cause=chosen.text, failed_at=facts.steady, not_before=max([facts.now, *closes])
+    )
+    _bury(draft, chosen.text)
+    cause = Cause.REVERT if chosen.way is recovery.Way.BACK else Cause.ABORT
+    _status(draft, cause, chosen.text)
+
+
+def _bury(draft: Draft, text: str) -> None:
+    """The release is never offered again."""
+    if draft.rollout.number in draft.facts.tombstoned:
+        return
+    draft.make(
+        Tombstone(
+            release=draft.release.id,
+            number=draft.rollout.number,
+            reason=text,
+            at=draft.facts.now,
+            by="verdict",
+        )
+    )
+    draft.release = draft.release.changed(stage=Stage.WITHDRAWN)
+    draft.note("tombstone", draft.release.id, f"{draft.rollout.number} is never offered again: {text}")
+
+
+def _mixed_too_long(draft: Draft) -> None:
+    """A PoP that stays mixed sends its canary back, with the whole rollout; the release keeps its good name."""
+    stuck = [pop for pop, turn in draft.turns.items() if turns.mixed_too_long(draft, turn)]
+    if stuck:
+        hours = draft.facts.policy.bake.mixed_hours_max
+        text = f"{stuck[0]} was mixed for over {hours} h without a verdict"
+        draft.rollout = draft.rollout.changed(cause=text)
+        _status(draft, Cause.REVERT, text)
+
+
+def _plan(draft: Draft) -> None:
+    facts = draft.facts
+    hold = departure.gates_hold(draft.release, facts.policy)
+    if hold is not None:
+        _hold(draft, hold)
+        return
+    text = announce(draft) if not draft.rollout.timetable else None
+    if text is None:
+        _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
+        _hold(draft, None)
+        _depart(draft)
+    else:
+        _hold(draft, Hold(Reason.NO_WINDOW, detail=text, asks=True))
+
+
+def _depart(draft: Draft) -> None:
+    """A train leaves when a window of its first wave opens, the fleet was watched, and no older one is in its way."""
+    for turn in [turn for turn in draft.turns.values() if turn.wave == 0]:
+        draft.turns[turn.pop] = _in_time(draft, turn)
+    first = min(
+        (turn for turn in draft.turns.values() if turn.wave == 0), key=lambda turn: (turn.opens, turn.pop)
+    )
+    hold = (
+        Hold(Reason.NOT_YET, until=first.opens)
+        if draft.facts.now < first.opens
+        else _pre_period_hold(draft) or succession.previous_hold(draft)
+    )
+    _hold(draft, hold)
+    for pop, turn in draft.turns.items():
+        own = Hold(Reason.NOT_YET, until=turn.opens) if draft.facts.now < turn.opens else None
+        draft.turns[pop] = turn.changed(hold=own)
+    if hold is None:
+        succession.supersede(draft)
+        _status(draft, Cause.DEPART, f"the window of {first.pop} is open")
+        if draft.release.stage is Stage.CANDIDATE:
+            draft.release = draft.release.changed(stage=Stage.EARLY)
+
+
+def _pre_period_hold(draft: Draft) -> Hold | None:
+    """The verdict needs to know how the fleet behaves when nothing moves."""
+    facts = draft.facts
+    if not facts.lane.bakes or not facts.policy.verdicts.metrics:
+        return None
+    least = facts.policy.verdicts.pre_period_s
+    compared = [turn for turn in draft.turns.values() if _is_measured(draft, turn)]
+    watched, pop = min(
+        ((facts.pre_period_s.get(turn.pop, 0.0), turn.pop) for turn in compared), default=(least, "")
+    )
+    if watched >= least:
+        return None
+    return Hold(Reason.PRE_PERIOD, detail=f"{pop}: {watched:.0f} of {least:.0f} s")
+
+
+def _is_measured(draft: Draft, turn: Turn) -> bool:
+    """Whether the canary of a PoP can be compared there; one that has long been dark holds nobody else up."""
+    if len(turn.order) <= turn.canaries:
+        return False
+    policy = draft.facts.policy
+    late = policy.bake.telemetry_away_s + policy.timing.report_late_s
+    seen = [unit for unit in turn.order if draft.facts.unseen_s.get(NodeId(unit), late + 1) <= late]
+    return len(seen) > turn.canaries
+
+
+def _roll(draft: Draft) -> None:
+    """Waves in order; the next is reached in the tick in which the one before it passes."""
+    for _ in range(len(draft.waves) + 1):
+        wave = draft.waves[draft.rollout.wave]
+        if wave.status is WaveStatus.PENDING:
+            wave = _wave(draft, wave, WaveCause.REACH)
+        draft.waves[wave.ordinal] = wave
+        if not _approved(draft, wave):
+            return
+        wave = _advance(draft, wave)
+        draft.waves[wave.ordinal] = wave
+        if wave.status is not WaveStatus.PASSED:
+            return
+        if wave.ordinal + 1 == draft.rollout.waves:
+            _finish(draft)
+            return
+        draft.rollout = draft.rollout.changed(wave=wave.ordinal + 1)
+
+
+def _wave(draft: Draft, wave: Wave, cause: WaveCause) -> Wave:
+    after = lifecycle.wave_after(wave.status, cause)
+    if after is wave.status:
+        return wave
+    subject = f"{wave.rollout}/{wave.ordinal}"
+    text = f"wave {wave.ordinal} ({wave.ring}): {wave.status.value} -> {after.value}: {cause.value}"
+    draft.note("wave", subject, text)
+    return wave.changed(status=after)
+
+
+def _approved(draft: Draft, wave: Wave) -> bool:
+    """The step to general availability may need a person."""
+    general = wave.stage is Stage.GENERAL
+    needs = general and draft.facts.policy.approve_general
+    if needs and not any(approval.kind == "general" for approval in draft.rollout.approvals):
+        hold = Hold(Reason.APPROVAL, detail="general availability", asks=True)
+        draft.waves[wave.ordinal] = wave.changed(hold=hold)
+        mine = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
+        draft.turns.update((turn.pop, turn.changed(hold=None)) for turn in mine)
+        return False
+    if general and draft.release.stage is Stage.EARLY:
+        draft.release = draft.release.changed(stage=Stage.GENERAL)
+        draft.note("release", draft.release.id, f"{draft.rollout.number} is generally available")
+    return True
+
+
+def _advance(draft: Draft, wave: Wave) -> Wave:
+    """Its turns move on; when units were told, all are asked again, so that each hold knows of all slots."""
+    mine = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
+    told, slots = draft.ledger, dict(draft.slots)
+    moved = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in mine]
+    if draft.ledger != told or draft.slots != slots:
+        moved = [turns.forward(draft, turn) for turn in moved]
+    for turn in moved:
+        draft.turns[turn.pop] = turn
+    if any(turn.started_at is not None for turn in moved):
+        wave = _wave(draft, wave, WaveCause.START)
+    wave = _sight(draft, wave, moved)
+    if all(turn.phase is TurnPhase.DONE for turn in moved):
+        wave = _wave(draft, wave, WaveCause.FILL)
+    if wave.status is WaveStatus.BAKING:
+        return _soak(draft, wave)
+    return wave.changed(hold=_wave_hold(moved))
+
+
+def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:
+    """Blind while telemetry is missing somewhere, inconclusive while a person is asked about the evidence."""
+    reasons = {turn.hold.reason for turn in moved if turn.hold is not None}
+    if Reason.TELEMETRY_AWAY in reasons:
+        return _wave(draft, wave, WaveCause.BLIND)
+    wave = _wave(draft, wave, WaveCause.SEE)
+    if Reason.INCONCLUSIVE in reasons:
+        return _wave(draft, wave, WaveCause.DOUBT)
+    return _wave(draft, wave, WaveCause.DECIDE)
+
+
+def _wave_hold(moved: list[Turn]) -> Hold | None:
+    """What its PoPs wait for, as one: one that asks a person before others, then the nearest known end."""
+    holds = [turn.hold for turn in moved if turn.hold is not None]
+    holds.sort(
+        key=lambda hold: (not hold.asks, hold.until is None, hold.until.isoformat() if hold.until else "")
+    )
+    return holds[0] if holds else None
+
+
+def _soak(draft: Draft, wave: Wave) -> Wave:
+    now = draft.facts.now
+    since = wave.baked_since or now
+    ends = since + timedelta(minutes=wave.soak_minutes if wave.last_of_ring else 0)
+    wave = wave.changed(baked_since=since)
+    last = wave.ordinal + 1 == draft.rollout.waves
+    if now < ends and not last:
+        return wave.changed(hold=Hold(Reason.SOAK, until=ends))
+    return _wave(draft, wave.changed(hold=None), WaveCause.SOAKED)
+
+
+def _in_time(draft: Draft, turn: Turn) -> Turn:
+    """A PoP that missed its window gets the next one; the timetable is revised, its other stops stay.
+
+    A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
+    """
+    if turn.phase is TurnPhase.DONE or draft.facts.now < turn.closes or turn.progress:
+        return turn
+    if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
+        return turn
+    return next_window(draft, turn)
+
+
+def _finish(draft: Draft) -> None:
+    residue = tuple(unit for turn in draft.turns.values() for unit in turn.quarantined)
+    draft.rollout = draft.rollout.changed(residue=residue)
+    if residue:
+        _status(draft, Cause.FINISH_WITH_RESIDUE, f"all but {', '.join(residue)} run {draft.rollout.number}")
+    else:
+        _status(draft, Cause.FINISH, f"every PoP runs {draft.rollout.number}")
+
+
+def _go_back(draft: Draft) -> None:
+    """Passes windows and freezes; ends when every exposed unit is back, or known not to be."""
+    told, slots = draft.ledger, dict(draft.slots)
+    for pop, turn in list(draft.turns.items()):
+        draft.turns[pop] = retreat.backward(draft, retreat.turned(draft, turn))
+    if draft.ledger != told or draft.slots != slots:
+        for pop, turn in list(draft.turns.items()):
+            draft.turns[pop] = retreat.backward(draft, turn)
+    for ordinal, wave in list(draft.waves.items()):
+        exposed = any(turn.wave == ordinal and turn.cursor for turn in draft.turns.values())
+        draft.waves[ordinal] = (_wave(draft, wave, WaveCause.FAIL) if exposed else wave).changed(hold=None)
+    waiting = [turn for turn in draft.turns.values() if turn.phase is not TurnPhase.REVERTED]
+    if waiting:
+        hold = Hold(Reason.REVERTING, detail=", ".join(turn.pop for turn in waiting))
+        _hold(draft, next((turn.hold for turn in waiting if turn.hold and turn.hold.asks), hold))
+        return
+    residue = tuple(
+        unit for turn in draft.turns.values() for unit in turn.quarantined if not retreat.is_back(draft, unit)
+    )
+    draft.rollout = draft.rollout.changed(residue=residue, restored_at=draft.facts.steady)
+    text = f"all exposed units run {draft.rollout.previous}"
+    if residue:
+        _status(draft, Cause.BACK_WITH_RESIDUE, f"{text}, save {', '.join(residue)}")
+    else:
+        _status(draft, Cause.BACK, text)

@@ -1,0 +1,101 @@
+"""Verdict: what do the evidence and the reports say of this release now?"""
+
+import msgspec
+
+from wavetrain.decide.comparison import gate_of
+from wavetrain.decide.facts import Draft
+from wavetrain.model.fleet import NodeId, UnitId
+from wavetrain.model.health import Verdict
+from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.rollout import Turn
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """The verdict with its reason.
+
+    `hard` marks what needs no statistics: it does not start, or runs what it was not told.
+    """
+
+    verdict: Verdict
+    text: str
+    hard: bool = False
+
+
+def of_rollout(draft: Draft) -> Ruling | None:
+    """A `fail`, or None while nothing speaks against the release."""
+    facts = draft.facts
+    for turn in draft.turns.values():
+        canaries = [unit for unit in _lost(draft, turn) if unit in turn.order[: turn.canaries]]
+        if facts.lane.bakes and canaries:
+            return Ruling(
+                Verdict.FAIL, f"canary {canaries[0]} did not come up on {draft.rollout.number}", hard=True
+            )
+    wave = draft.rollout.wave
+    lost_here = [unit for turn in draft.turns.values() if turn.wave == wave for unit in _lost(draft, turn)]
+    if len(lost_here) > facts.policy.failures_max:
+        said = ", ".join(lost_here)
+        return Ruling(Verdict.FAIL, f"{len(lost_here)} units did not come up: {said}", hard=True)
+    kept = facts.evidence
+    if kept is not None and kept.failed:
+        text = f"worse than its control: log e {kept.log_e:.2f} over {kept.log_threshold:.2f}"
+        return Ruling(Verdict.FAIL, text)
+    return None
+
+
+def _lost(draft: Draft, turn: Turn) -> list[UnitId]:
+    """The units that this release cost; one that an earlier release cost says nothing of this one."""
+    known = draft.quarantined
+    return [
+        unit
+        for unit in turn.quarantined
+        if NodeId(unit) in known and known[NodeId(unit)].rollout == draft.rollout.id
+    ]
+
+
+def calibrated(draft: Draft) -> bool:
+    """Whether every PoP that gave evidence was watched for the policy's pre-period before it."""
+    kept = draft.facts.evidence
+    if kept is None:
+        return False
+    least = draft.facts.policy.verdicts.pre_period_s
+    used = [kept.pops[pop] for pop in kept.compared_s if pop in kept.pops]
+    return bool(used) and all(known.seconds >= least * 0.99 for known in used)
+
+
+def telemetry_hold(draft: Draft, turn: Turn) -> Hold | None:
+    """Exposed nodes that are not measured: neither a pass nor a fail (G5)."""
+    if not draft.facts.policy.verdicts.metrics:
+        return None
+    limit, known = draft.facts.policy.bake.telemetry_away_s, draft.facts.unseen_s
+    dark = [unit for unit in turn.settled if known.get(NodeId(unit), limit + 1) > limit]
+    if not dark:
+        return None
+    late = limit + draft.facts.policy.timing.report_late_s
+    asks = any(known.get(NodeId(unit), late + 1) > late for unit in dark)
+    return Hold(
+        Reason.TELEMETRY_AWAY, detail=f"no sample of {', '.join(dark)} for over {limit:g} s", asks=asks
+    )
+
+
+def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
+    """Why the evidence does not yet let the rest follow, in figures; None when it does."""
+    policy = draft.facts.policy
+    if not policy.verdicts.metrics:
+        return None
+    kept = draft.facts.evidence
+    answer = gate_of(kept, turn.pop, policy)
+    share = kept.share.get(turn.pop) if kept is not None else None
+    if share is not None and share < policy.bake.share_min:
+        text = f"carries {share:.0%} of its share; at least {policy.bake.share_min:.0%} needed"
+        return Hold(Reason.CANARY_SHARE, detail=text)
+    if answer is None or kept is None or turn.pop not in kept.compared_s:
+        return Hold(Reason.EVIDENCE, detail="nothing compared yet")
+    if answer.passed:
+        return None
+    worst = answer.undecided[0]
+    if worst.exposure < worst.exposure_min:
+        return Hold(Reason.EVIDENCE, detail=f"{worst.name}: {worst.exposure:.0f} of {worst.exposure_min:.0f}")
+    upper = "unknown" if worst.excess_upper is None else f"{worst.excess_upper:.4%}"
+    return Hold(
+        Reason.EVIDENCE, detail=f"{worst.name}: excess below {upper}, must be below {worst.excess_max:.4%}"
+    )

@@ -1,0 +1,93 @@
+"""Waves: how many at once? Budgets, slots, and how a ring is cut into waves."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from wavetrain.model.fleet import Fleet, Group, NodeId, Pop, PopId, Reported, UnitId
+from wavetrain.model.fleet import Phase as NodePhase
+from wavetrain.model.policy import Budgets
+from wavetrain.model.rollout import RolloutId, Slot
+
+DISTURBED = frozenset(
+    {NodePhase.DRAINING, NodePhase.UPDATING, NodePhase.VERIFYING, NodePhase.RETURNING, NodePhase.FAILED}
+)
+"""The phases in which a node takes no new work."""
+
+
+def share_of(count: int, share: float) -> int:
+    """How many of `count` a share is: rounded down, at least one."""
+    return max(1, math.floor(count * share + 1e-9))
+
+
+def free_slot(
+    slots: Iterable[Slot],
+    budget: str,
+    size: int,
+    unit: UnitId,
+    pop: PopId,
+    rollout: RolloutId,
+    since: datetime,
+) -> Slot | None:
+    """The first free slot of a budget for `unit`, or None when all are owned."""
+    taken = {slot.ordinal for slot in slots if slot.budget == budget}
+    for ordinal in range(size):
+        if ordinal not in taken:
+            return Slot(budget=budget, ordinal=ordinal, owner=unit, pop=pop, rollout=rollout, since=since)
+    return None
+
+
+def out_of_service(
+    pop: Pop,
+    slots: Iterable[Slot],
+    reported: dict[NodeId, Reported],
+    quarantined: Iterable[NodeId],
+    absent: frozenset[str],
+) -> set[NodeId]:
+    """The nodes of a PoP that count for no capacity: being moved, quarantined, cordoned, retired, or failed."""
+    members = set(pop.nodes)
+    out = {NodeId(slot.owner) for slot in slots if slot.pop == pop.id}
+    out |= set(quarantined)
+    out |= {NodeId(name) for name in absent}
+    out |= {node for node in members if node in reported and reported[node].phase in DISTURBED}
+    return out & members
+
+
+def is_out(pop: Pop, out: int, headroom: float) -> bool:
+    """Whether a PoP with `out` of its nodes away cannot carry its forecast load times the headroom."""
+    in_service = len(pop.nodes) - out
+    return in_service / len(pop.nodes) < min(1.0, pop.load * headroom) - 1e-9
+
+
+def region_size(fleet: Fleet, region: str, budgets: Budgets) -> int:
+    """How many PoPs of a region may be worked on at once."""
+    count = sum(pop.region == region for pop in fleet.pops.values())
+    return max(budgets.region_pops_min, math.floor(count * budgets.region_share + 1e-9))
+
+
+def groups_of(fleet: Fleet, pop: PopId) -> list[Group]:
+    """The redundancy groups that a PoP belongs to."""
+    return [group for group in fleet.groups.values() if pop in group.members]
+
+
+def cut(ring: Sequence[PopId], fleet: Fleet, budgets: Budgets) -> list[tuple[PopId, ...]]:
+    """Cut a ring into waves, in order, so that no wave breaks a region's share or holds two of a redundancy group.
+
+    Greedy: each PoP joins the first wave that has room for it.
+    """
+    waves: list[list[PopId]] = []
+    for pop in ring:
+        home = next((wave for wave in waves if _fits(pop, wave, fleet, budgets)), None)
+        if home is None:
+            waves.append([pop])
+        else:
+            home.append(pop)
+    return [tuple(wave) for wave in waves]
+
+
+def _fits(pop: PopId, wave: list[PopId], fleet: Fleet, budgets: Budgets) -> bool:
+    region = fleet.pops[pop].region
+    beside = sum(fleet.pops[other].region == region for other in wave)
+    if beside + 1 > region_size(fleet, region, budgets):
+        return False
+    return not any(other in group.members for group in groups_of(fleet, pop) for other in wave)

@@ -1,0 +1,105 @@
+"""Intake: who sends what, and how much of it is read?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import TypeVar
+
+import anyio.from_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from wavetrain.control import tokens
+from wavetrain.decide.permit import Caller
+from wavetrain.doors.house import house_of, off_loop
+from wavetrain.errors import RefusedError
+from wavetrain.wire.intake import read_message
+from wavetrain.wire.messages import MESSAGE_BYTES_MAX
+
+T = TypeVar("T")
+
+READ_S = 15.0
+"""How long a body's next bytes may take."""
+BODY_S = 60.0
+"""How long a whole body may take that is read at once."""
+
+
+async def caller_of(request: Request) -> Caller:
+    """Whose token the request bears; 401 when it bears none that is good."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        caller = await off_loop(partial(tokens.authenticate, house_of(request).store, secret.strip()))
+        if caller is not None:
+            return caller
+        text = "the token is unknown, revoked or expired; ask an admin for another"
+    else:
+        text = "there is no token; send the header: Authorization: Bearer TOKEN"
+    raise HTTPException(401, text, {"WWW-Authenticate": "Bearer"})
+
+
+async def message_of(request: Request, kind: type[T], what: str, limit: int = MESSAGE_BYTES_MAX) -> T:
+    """The JSON body of at most `limit` bytes as a message of `kind`."""
+    return read_message(await body_of(request, limit), kind, what)
+
+
+async def text_of(request: Request, limit: int, what: str) -> str:
+    """The body as UTF-8 text of at most `limit` bytes."""
+    try:
+        return (await body_of(request, limit)).decode()
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{what} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The body; 413 before reading when it says that it is longer than `limit` bytes, or as soon as it is."""
+    check_length(request, limit)
+    parts: list[bytes] = []
+    size = 0
+    async with asyncio.timeout(BODY_S):
+        async for part in _parts(request):
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            parts.append(part)
+    return b"".join(parts)
+
+
+def check_length(request: Request, limit: int) -> None:
+    """413 when the request announces more than `limit` bytes."""
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > limit:
+        raise too_large(limit)
+
+
+def too_large(limit: int) -> HTTPException:
+    """The refusal of a body over its limit; the connection is closed, so that nobody reads the rest."""
+    return HTTPException(413, f"the body is larger than {limit} bytes; send less", {"Connection": "close"})
+
+
+def chunks_of(request: Request) -> Iterator[bytes]:
+    """The body as it arrives, for a thread of `off_loop`; nothing is kept in memory."""
+    parts = _parts(request)
+    while True:
+        part = anyio.from_thread.run(_next, parts)
+        if part is None:
+            return
+        yield part
+
+
+async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(parts, None)
+
+
+async def _parts(request: Request) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(READ_S):
+                part = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise HTTPException(
+                408, f"no bytes came for {READ_S:g} s; send the body without a pause"
+            ) from None
+        yield part

@@ -1,0 +1,250 @@
+"""Operators' door: what persons and CI ask of releases, rollouts, the fleet and its rules, as JSON."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wavetrain.control import (
+    cordons,
+    enquire,
+    explain,
+    fleets,
+    freezes,
+    nodes,
+    policies,
+    progress,
+    rollouts,
+    submit,
+    tokens,
+    withdraw,
+)
+from wavetrain.control.ports import Store
+from wavetrain.decide.permit import Caller
+from wavetrain.doors.house import house_of, off_loop
+from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
+from wavetrain.doors.query import query_of
+from wavetrain.model.fleet import Fleet
+from wavetrain.model.policy import Policy
+from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.messages import AddFreeze, Approve, Because, FileText, MakeToken, Resume
+from wavetrain.wire.policy_file import POLICY_BYTES_MAX, read_policy
+from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, read_release
+from wavetrain.wire.toml_table import FILE_BYTES_MAX
+
+ANSWER_S = 45.0
+"""How long an answer may take; longer than the store lets a writer wait, so that its own error comes first."""
+UPLOAD_S = 900.0
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def _said(deed: Callable[[], object], status: int = 200) -> Response:
+    """Do it in a thread; what it returns is the body."""
+    async with asyncio.timeout(ANSWER_S):
+        made = await off_loop(deed)
+    return Response(msgspec.json.encode(made), status, media_type="application/json")
+
+
+def _reading(use: Callable[[Store, Caller], object]) -> Endpoint:
+    """A use case that only reads, and needs nothing but the caller."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        query_of(request)
+        return await _said(partial(use, house_of(request).store, caller))
+
+    return endpoint
+
+
+def _reading_one(use: Callable[[Store, Caller, str], object]) -> Endpoint:
+    """A use case that reads what the path names."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        query_of(request)
+        return await _said(partial(use, house_of(request).store, caller, request.path_params["name"]))
+
+    return endpoint
+
+
+def _because(use: Callable[[Store, Caller, str, str], object], what: str) -> Endpoint:
+    """A deed on what the path names that needs a reason."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        message = await message_of(request, Because, what)
+        name = request.path_params["name"]
+        return await _said(partial(use, house_of(request).store, caller, name, message.reason))
+
+    return endpoint
+
+
+def _removing(use: Callable[[Store, Caller, str], object]) -> Endpoint:
+    """A deed that takes away what the path names."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        return await _said(partial(use, house_of(request).store, caller, request.path_params["name"]))
+
+    return endpoint
+
+
+async def _rollout(request: Request) -> Response:
+    caller = await caller_of(request)
+    query_of(request)
+    house, name = house_of(request), request.path_params["name"]
+    return await _said(partial(progress.rollout, house.store, caller, name, house.evidence))
+
+
+async def _status(request: Request) -> Response:
+    caller = await caller_of(request)
+    query = query_of(request, whole=("recent",))
+    recent = query.whole("recent", progress.RECENT)
+    house = house_of(request)
+    return await _said(partial(progress.status, house.store, caller, recent, house.evidence))
+
+
+async def _journal(request: Request) -> Response:
+    caller = await caller_of(request)
+    query = query_of(request, whole=("after", "limit"), text=enquire.JOURNAL_FILTERS)
+    after = query.whole("after", -1)
+    page = partial(
+        enquire.journal,
+        house_of(request).store,
+        caller,
+        after=None if after < 0 else after,
+        limit=query.whole("limit", 50),
+        **query.texts,
+    )
+    return await _said(page)
+
+
+async def _keep(request: Request) -> Response:
+    caller = await caller_of(request)
+    check_length(request, ARTIFACT_BYTES_MAX)
+    artifacts, digest = house_of(request).artifacts, request.path_params["name"]
+
+    def keep() -> dict[str, object]:
+        return {"digest": digest, "size": submit.keep(artifacts, caller, digest, chunks_of(request))}
+
+    async with asyncio.timeout(UPLOAD_S):
+        kept = await off_loop(keep)
+    return Response(msgspec.json.encode(kept), 201, media_type="application/json")
+
+
+async def _submit(request: Request) -> Response:
+    caller = await caller_of(request)
+    candidate = read_release(await text_of(request, MANIFEST_BYTES_MAX, "release"), "release")
+    house = house_of(request)
+    return await _said(partial(submit.submit, house.store, house.artifacts, caller, candidate), 201)
+
+
+async def _resume(request: Request) -> Response:
+    caller = await caller_of(request)
+    message = await message_of(request, Resume, "resume")
+    name = request.path_params["name"]
+    return await _said(partial(rollouts.resume, house_of(request).store, caller, name, message.reason))
+
+
+async def _approve(request: Request) -> Response:
+    caller = await caller_of(request)
+    message = await message_of(request, Approve, "approve")
+    name = request.path_params["name"]
+    return await _said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
+
+
+async def _freeze(request: Request) -> Response:
+    caller = await caller_of(request)
+    message = await message_of(request, AddFreeze, "freeze")
+    deed = partial(
+        freezes.add,
+        house_of(request).store,
+        caller,
+        starts=message.starts.astimezone(UTC),
+        ends=message.ends.astimezone(UTC),
+        reason=message.reason,
+        scope=message.scope,
+        freeze_id=message.id,
+    )
+    return await _said(deed, 201)
+
+
+def _fleet(use: Callable[[Store, Caller, Fleet], object]) -> Endpoint:
+    """The text of a fleet file; it is parsed in the thread, because it may be long."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        message = await message_of(request, FileText, "fleet", FILE_BYTES_MAX * 2)
+        store = house_of(request).store
+        return await _said(lambda: use(store, caller, read_fleet(message.text, enquire.train_time(store))))
+
+    return endpoint
+
+
+def _policy(use: Callable[[Store, Caller, Policy], object]) -> Endpoint:
+    """The text of a policy file, checked against the fleet as applied."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        message = await message_of(request, FileText, "policy", POLICY_BYTES_MAX * 2)
+        store = house_of(request).store
+        return await _said(lambda: use(store, caller, read_policy(message.text, fleets.current(store))))
+
+    return endpoint
+
+
+async def _make_token(request: Request) -> Response:
+    caller = await caller_of(request)
+    message = await message_of(request, MakeToken, "token")
+    store = house_of(request).store
+
+    def make() -> dict[str, object]:
+        token, secret = tokens.create(store, caller, message.name, message.roles, message.days)
+        return {"token": token, "secret": secret}
+
+    return await _said(make, 201)
+
+
+ROUTES = [
+    Route("/v1/status", _status),
+    Route("/v1/journal", _journal),
+    Route("/v1/why/{name}", _reading_one(explain.why)),
+    Route("/v1/artifacts/{name}", _keep, methods=["PUT"]),
+    Route("/v1/releases", _reading(enquire.releases)),
+    Route("/v1/releases", _submit, methods=["POST"]),
+    Route("/v1/releases/{name}", _reading_one(enquire.release)),
+    Route("/v1/releases/{name}/withdraw", _because(withdraw.withdraw, "withdraw"), methods=["POST"]),
+    Route("/v1/rollouts", _reading(progress.rollouts)),
+    Route("/v1/rollouts/{name}", _rollout),
+    Route("/v1/rollouts/{name}/pause", _because(rollouts.pause, "pause"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/abort", _because(rollouts.abort, "abort"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/resume", _resume, methods=["POST"]),
+    Route("/v1/rollouts/{name}/approve", _approve, methods=["POST"]),
+    Route("/v1/freezes", _reading(enquire.freezes)),
+    Route("/v1/freezes", _freeze, methods=["POST"]),
+    Route("/v1/freezes/{name}", _removing(freezes.remove), methods=["DELETE"]),
+    Route("/v1/pops/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
+    Route("/v1/pops/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),
+    Route("/v1/nodes/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
+    Route("/v1/nodes/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),
+    Route("/v1/nodes/{name}/retire", _because(nodes.retire, "retire"), methods=["POST"]),
+    Route("/v1/nodes/{name}/rebuild", _because(nodes.rebuild, "rebuild"), methods=["POST"]),
+    Route("/v1/fleet", _reading(enquire.fleet)),
+    Route("/v1/fleet", _fleet(fleets.apply), methods=["POST"]),
+    Route("/v1/fleet/check", _fleet(fleets.check), methods=["POST"]),
+    Route("/v1/fleet/adopt", _reading(fleets.adopt), methods=["POST"]),
+    Route("/v1/policy", _reading(policies.current)),
+    Route("/v1/policy", _policy(policies.apply), methods=["POST"]),
+    Route("/v1/policy/check", _policy(policies.check), methods=["POST"]),
+    Route("/v1/tokens", _reading(tokens.seen)),
+    Route("/v1/tokens", _make_token, methods=["POST"]),
+    Route("/v1/tokens/{name}", _removing(tokens.revoke), methods=["DELETE"]),
+]

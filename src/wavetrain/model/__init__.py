@@ -1,0 +1,1 @@
+"""What exists: frozen facts, one noun per module."""

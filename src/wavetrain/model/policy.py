@@ -1,0 +1,164 @@
+"""Policy: the rules that an operator sets for a lane, pinned to each rollout by digest."""
+
+from typing import ClassVar
+
+import msgspec
+
+from wavetrain.model.record import Record
+from wavetrain.model.release import Stage
+
+RINGS_MAX = 20
+METRICS_MAX = 40
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True):
+    """Who: a named, ordered set of PoPs (or a share of the units of a lane without PoPs) with stable membership.
+
+    Exactly one of `pops`, `share_percent` and `rest` says who. A share is taken by stable hash from those that
+    no earlier ring has named.
+    """
+
+    name: str
+    stage: Stage
+    """The stage that the release has while this ring travels: early or general."""
+    pops: tuple[str, ...] = ()
+    share_percent: int = 0
+    rest: bool = False
+    soak_minutes: int = 60
+    """The least train time between this ring's end and the next ring's start."""
+
+    def __post_init__(self) -> None:
+        ways = (bool(self.pops), self.share_percent > 0, self.rest)
+        if sum(ways) != 1:
+            raise ValueError(f"ring {self.name} must name exactly one of pops, share_percent, rest")
+        if self.share_percent < 0 or self.share_percent > 100:
+            raise ValueError(f"ring {self.name} has share_percent {self.share_percent}; give 1 to 100")
+        if self.stage not in (Stage.EARLY, Stage.GENERAL):
+            raise ValueError(f"ring {self.name} has stage {self.stage.value}; a ring is early or general")
+        if self.soak_minutes < 0:
+            raise ValueError(f"ring {self.name} has a negative soak_minutes; give 0 or more")
+
+
+class MetricRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A counter that the verdict compares between new and control nodes.
+
+    `events` and `exposure` are names of metrics that nodes serve. `excess_max` is the greatest harmless
+    absolute excess of events per unit of exposure. `gate` checks must pass before a wave goes on; the others
+    may fail a release but never hold it.
+    """
+
+    name: str
+    events: str
+    exposure: str
+    weight: float
+    excess_max: float = 0.002
+    gate: bool = True
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+    """How many at once."""
+
+    pop_share: float = 0.25
+    """Share of a PoP's nodes that may be out for updates; rounds down, at least one."""
+    region_share: float = 0.2
+    region_pops_min: int = 2
+    revert_share: float = 0.5
+    """Share of a PoP's nodes that may go back at once; rounds down, at least one."""
+    headroom: float = 1.1
+    """In-service capacity must stay at least forecast load times this."""
+
+
+class Bake(msgspec.Struct, frozen=True, kw_only=True):
+    """Minimum time *and* minimum evidence of a canary."""
+
+    minutes: int = 30
+    exposure_min: float = 2000.0
+    canaries: int = 1
+    share_min: float = 0.8
+    """The share of its fair load that a canary must carry before evidence counts."""
+    mixed_hours_max: int = 72
+    telemetry_away_s: float = 15.0
+    """After so many seconds without a sample of an exposed node the verdict is `errored`."""
+
+
+class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
+    """The error rates that the verdict promises, and what it looks at."""
+
+    alpha: float = 1e-3
+    """At most this share of clean trains goes back falsely."""
+    beta: float = 0.05
+    """At most this share of gates passes although the excess is over its margin."""
+    tau_floor: float = 0.03
+    pre_period_s: float = 259_200.0
+    sessions: str = "gateway_sessions"
+    """The gauge that says how much load a node carries."""
+    metrics: tuple[MetricRule, ...] = ()
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """When a train departs and how long its steps are taken to last."""
+
+    cadence_weeks: int = 2
+    spread_days: int = 14
+    planned_to_day: int = 12
+    unit_minutes: int = 10
+    """Predicted minutes of one unit's update; the undo is taken to last as long."""
+    permission_s: float = 120.0
+    """Lifetime of a permission in seconds of the node's own monotonic clock."""
+    report_late_s: float = 60.0
+    """Beyond the permission's end: how long a node may be silent before the wait is called NOT_REPORTING."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator may set for one lane."""
+
+    lane: str
+    rings: tuple[Ring, ...]
+    gates_required: tuple[str, ...] = ("build", "tests")
+    approve_general: bool = False
+    """Whether a person must approve the step from early to general availability."""
+    fix_departs_at_once: bool = True
+    """Whether a release that fixes a failed one takes the next window instead of the next train."""
+    failures_max: int = 1
+    """How many units of a wave, canaries aside, may go back by themselves before the release has failed."""
+    budgets: Budgets = Budgets()
+    bake: Bake = Bake()
+    verdicts: Verdicts = Verdicts()
+    timing: Timing = Timing()
+
+    def __post_init__(self) -> None:
+        if not self.rings:
+            raise ValueError(f"policy of lane {self.lane} has no rings; name at least one")
+        if len(self.rings) > RINGS_MAX:
+            raise ValueError(f"policy of lane {self.lane} has {len(self.rings)} rings; at most {RINGS_MAX}")
+        names = [ring.name for ring in self.rings]
+        if len(set(names)) != len(names):
+            raise ValueError(f"policy of lane {self.lane} names a ring twice; give each its own name")
+        if len(self.verdicts.metrics) > METRICS_MAX:
+            raise ValueError(f"policy of lane {self.lane} has more than {METRICS_MAX} metrics; take fewer")
+        if any(ring.rest for ring in self.rings[:-1]):
+            raise ValueError(f"policy of lane {self.lane}: only the last ring may take the rest")
+        stages = [ring.stage for ring in self.rings]
+        if Stage.GENERAL in stages and Stage.EARLY in stages[stages.index(Stage.GENERAL) :]:
+            raise ValueError(
+                f"policy of lane {self.lane}: an early ring follows a general one; put it before"
+            )
+
+
+class PolicyText(Record, frozen=True, kw_only=True):
+    """A policy as applied, kept under its digest for as long as a rollout is pinned to it."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("digest",)
+    INDEX: ClassVar[tuple[str, ...]] = ("lane",)
+    digest: str
+    lane: str
+    policy: Policy
+    by: str
+
+
+class CurrentPolicy(Record, frozen=True, kw_only=True):
+    """Which policy new rollouts of a lane are pinned to."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("lane",)
+    lane: str
+    digest: str

@@ -1,0 +1,224 @@
+"""Rollout: one release under way through waves, PoP by PoP, unit by unit."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, NewType
+
+import msgspec
+
+from wavetrain.model.fleet import Generation, PopId, UnitId
+from wavetrain.model.plan import Hold
+from wavetrain.model.record import Record
+from wavetrain.model.release import ReleaseId, Stage
+
+RolloutId = NewType("RolloutId", str)
+
+
+class Status(StrEnum):
+    """Of a rollout."""
+
+    PLANNED = "planned"
+    ANNOUNCED = "announced"
+    ROLLING = "rolling"
+    PAUSED = "paused"
+    REVERTING = "reverting"
+    COMPLETED = "completed"
+    RESIDUE = "completed with residue"
+    REVERTED = "reverted"
+    PARTLY_REVERTED = "partly reverted"
+    STOPPED = "stopped"
+    SUPERSEDED = "superseded"
+
+
+class WaveStatus(StrEnum):
+    """Of a wave; turns use the same words."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    EXECUTING = "executing"
+    BAKING = "baking"
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    ERRORED = "errored"
+
+
+class UnitState(StrEnum):
+    """Of a unit in progress; which states a lane uses is its unit table's business (decide/lifecycle)."""
+
+    ADMITTED = "admitted"
+    DRAINING = "draining"
+    UPDATING = "updating"
+    VERIFYING = "verifying"
+    RETURNING = "returning"
+    STAGED = "staged"
+    DONE = "done"
+    GONE_BACK = "gone back"
+    QUARANTINED = "quarantined"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that is being moved, forward or back.
+
+    `since` and `late_at` are on the store's steady clock, in seconds: they are never jumped.
+    """
+
+    unit: UnitId
+    state: UnitState
+    generation: Generation
+    release: str
+    since: float
+    late_at: float
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's consent.
+
+    `kind` is `general` (to the step into general availability), `inconclusive` (to go on although the evidence
+    stayed inconclusive) or `forward` (to go forward although the older release has cost the PoP its capacity).
+    """
+
+    kind: str
+    by: str
+    at: datetime
+
+
+class Rollout(Record, frozen=True, kw_only=True):
+    """One release on its way."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("id",)
+    INDEX: ClassVar[tuple[str, ...]] = ("lane", "status")
+    id: RolloutId
+    release: ReleaseId
+    number: str
+    """The release's version, as nodes report it."""
+    previous: str
+    """The version that most of the fleet ran when this rollout departed; where a revert leads."""
+    component: str
+    lane: str
+    status: Status
+    policy: str
+    created_at: datetime
+    created_by: str
+    departs: datetime
+    not_before: datetime
+    """A fix waits for a later window: nothing starts before this."""
+    timetable: int = 0
+    wave: int = 0
+    """The ordinal of the wave under way."""
+    waves: int = 0
+    cause: str = ""
+    """Why it is paused, reverting or stopped."""
+    hold: Hold | None = None
+    approvals: tuple[Approval, ...] = ()
+    failed_at: float = 0.0
+    """When the verdict fell, on the steady clock in seconds; 0 if it did not."""
+    restored_at: float = 0.0
+    residue: tuple[str, ...] = ()
+    over_at: datetime | None = None
+
+
+class Wave(Record, frozen=True, kw_only=True):
+    """How many at once: the PoPs of a ring that go together."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("rollout", "ordinal")
+    INDEX: ClassVar[tuple[str, ...]] = ("rollout",)
+    rollout: RolloutId
+    ordinal: int
+    ring: str
+    stage: Stage
+    status: WaveStatus
+    soak_minutes: int
+    last_of_ring: bool
+    baked_since: datetime | None = None
+    hold: Hold | None = None
+
+
+class TurnPhase(StrEnum):
+    """Where a PoP's turn stands."""
+
+    WAITING = "waiting"
+    CANARY = "canary"
+    BAKING = "baking"
+    REST = "rest"
+    DONE = "done"
+    BACK = "going back"
+    REVERTED = "gone back"
+
+
+class Turn(Record, frozen=True, kw_only=True):
+    """One PoP's part in a wave, kept sparsely: an order, a cursor, the units in progress, the quarantined.
+
+    A lane without PoPs has one turn per wave, whose `pop` is the name of the share. Units before the cursor
+    were admitted: they are in progress, quarantined, or done. When going back, `back` lists the units still
+    to be told, newest exposed first.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("rollout", "pop")
+    INDEX: ClassVar[tuple[str, ...]] = ("rollout", "wave")
+    rollout: RolloutId
+    pop: PopId
+    wave: int
+    phase: TurnPhase
+    order: tuple[UnitId, ...]
+    canaries: int
+    opens: datetime
+    """The start of the window that the timetable gives it."""
+    closes: datetime
+    cursor: int = 0
+    progress: tuple[Progress, ...] = ()
+    quarantined: tuple[UnitId, ...] = ()
+    back: tuple[UnitId, ...] = ()
+    lapses: dict[UnitId, int] = {}
+    """How often each unit came to no switch before its permission ended; only those that ever did."""
+    bake_since: datetime | None = None
+    mixed_since: datetime | None = None
+    started_at: datetime | None = None
+    hold: Hold | None = None
+
+    @property
+    def exposed(self) -> tuple[UnitId, ...]:
+        """The units that were told to run the release, oldest first."""
+        return self.order[: self.cursor]
+
+    @property
+    def settled(self) -> tuple[UnitId, ...]:
+        """The units that run the release and are in service."""
+        busy = {item.unit for item in self.progress} | set(self.quarantined)
+        return tuple(unit for unit in self.exposed if unit not in busy)
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """A PoP's place in a timetable: its wave, and the window it goes in."""
+
+    pop: PopId
+    wave: int
+    ring: str
+    opens: datetime
+    closes: datetime
+
+
+class Timetable(Record, frozen=True, kw_only=True):
+    """The immutable plan of a train; a revision names the one it replaces."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("rollout", "number")
+    INDEX: ClassVar[tuple[str, ...]] = ("rollout",)
+    rollout: RolloutId
+    number: int
+    parent: int
+    made_at: datetime
+    stops: tuple[Stop, ...]
+    reason: str = ""
+
+
+class Slot(Record, frozen=True, kw_only=True):
+    """A disruption slot of a budget: unique per budget and ordinal; a unit owns it until its healthy return."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("budget", "ordinal")
+    INDEX: ClassVar[tuple[str, ...]] = ("pop",)
+    budget: str
+    ordinal: int
+    owner: UnitId
+    pop: PopId
+    rollout: RolloutId
+    since: datetime

@@ -1,0 +1,89 @@
+"""Replay: does a decision, taken again from the store as it was, come out the same?"""
+
+import msgspec
+
+from wavetrain.adapters.memory_store import MemoryStore
+from wavetrain.control.facts import digest, load
+from wavetrain.decide import planner
+from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.facts import Choice, Facts
+from wavetrain.model.fleet import NodeId, PopId
+from wavetrain.model.rollout import Rollout
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One decision as it was taken: after which change, on which facts, with which choice."""
+
+    sequence: int
+    facts: Facts
+    choice: Choice
+
+    def is_draft_of(self, other: "Decision") -> bool:
+        """The ticker decides once to see whether there is anything to choose, and once more in its transaction."""
+        return (self.sequence, self.facts.rollout.id) == (other.sequence, other.facts.rollout.id)
+
+
+class Then:
+    """What the ticker had measured when it decided: the evidence from the store, its telemetry as it was noted."""
+
+    def __init__(self, evidence: RolloutEvidence | None, facts: Facts) -> None:
+        self._evidence = evidence
+        self._facts = facts
+
+    def evidence_of(self, rollout: str) -> RolloutEvidence | None:
+        """As the store kept it with the decision."""
+        return self._evidence if rollout == self._facts.rollout.id else None
+
+    def pre_period_s(self) -> dict[PopId, float]:
+        """As noted."""
+        return self._facts.pre_period_s
+
+    def unseen_s(self) -> dict[NodeId, float]:
+        """As noted."""
+        return self._facts.unseen_s
+
+
+def differs(store: MemoryStore, decision: Decision) -> str:
+    """G16: what a replay of the decision makes of it otherwise; empty when it is the same."""
+    facts = decision.facts
+    name = facts.rollout.id
+    at = store.at(decision.sequence, clock=lambda: facts.steady)
+    with store.read() as view:
+        entry = next(
+            (
+                item
+                for item in view.journal(limit=10_000, rollout=name)
+                if item.who == "tick" and item.at == facts.now and item.facts == digest(facts)
+            ),
+            None,
+        )
+    if decision.choice.entries and entry is None:
+        return f"G16: the journal does not name the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S}"
+    with at.read() as view:
+        rollout = view.get(Rollout, name)
+        if rollout is None:
+            return f"G16: {name} was not there before change {decision.sequence}"
+        again = load(view, rollout, Then(_evidence(store, decision), facts))
+    if digest(again) != digest(facts):
+        return f"G16: the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S} cannot be rebuilt"
+    if planner.decide(again) != decision.choice:
+        return f"G16: the decision on {name} at {facts.now:%m-%d %H:%M:%S} comes out otherwise"
+    return ""
+
+
+def _evidence(store: MemoryStore, decision: Decision) -> RolloutEvidence | None:
+    """The rollout's evidence in the store: unchanged since before the decision, or written in its own commit."""
+    name, stood_on = decision.facts.rollout.id, decision.facts.evidence
+    if stood_on is None:
+        return None
+    with store.at(decision.sequence).read() as view:
+        before = view.get(RolloutEvidence, name)
+    if before is not None and before.changed(version=0) == stood_on:
+        return before
+    last = decision.sequence + len(decision.choice.put) + len(decision.choice.remove) + 1
+    with store.read() as view:
+        for change in view.changes(decision.sequence):
+            kept = change.record
+            if change.sequence == last and isinstance(kept, RolloutEvidence) and kept.rollout == name:
+                return kept
+    return before

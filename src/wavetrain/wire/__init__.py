@@ -1,0 +1,1 @@
+"""Bytes on the network <-> model; refuses what it does not know."""

@@ -1,0 +1,56 @@
+"""Faults: what is wrong with a file or message, every fault with its place, the rule and the way out."""
+
+import re
+
+import msgspec
+
+from wavetrain.errors import RefusedError
+
+FAULTS_SHOWN_MAX = 50
+_LAST_STEP = re.compile(r"(\[\d+\]|\.?[^.\[\]]+)$")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One broken rule."""
+
+    place: str
+    """The key path, e.g. `pop[2].zone`; empty for the whole file."""
+    line: int
+    """Counted from 1; 0 where it is not known."""
+    rule: str
+    way_out: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, {self.place}" if self.line else self.place
+        return f"{where or 'the file'}: {self.rule}; {self.way_out}"
+
+
+class Faults:
+    """The faults found so far in one file. `lines` maps key paths to line numbers."""
+
+    def __init__(self, name: str, lines: dict[str, int] | None = None) -> None:
+        self.name = name
+        self.found: list[Fault] = []
+        self._lines = lines or {}
+
+    def add(self, place: str, rule: str, way_out: str) -> None:
+        """Remember a broken rule at a key path."""
+        self.found.append(Fault(place, self._line(place), rule, way_out))
+
+    def refuse(self) -> None:
+        """Raise one `RefusedError` with everything found; do nothing when nothing was."""
+        if not self.found:
+            return
+        ordered = sorted(self.found, key=lambda fault: fault.line)
+        count = len(ordered)
+        head = f"{self.name} has {count} fault{'s' if count > 1 else ''}:"
+        lines = [f"  {fault}" for fault in ordered[:FAULTS_SHOWN_MAX]]
+        if count > FAULTS_SHOWN_MAX:
+            lines.append(f"  and {count - FAULTS_SHOWN_MAX} more")
+        raise RefusedError("\n".join([head, *lines]))
+
+    def _line(self, place: str) -> int:
+        """The line of a key path, or of the nearest table around it."""
+        while place and place not in self._lines:
+            place = _LAST_STEP.sub("", place)
+        return self._lines.get(place, 0)

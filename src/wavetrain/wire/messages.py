@@ -1,0 +1,66 @@
+"""Messages: what operators and CI say at their door, and what they are told when it fails."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from wavetrain.control.rollouts import REASON_CHARACTERS_MAX, Consent
+from wavetrain.model.access import Role
+from wavetrain.wire.toml_table import FILE_BYTES_MAX
+
+MESSAGE_BYTES_MAX = 64 * 1024
+SCOPE_MAX = 1_000
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+ReasonText = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A deed that needs a reason: pause, abort, revert, withdraw, cordon, retire, rebuild."""
+
+    reason: ReasonText
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Go on after a pause."""
+
+    reason: ReasonText = "resumed"
+
+
+class Approve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Consent to a step of a rollout."""
+
+    consent: Consent = Consent.GENERAL
+
+
+class AddFreeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Freeze a span; times with their offset. An empty scope binds everything."""
+
+    starts: Instant
+    ends: Instant
+    reason: ReasonText
+    scope: Annotated[tuple[Name, ...], msgspec.Meta(max_length=SCOPE_MAX)] = ()
+    id: Annotated[str, msgspec.Meta(max_length=63, pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""
+
+
+class MakeToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a credential; `days` is its lifetime, none for no end."""
+
+    name: Name
+    roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1, max_length=len(Role))]
+    days: int | None = None
+
+
+class FileText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The text of a TOML file, as it is on disk."""
+
+    text: Annotated[str, msgspec.Meta(max_length=FILE_BYTES_MAX)]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every error: the text for people, and its kind for programs."""
+
+    error: str
+    kind: str

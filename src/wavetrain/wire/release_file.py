@@ -1,0 +1,70 @@
+"""Release file: a manifest in TOML or JSON to the candidate that asks to enter."""
+
+import msgspec
+
+from wavetrain.decide.admission import Candidate
+from wavetrain.errors import RefusedError
+from wavetrain.model.lane import LANES
+from wavetrain.model.release import ARTIFACT_BYTES_MAX, Urgency
+from wavetrain.wire.faults import Faults
+from wavetrain.wire.toml_table import Table, open_table
+
+MANIFEST_BYTES_MAX = 256 * 1024
+GATES_MAX = 100
+
+
+def read_release(
+    text: str, name: str = "release manifest", *, digest: str | None = None, size: int | None = None
+) -> Candidate:
+    """The candidate that the text says; JSON when it begins with a brace, else TOML.
+
+    `digest` and `size` are those of an artifact at hand: they fill in what the manifest leaves out, and a manifest
+    that says otherwise is refused.
+    """
+    top = _open(text, name)
+    candidate = Candidate(
+        component=top.name("component"),
+        number=top.text("number"),
+        lane=top.one_of("lane", sorted(LANES)),
+        digest=_digest(top, digest),
+        size=_size(top, size),
+        gates=top.flags("gates", GATES_MAX),
+        fixes=top.text("fixes", ""),
+        urgency=Urgency(top.one_of("urgency", [way.value for way in Urgency], "routine") or "routine"),
+        notes=top.text("notes", "", long=True),
+    )
+    top.end()
+    top.faults.refuse()
+    return candidate
+
+
+def _open(text: str, name: str) -> Table:
+    if len(text.encode()) > MANIFEST_BYTES_MAX:
+        raise RefusedError(f"{name} is larger than {MANIFEST_BYTES_MAX} bytes; shorten its notes")
+    if not text.lstrip().startswith("{"):
+        return open_table(text, name)
+    try:
+        values = msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise RefusedError(f"{name} is not JSON: {error}; correct it") from None
+    except RecursionError:
+        raise RefusedError(f"{name} is nested too deeply; write plain JSON") from None
+    return Table(values, Faults(name))
+
+
+def _digest(top: Table, found: str | None) -> str:
+    digest = top.text("digest", found if found is not None else "")
+    if found is not None and digest != found:
+        top.fault(
+            "digest",
+            f"it says {digest}, but the artifact's SHA-256 is {found}",
+            "take the artifact that was built, or correct the manifest",
+        )
+    return digest
+
+
+def _size(top: Table, found: int | None) -> int:
+    size = top.whole("size", 0, ARTIFACT_BYTES_MAX, found if found is not None else 0)
+    if found is not None and size != found:
+        top.fault("size", f"it says {size}, but the artifact has {found} bytes", "correct the manifest")
+    return size

@@ -1,0 +1,26 @@
+"""Told: how is an order put on the wire?"""
+
+from wavetrain.control.poll import Order
+from wavetrain.model.fleet import NodeId
+from wavetrain.wire.agent_messages import Permission, Told
+
+
+def told_of(node: NodeId, order: Order) -> Told:
+    """The order as the node reads it; a permission only where there is some of it left."""
+    permission = None
+    if order.permitted_s > 0:
+        permission = Permission(
+            node=node,
+            generation=order.generation,
+            digest=order.digest,
+            lifetime_s=order.permitted_s,
+            signature=order.signature,
+        )
+    return Told(
+        generation=order.generation,
+        release=order.release,
+        digest=order.digest,
+        size=order.size,
+        permission=permission,
+        tombstones=order.tombstones,
+    )

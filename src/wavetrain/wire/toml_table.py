@@ -1,0 +1,214 @@
+"""TOML table: a strict reader that takes known keys of known types and remembers every fault."""
+
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+
+from wavetrain.errors import RefusedError
+from wavetrain.wire.faults import Faults
+from wavetrain.wire.toml_lines import line_index
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+TEXT_CHARACTERS_MAX = 500
+LIST_ITEMS_MAX = 10_000
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""What a region, PoP, node, group, account or ring may be called."""
+
+_REQUIRED = object()
+
+
+class Table:
+    """One table of a file. Each `take` removes a key; `end` complains of the keys that nobody took."""
+
+    def __init__(self, values: dict[str, object], faults: Faults, place: str = "") -> None:
+        self.faults = faults
+        self.place = place
+        self._values = dict(values)
+        self._known: list[str] = []
+
+    def at(self, key: str) -> str:
+        """The key path of a key of this table."""
+        return f"{self.place}.{key}" if self.place else key
+
+    def has(self, key: str) -> bool:
+        """Whether the key was given and not taken yet."""
+        return key in self._values
+
+    def fault(self, key: str, rule: str, way_out: str) -> None:
+        """Remember a broken rule at one of this table's keys."""
+        self.faults.add(self.at(key), rule, way_out)
+
+    def text(self, key: str, default: object = _REQUIRED, *, long: bool = False) -> str:
+        """A string; a required one may not be empty."""
+        value = self._take(key, str, "text in quotes", default)
+        if value is None:
+            return ""
+        assert isinstance(value, str)
+        if not value and default is _REQUIRED:
+            self.fault(key, "it is empty", "give text in quotes")
+        limit = TEXT_CHARACTERS_MAX * 20 if long else TEXT_CHARACTERS_MAX
+        if len(value) > limit:
+            self.fault(key, f"it has {len(value)} characters", f"give at most {limit}")
+        return value
+
+    def name(self, key: str) -> str:
+        """An identifier, as `ID` allows."""
+        value = self.text(key)
+        if value:
+            self.check_name(key, value)
+        return value
+
+    def check_name(self, key: str, value: str) -> None:
+        """Refuse a text under `key` that is no identifier."""
+        if not ID.fullmatch(value):
+            self.fault(
+                key,
+                f"`{value[:80]}` is not an id",
+                "use 1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit",
+            )
+
+    def drop(self, key: str) -> None:
+        """Take a key and forget it."""
+        self._known.append(key)
+        self._values.pop(key, None)
+
+    def whole(self, key: str, low: int, high: int, default: object = _REQUIRED) -> int:
+        """A whole number from `low` to `high`."""
+        value = self._take(key, int, "a whole number", default)
+        if value is None:
+            return low
+        assert isinstance(value, int)
+        if not low <= value <= high:
+            self.fault(key, f"{value} is out of range", f"give a whole number from {low} to {high}")
+            return low
+        return value
+
+    def number(self, key: str, low: float, high: float, default: object = _REQUIRED) -> float:
+        """A finite number from `low` to `high`."""
+        value = self._take(key, (int, float), "a number", default)
+        if value is None:
+            return low
+        assert isinstance(value, int | float)
+        if not math.isfinite(value) or not low <= value <= high:
+            self.fault(key, f"{value} is out of range", f"give a number from {low:g} to {high:g}")
+            return low
+        return float(value)
+
+    def flag(self, key: str, default: object = _REQUIRED) -> bool:
+        """True or false."""
+        return bool(self._take(key, bool, "true or false", default))
+
+    def one_of(self, key: str, values: Sequence[str], default: object = _REQUIRED) -> str:
+        """One of the given texts; empty after a fault."""
+        value = self.text(key, default)
+        if value in values:
+            return value
+        if value:
+            near = difflib.get_close_matches(value, values, n=1)
+            hint = f"did you mean `{near[0]}`? " if near else ""
+            self.fault(key, f"`{value[:80]}` is not known here", f"{hint}give one of: {', '.join(values)}")
+        return ""
+
+    def names(self, key: str, default: object = _REQUIRED) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self._take(key, (list, tuple), "a list of texts", default)
+        if value is None:
+            return ()
+        assert isinstance(value, list | tuple)
+        if len(value) > LIST_ITEMS_MAX:
+            self.fault(key, f"it has {len(value)} items", f"give at most {LIST_ITEMS_MAX}")
+            return ()
+        good = [item for item in value if isinstance(item, str)]
+        if len(good) < len(value):
+            self.fault(key, "it holds something that is not text", 'give a list like ["a", "b"]')
+        return tuple(good)
+
+    def table(self, key: str, *, required: bool = False) -> "Table":
+        """A table within; an empty one when it is absent and may be."""
+        value = self._take(key, dict, f"a table: [{_header(self.at(key))}]", _REQUIRED if required else {})
+        return Table(value if isinstance(value, dict) else {}, self.faults, self.at(key))
+
+    def tables(self, key: str, limit: int = LIST_ITEMS_MAX) -> list["Table"]:
+        """A list of tables, `[[key]]`."""
+        value = self._take(key, list, f"tables: [[{self.at(key)}]]", [])
+        if not isinstance(value, list):
+            return []
+        if len(value) > limit:
+            self.fault(key, f"there are {len(value)} of them", f"give at most {limit}")
+            return []
+        made = []
+        for index, item in enumerate(value):
+            place = f"{self.at(key)}[{index}]"
+            if isinstance(item, dict):
+                made.append(Table(item, self.faults, place))
+            else:
+                self.faults.add(place, "it is not a table", f"write it as [[{_header(self.at(key))}]]")
+        return made
+
+    def flags(self, key: str, limit: int) -> dict[str, bool]:
+        """A table of names with true or false."""
+        value = self._take(key, dict, f"a table: [{_header(self.at(key))}]", {})
+        if not isinstance(value, dict):
+            return {}
+        if len(value) > limit:
+            self.fault(key, f"it has {len(value)} names", f"give at most {limit}")
+            return {}
+        inner = Table(value, self.faults, self.at(key))
+        return {name: inner.flag(name) for name in value}
+
+    def end(self) -> None:
+        """Refuse the keys that are left."""
+        for key in self._values:
+            near = difflib.get_close_matches(key, self._known, n=1)
+            way_out = f"did you mean `{near[0]}`?" if near else f"the keys here are: {', '.join(self._known)}"
+            self.fault(key, f"there is no key `{key}`", way_out)
+        self._values = {}
+
+    def _take(self, key: str, kinds: type | tuple[type, ...], wanted: str, default: object) -> object | None:
+        """The value, the default, or None after a fault."""
+        self._known.append(key)
+        if key not in self._values:
+            if default is _REQUIRED:
+                self.fault(key, f"`{key}` is missing", f"give {wanted}")
+                return None
+            return default
+        value = self._values.pop(key)
+        is_flag = isinstance(value, bool)
+        if not isinstance(value, kinds) or (is_flag and kinds is not bool):
+            self.fault(key, f"it is {_called(value)}", f"give {wanted}")
+            return None
+        return value
+
+
+def open_table(text: str, name: str) -> Table:
+    """The top table of a TOML text; `RefusedError` when it is too long or no TOML."""
+    if len(text.encode()) > FILE_BYTES_MAX:
+        raise RefusedError(
+            f"{name} is larger than {FILE_BYTES_MAX} bytes; split the fleet or shorten the file"
+        )
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RefusedError(f"{name} is not TOML: {error}; correct that line") from None
+    except RecursionError:
+        raise RefusedError(f"{name} is nested too deeply; write plain tables") from None
+    return Table(values, Faults(name, line_index(text)))
+
+
+def _called(value: object) -> str:
+    names: Iterable[tuple[type, str]] = (
+        (bool, "true or false"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "text"),
+        (list, "a list"),
+        (dict, "a table"),
+    )
+    return next((name for kind, name in names if isinstance(value, kind)), "a date or time")
+
+
+def _header(place: str) -> str:
+    """A key path as a TOML header names it: the last element of an array is meant without its number."""
+    return re.sub(r"\[\d+\]", "", place)

@@ -1,0 +1,178 @@
+"""One record of every kind, with something in most fields."""
+
+from datetime import UTC, datetime, timedelta
+
+from wavetrain.decide.evidence_kept import Calibrated, PopWatch, RolloutEvidence
+from wavetrain.evidence.bins import Bin, NodeCount
+from wavetrain.evidence.calibration import assumed
+from wavetrain.evidence.preperiod import Preperiod, absorb
+from wavetrain.model.access import Role, Token
+from wavetrain.model.fleet import (
+    Account,
+    AccountId,
+    Cordon,
+    Desired,
+    Generation,
+    Group,
+    GroupId,
+    NodeId,
+    Phase,
+    Pop,
+    PopId,
+    Quarantine,
+    Region,
+    RegionId,
+    Reported,
+    Retired,
+    UnitId,
+    Visit,
+)
+from wavetrain.model.ledger import Ledger
+from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.policy import CurrentPolicy, MetricRule, Policy, PolicyText, Ring, Verdicts
+from wavetrain.model.record import Record
+from wavetrain.model.release import Release, ReleaseId, Stage, Tombstone
+from wavetrain.model.rollout import (
+    Approval,
+    Progress,
+    Rollout,
+    RolloutId,
+    Slot,
+    Status,
+    Stop,
+    Timetable,
+    Turn,
+    TurnPhase,
+    UnitState,
+    Wave,
+    WaveStatus,
+)
+from wavetrain.model.window import Freeze, WindowRule
+
+AT = datetime(2025, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
+LATER = AT + timedelta(hours=4)
+FRA, NODE, ROLLOUT = PopId("fra1"), NodeId("fra1-n1"), RolloutId("edge-2.1.0")
+SECOND = Generation(1, 2)
+HOLD = Hold(Reason.OUTSIDE_WINDOW, until=LATER, detail="opens daily", asks=True)
+_MOVING = Progress(
+    unit=UnitId(NODE), state=UnitState.DRAINING, generation=SECOND, release="2.1.0", since=1.5, late_at=61.5
+)
+_SEEN = absorb(Preperiod(), Bin(seconds=5.0, nodes=(NodeCount(NODE, 2.0, 100.0), NodeCount("n2", 1.0, 99.0))))
+_POLICY = Policy(
+    lane="pop",
+    rings=(
+        Ring(name="lab", stage=Stage.EARLY, pops=("lab1",)),
+        Ring(name="all", stage=Stage.GENERAL, rest=True),
+    ),
+    verdicts=Verdicts(metrics=(MetricRule(name="drops", events="d", exposure="s", weight=1.0),)),
+)
+
+SAMPLES: tuple[Record, ...] = (
+    Region(id=RegionId("eu"), name="Europe “ost”"),
+    Pop(
+        id=FRA,
+        region=RegionId("eu"),
+        place="Frankfurt",
+        zone="Europe/Berlin",
+        window=WindowRule(rule="FREQ=DAILY", starts="02:00", minutes=240, zone="Europe/Berlin"),
+        nodes=(NODE, NodeId("fra1-n2")),
+        load=0.4,
+    ),
+    Group(id=GroupId("metro"), members=(FRA, PopId("fra2"))),
+    Account(id=AccountId("a1"), name="Société"),
+    Reported(
+        node=NODE,
+        pop=FRA,
+        generation=SECOND,
+        release="2.1.0",
+        phase=Phase.DRAINING,
+        since=AT,
+        metrics="http://127.0.0.1:1/metrics",
+    ),
+    Desired(node=NODE, pop=FRA, generation=SECOND, release="2.1.0", rollout=ROLLOUT, permitted_s=120.0),
+    Cordon(subject="fra1", by="ada", since=AT, reason="fibre"),
+    Quarantine(node=NODE, pop=FRA, rollout=ROLLOUT, since=AT, reason="probe", serves=True),
+    Retired(node=NODE, by="ada", since=AT),
+    Visit(account="a1", pop=FRA, day="2025-06-01", sessions=3),
+    Release(
+        id=ReleaseId("edge@2.1.0"),
+        component="edge",
+        number="2.1.0",
+        lane="pop",
+        digest="0" * 64,
+        size=10,
+        stage=Stage.EARLY,
+        submitted_at=AT,
+        submitted_by="ci",
+        gates={"build": True, "tests": False},
+    ),
+    Tombstone(release=ReleaseId("edge@2.1.0"), number="2.1.0", reason="cuts", at=AT, by="tick"),
+    PolicyText(digest="abc", lane="pop", policy=_POLICY, by="ada"),
+    CurrentPolicy(lane="pop", digest="abc"),
+    Rollout(
+        id=ROLLOUT,
+        release=ReleaseId("edge@2.1.0"),
+        number="2.1.0",
+        previous="2.0.0",
+        component="edge",
+        lane="pop",
+        status=Status.ROLLING,
+        policy="abc",
+        created_at=AT,
+        created_by="tick",
+        departs=LATER,
+        not_before=LATER,
+        hold=HOLD,
+        approvals=(Approval(kind="general", by="ada", at=AT),),
+        failed_at=12.25,
+    ),
+    Wave(
+        rollout=ROLLOUT,
+        ordinal=10,
+        ring="lab",
+        stage=Stage.EARLY,
+        status=WaveStatus.BAKING,
+        soak_minutes=60,
+        last_of_ring=True,
+        baked_since=AT,
+        hold=HOLD,
+    ),
+    Turn(
+        rollout=ROLLOUT,
+        pop=FRA,
+        wave=10,
+        phase=TurnPhase.CANARY,
+        order=(UnitId(NODE), UnitId("fra1-n2")),
+        canaries=1,
+        opens=AT,
+        closes=LATER,
+        cursor=1,
+        progress=(_MOVING,),
+    ),
+    Timetable(
+        rollout=ROLLOUT,
+        number=2,
+        parent=1,
+        made_at=AT,
+        stops=(Stop(pop=FRA, wave=1, ring="lab", opens=AT, closes=LATER),),
+    ),
+    Slot(budget="pop:fra1", ordinal=0, owner=UnitId(NODE), pop=FRA, rollout=ROLLOUT, since=AT),
+    Freeze(id="xmas", starts=AT, ends=LATER, reason="shops", by="ada", scope=("eu",)),
+    Token(
+        id="t1",
+        name="ada",
+        roles=(Role.OPERATOR, Role.VIEWER),
+        secret_sha256="f" * 64,
+        created_at=AT,
+        created_by="root",
+        expires_at=LATER,
+    ),
+    Ledger(generation=SECOND, jumped_s=3600.5),
+    PopWatch(pop=FRA, metrics={"drops": _SEEN}),
+    RolloutEvidence(
+        rollout=ROLLOUT,
+        pops={FRA: Calibrated(metrics={"drops": assumed(0.03)}, seconds=60.0)},
+        share={FRA: 0.25},
+        log_e=1.5,
+    ),
+)

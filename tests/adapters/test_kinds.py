@@ -1,0 +1,96 @@
+"""Which records a store can keep, and what it says of one that it cannot."""
+
+import re
+from typing import ClassVar
+
+import pytest
+
+from wavetrain.adapters.kinds import KINDS, Shape, Shapes
+from wavetrain.decide import evidence_kept
+from wavetrain.errors import RefusedError, UnknownError
+from wavetrain.model import access, fleet, ledger, policy, release, rollout, window
+from wavetrain.model.record import Record
+from wavetrain.model.rollout import Rollout, Wave
+
+
+def test_every_record_of_the_model_is_kept() -> None:
+    modules = (access, fleet, ledger, policy, release, rollout, window, evidence_kept)
+    defined = {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Record) and each is not Record
+    }
+    assert defined == set(KINDS)
+
+
+def test_a_shape_types_its_columns() -> None:
+    assert Shape(Wave).columns == {"rollout": str, "ordinal": int}
+    assert Shape(Rollout).columns == {"id": str, "lane": str, "status": str}
+
+
+class NoKey(Record, frozen=True, kw_only=True):
+    name: str
+
+
+class ShareKey(Record, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("share",)
+    share: float
+
+
+class FlagIndex(Record, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    INDEX: ClassVar[tuple[str, ...]] = ("flag",)
+    name: str
+    flag: bool
+
+
+class MaybeIndex(Record, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    INDEX: ClassVar[tuple[str, ...]] = ("other",)
+    name: str
+    other: str | None
+
+
+class VersionKey(Record, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("version",)
+
+
+class MissingIndex(Record, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    INDEX: ClassVar[tuple[str, ...]] = ("nmae",)
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (NoKey, "NoKey has an empty KEY"),
+        (ShareKey, "ShareKey.share cannot be"),
+        (FlagIndex, "FlagIndex.flag cannot be"),
+        (MaybeIndex, "MaybeIndex.other cannot be"),
+        (VersionKey, "VersionKey.version cannot be"),
+        (MissingIndex, "MissingIndex.nmae cannot be"),
+    ],
+)
+def test_a_kind_that_cannot_be_kept_is_refused_at_once(kind: type[Record], message: str) -> None:
+    with pytest.raises(RefusedError, match=re.escape(message)):
+        Shapes((kind,))
+
+
+def test_two_kinds_of_one_name_are_refused() -> None:
+    class Region(Record, frozen=True, kw_only=True):
+        KEY: ClassVar[tuple[str, ...]] = ("id",)
+        id: str
+
+    with pytest.raises(RefusedError, match="same class name"):
+        Shapes((Region,))
+
+
+def test_a_kind_named_twice_is_kept_once() -> None:
+    assert len(list(Shapes((fleet.Region, fleet.Region)))) == len(KINDS)
+
+
+def test_an_unknown_name_says_where_to_add_it() -> None:
+    with pytest.raises(UnknownError, match="does not keep Nothing; name it in KINDS"):
+        Shapes().named("Nothing")

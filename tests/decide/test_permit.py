@@ -1,0 +1,61 @@
+"""Who may do what is one table, and it is the design's."""
+
+import pytest
+
+from wavetrain.decide.permit import (
+    PERMITS,
+    Act,
+    Caller,
+    require,
+    require_own_node,
+    require_second_person,
+)
+from wavetrain.errors import ForbiddenError
+from wavetrain.model.access import Role
+
+MAY = {
+    Role.VIEWER: {Act.READ},
+    Role.CI: {Act.READ, Act.SUBMIT},
+    Role.OPERATOR: {Act.READ, Act.STEER, Act.CORDON, Act.FREEZE, Act.TEND, Act.DESCRIBE},
+    Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
+    Role.ADMIN: {Act.READ, Act.ADMIT},
+    Role.NODE: {Act.POLL},
+}
+
+
+@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_do_its_own_acts_and_no_others(role: Role, act: Act) -> None:
+    caller = Caller("x", (role,))
+    if act in MAY[role]:
+        require(caller, act)
+    else:
+        with pytest.raises(ForbiddenError, match="that takes the role"):
+            require(caller, act)
+
+
+def test_every_act_is_somebodys() -> None:
+    assert set(PERMITS) == set(Act)
+    assert all(PERMITS.values())
+
+
+def test_a_token_with_several_roles_may_do_what_each_of_them_may() -> None:
+    both = Caller("x", (Role.CI, Role.APPROVER))
+    require(both, Act.SUBMIT)
+    require(both, Act.WITHDRAW)
+    with pytest.raises(ForbiddenError, match=r"x \(ci, approver\) may not"):
+        require(both, Act.STEER)
+
+
+def test_a_second_person_is_another_person() -> None:
+    require_second_person(Caller("anna", (Role.APPROVER,)), "ci", "rollout r")
+    with pytest.raises(ForbiddenError, match="nobody approves their own request"):
+        require_second_person(Caller("ci", (Role.APPROVER,)), "ci", "rollout r")
+
+
+def test_a_node_speaks_for_itself() -> None:
+    require_own_node(Caller("n1", (Role.NODE,)), "n1")
+    with pytest.raises(ForbiddenError):
+        require_own_node(Caller("n1", (Role.NODE,)), "n2")
+    with pytest.raises(ForbiddenError):
+        require_own_node(Caller("n1", (Role.ADMIN,)), "n1")

@@ -1,0 +1,131 @@
+"""docs/configuration.md names every key that the program reads, with its default, and its examples are accepted."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.docs.pages import DOCS, blocks, tables
+
+from wavetrain import wiring
+from wavetrain.agent import config as agent
+from wavetrain.agent.worker import Initial
+from wavetrain.decide.admission import Candidate
+from wavetrain.model import policy
+from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.policy_file import read_policy
+from wavetrain.wire.release_file import read_release
+
+TEXT = (DOCS / "configuration.md").read_text()
+TABLES = tables(TEXT)
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+DIGEST = "0" * 64
+
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "wavetrain.toml: keys": wiring.Config,
+    "agent.toml: keys": agent.Config,
+    'installer.kind = "slots"': agent.Slots,
+    'installer.kind = "command"': agent.CommandInstall,
+    'traffic.kind = "command"': agent.CommandMove,
+    'traffic.kind = "lab"': agent.LabBalancer,
+    'probe.kind = "http"': agent.HttpLook,
+    'probe.kind = "tcp"': agent.TcpLook,
+    'probe.kind = "command"': agent.CommandLook,
+    "agent.toml: initial": Initial,
+    "policy: keys": policy.Policy,
+    "[[ring]]": policy.Ring,
+    "[budgets]": policy.Budgets,
+    "[bake]": policy.Bake,
+    "[verdicts]": policy.Verdicts,
+    "[[verdicts.metric]]": policy.MetricRule,
+    "[timing]": policy.Timing,
+    "release: keys": Candidate,
+}
+SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics"): "metric"}
+"""A list of tables is written with the name of one of them."""
+
+
+@pytest.mark.parametrize("heading", STRUCTS, ids=str)
+def test_each_key_stands_in_its_table_with_its_default(heading: str) -> None:
+    told = {row[0].strip("`"): row[2].replace("`", "") for row in TABLES[heading]}
+    kind = STRUCTS[heading]
+    fields = {SAID_OTHERWISE.get((kind, item.name), item.name): item for item in msgspec.structs.fields(kind)}
+    assert told.keys() == fields.keys()
+    for key, default in told.items():
+        wanted = _default(fields[key], key)
+        is_filled_in = kind is Candidate and key in ("digest", "size")
+        assert default == ("from --artifact" if is_filled_in else wanted), key
+
+
+def _default(field: msgspec.structs.FieldInfo, key: str) -> str:
+    value = field.default
+    if value is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if key == "weight":
+        value = 1.0  # the file's reader has a default that the struct has not
+    if value is msgspec.NODEFAULT:
+        return "required"
+    if isinstance(value, msgspec.Struct):
+        return "below"
+    if value is None:
+        return "none"
+    return json.dumps(msgspec.to_builtins(value))
+
+
+KEYS_OF_READER = {
+    "[[region]]": ('[[region]]\nid = "x"\n', "region[0]"),
+    "[[pop]]": ('[[pop]]\nid = "x"\n', "pop[0]"),
+    "window": ('[[pop]]\nid = "x"\n[pop.window]\n', "pop[0].window"),
+    "[[group]]": ('[[group]]\nid = "x"\n', "group[0]"),
+    "[[account]]": ('[[account]]\nid = "x"\n', "account[0]"),
+}
+
+
+@pytest.mark.parametrize("heading", KEYS_OF_READER, ids=str)
+def test_the_fleet_files_tables_name_the_keys_that_its_reader_knows(heading: str) -> None:
+    text, place = KEYS_OF_READER[heading]
+    with pytest.raises(Exception, match="faults") as refusal:
+        read_fleet(f"{text}qqq = 1\n", NOW)
+    found = re.search(rf"{re.escape(place)}\.qqq: .*; the keys here are: (.*)", str(refusal.value))
+    assert found is not None
+    assert {row[0].strip("`") for row in TABLES[heading]} == set(found.group(1).split(", ")) | _either(
+        heading
+    )
+
+
+def _either(heading: str) -> set[str]:
+    """`hours` may stand in for `minutes`; the reader names the one that it looked for."""
+    return {"hours", "minutes"} if heading == "window" else set()
+
+
+def _examples(name: str) -> list[str]:
+    found = [block for block in blocks(TEXT, "toml") if block.startswith(f"# {name}\n")]
+    assert found, f"no complete example of {name}"
+    return found
+
+
+def test_every_example_says_which_file_it_is() -> None:
+    heads = {block.split("\n")[0] for block in blocks(TEXT, "toml")}
+    files = ("wavetrain.toml", "agent.toml", "fleet.toml", "policy.toml", "release.toml")
+    assert heads == {f"# {name}" for name in files}
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("wavetrain.toml", wiring.load), ("agent.toml", agent.read)],
+    ids=["wavetrain", "agent"],
+)
+def test_the_examples_of_configurations_are_accepted(name: str, read: object, tmp_path: Path) -> None:
+    for index, text in enumerate(_examples(name)):
+        file = tmp_path / f"{index}-{name}"
+        file.write_text(text)
+        assert callable(read)
+        assert read(file)
+
+
+def test_the_examples_of_the_other_files_are_accepted_together() -> None:
+    fleet = read_fleet(_examples("fleet.toml")[0], NOW)
+    assert read_policy(_examples("policy.toml")[0], fleet).lane == "pop"
+    assert read_release(_examples("release.toml")[0], digest=DIGEST, size=1).number == "2.1.1"

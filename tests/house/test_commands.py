@@ -1,0 +1,161 @@
+"""The commands, typed beside a running house."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.house.running import Running, eventually, setting
+from typer.testing import CliRunner
+
+from wavetrain.cli.lab_house import CONTROL_PLANE, LabHouse
+from wavetrain.cli.main import app
+from wavetrain.lab.releases import NEVER_HEALTHY
+
+pytestmark = pytest.mark.lab
+
+MANIFEST = 'component = "gateway"\nnumber = "2.0.0"\nlane = "pop"\n[gates]\nbuild = true\ntests = true\n'
+ROLLOUT = "gateway-2.0.0"
+
+
+class Terminal:
+    """A terminal beside a running house; `who` names the token that a command is typed with."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.house = running.house
+        self.secrets = {"admin": self.house.admin_token.read_text().strip()}
+        for who, roles in {
+            "vic": ["viewer"],
+            "cy": ["ci", "viewer"],
+            "pat": ["ci", "approver", "viewer"],
+            "olga": ["operator", "viewer"],
+            "anna": ["approver", "viewer"],
+        }.items():
+            options = [part for role in roles for part in ("--role", role)]
+            self.secrets[who] = self.ask(["token", "create", who, *options], "admin")["secret"]
+
+    def type(self, line: list[str], who: str = "vic", code: int = 0) -> tuple[str, str]:
+        """Type a command that ends with this exit code; what it wrote to its two outputs."""
+        environment = {
+            "WAVETRAIN_URL": self.house.url,
+            "WAVETRAIN_TOKEN": self.secrets[who],
+            "COLUMNS": "200",
+        }
+        result = CliRunner().invoke(app, line, env=environment)
+        assert result.exit_code == code, (line, result.output, result.exception)
+        return result.stdout, result.stderr
+
+    def ask(self, line: list[str], who: str = "vic", code: int = 0) -> Any:
+        """Type a command with `--json`; the last document that it wrote."""
+        said, _ = self.type([*line, "--json"], who, code)
+        return json.loads(said) if said.startswith(("{\n", "[")) else json.loads(said.splitlines()[-1])
+
+    def refused(self, line: list[str], who: str, why: str) -> None:
+        """Type a command that is refused."""
+        said, error = self.type([*line, "--json"], who, code=1)
+        assert said == ""
+        assert error.startswith("error: ")
+        assert why in error
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    with LabHouse(tmp_path_factory.mktemp("h"), setting(nodes=3, sites=15)) as house:
+        yield Terminal(Running(house))
+
+
+def file_with(terminal: Terminal, name: str, text: str) -> str:
+    file: Path = terminal.house.folder / name
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_second_control_plane_on_the_same_folder_refuses_and_the_first_goes_on(terminal: Terminal) -> None:
+    house = terminal.house
+    owner = house.lab.processes.pid(CONTROL_PLANE)
+    before = terminal.running.get("/v1/status")["sequence"]
+    second = subprocess.run(
+        house.control_plane_command, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert second.returncode == 3
+    assert "store.sqlite is owned by process" in second.stderr
+    assert str(owner) in second.stderr
+    assert "stop that one first, or start this one on another file" in second.stderr
+    assert second.stderr.startswith("error: ")
+    assert len(second.stderr.splitlines()) == 1
+    assert terminal.running.get("/v1/status")["sequence"] == before
+    assert CONTROL_PLANE not in house.lab.processes.ended()
+
+
+def test_every_command_answers_programs(terminal: Terminal) -> None:
+    house = terminal.house
+    fleet = file_with(terminal, "f.toml", house.setting.fleet)
+    policy = file_with(terminal, "p.toml", house.setting.policy)
+    checked = terminal.ask(["fleet", "check", fleet])
+    assert (checked["good"], checked["nodes"], checked["added"]) == (True, 3, [])
+    assert set(terminal.ask(["fleet", "show"])["reported"]) == set(house.lab.nodes)
+    assert terminal.ask(["fleet", "apply", fleet], "olga")["changed"] == []
+    assert terminal.ask(["fleet", "adopt"], "olga")["text"].startswith("adopted: 3 run 1.9.0")
+    assert not terminal.ask(["policy", "check", policy])["is_new"]
+    assert not terminal.ask(["policy", "apply", policy], "anna")["is_new"]
+    assert terminal.ask(["policy", "show"])["pop"]["rings"][0]["name"] == "world"
+
+    span = ["--from", "2030-12-20T00:00", "--to", "2031-01-02T00:00"]
+    freeze = terminal.ask(["freeze", "add", *span, "--reason", "holidays", "--id", "xmas"], "olga")
+    assert terminal.ask(["freeze", "list"]) == [freeze]
+    assert terminal.ask(["freeze", "remove", "xmas"], "anna") == {"removed": "xmas"}
+    assert terminal.ask(["pop", "cordon", "lis1", "--reason", "power"], "olga")["subject"] == "lis1"
+    assert terminal.ask(["why", "lis1"])["hold"]["code"] == "cordoned"
+    assert terminal.ask(["pop", "uncordon", "lis1"], "olga") == {"uncordoned": "lis1"}
+    assert terminal.ask(["why", "lis1-n1"])["hold"] is None
+
+    made = terminal.ask(["token", "create", "eve", "--role", "viewer", "--days", "1"], "admin")
+    assert made["token"]["id"] in [item["id"] for item in terminal.ask(["token", "list"], "admin")]
+    assert terminal.ask(["token", "revoke", made["token"]["id"]], "admin")["revoked"]
+    journal = terminal.ask(["journal", "--limit", "5"])["entries"]
+    assert len(journal) == 5
+    assert [line["seq"] for line in journal] == sorted(line["seq"] for line in journal)
+
+    terminal.refused(["why", "nowhere"], "vic", "there is no PoP, node, rollout or release nowhere")
+    terminal.refused(["release", "show", "gateway@9"], "vic", "gateway@9")
+    terminal.refused(["rollout", "watch", "nowhere"], "vic", "there is no rollout nowhere")
+    terminal.refused(["pop", "cordon", "nowhere", "--reason", "x"], "olga", "nowhere")
+    terminal.refused(["node", "retire", "nowhere", "--reason", "x"], "olga", "nowhere")
+    terminal.refused(["freeze", "remove", "nowhere"], "anna", "nowhere")
+    terminal.refused(["token", "revoke", "nowhere"], "admin", "nowhere")
+    terminal.refused(["token", "list"], "vic", "may not make and revoke tokens")
+    terminal.refused(["policy", "apply", policy], "olga", "may not apply policies")
+
+
+def test_a_release_that_never_gets_healthy_goes_back_with_its_canary_and_is_never_offered_again(
+    terminal: Terminal,
+) -> None:
+    house, running = terminal.house, terminal.running
+    artifact = str(house.release("2.0.0", NEVER_HEALTHY).path)
+    manifest = file_with(terminal, "r.toml", MANIFEST)
+    terminal.refused(["release", "submit", manifest, "--artifact", artifact], "vic", "may not submit")
+    terminal.ask(["release", "submit", manifest, "--artifact", artifact], "pat")
+    eventually("it has a rollout", lambda: running.rollout(ROLLOUT))
+    terminal.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "cy", "cy (ci, viewer) may not")
+    terminal.refused(["rollout", "approve", ROLLOUT], "pat", "nobody approves their own request")
+    assert terminal.ask(["rollout", "approve", ROLLOUT], "anna")["approvals"][0]["by"] == "anna"
+    assert terminal.ask(["rollout", "list"])[0]["id"] == ROLLOUT
+    assert terminal.ask(["release", "list"])[0]["submitted_by"] == "pat"
+
+    over = terminal.ask(["rollout", "watch", ROLLOUT], code=4)
+    assert over["status"] == "reverted"
+    assert over["cause"].startswith("canary ")
+    (canary,) = [line["subject"] for line in running.journal(ROLLOUT, "admit")]
+    assert running.begins("2.0.0") == {node: int(node == canary) for node in house.lab.nodes}
+    assert set(running.running().values()) == {"1.9.0"}
+    assert "2.0.0" in terminal.ask(["release", "show", "gateway@2.0.0"])["tombstone"]["release"]
+    assert terminal.ask(["why", "gateway@2.0.0"])["hold"]["code"] == "tombstoned"
+    assert terminal.ask(["why", canary])["hold"]["code"] == "quarantined"
+    running.assert_nothing_was_cut()
+
+    assert terminal.ask(["node", "rebuild", canary, "--reason", "looked at"], "olga")["node"] == canary
+    assert terminal.ask(["node", "retire", canary, "--reason", "for good"], "olga")["node"] == canary
+    terminal.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "olga", "it is over")

@@ -1,0 +1,41 @@
+"""A hundred seeded histories, and every guard after every tick."""
+
+import pytest
+
+from wavetrain.simulate.history import run
+from wavetrain.simulate.rehearse import as_json, line, rehearse, total
+
+SEEDS = 100
+CHUNK = 10
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_every_guard_holds_after_every_tick_of_a_seeded_history(first: int) -> None:
+    outcomes = list(rehearse(first, CHUNK))
+    broken = [line(outcome) for outcome in outcomes if outcome.broken]
+    assert not broken, "\n".join(broken)
+    assert sum(len(outcome.rollouts) for outcome in outcomes) >= 2 * CHUNK
+
+
+def test_a_seed_can_be_replayed() -> None:
+    assert run(7) == run(7)
+
+
+def test_histories_are_not_all_alike() -> None:
+    outcomes = list(rehearse(0, 10))
+    ends = {status for outcome in outcomes for status in outcome.rollouts.values()}
+    assert {"completed", "reverted"} <= ends
+    assert sum(outcome.crashes for outcome in outcomes) > 0
+    assert any(outcome.acts for outcome in outcomes)
+
+
+def test_the_rehearsal_says_how_it_went() -> None:
+    outcomes = list(rehearse(3, 1))
+    assert "seed 3: held" in line(outcomes[0])
+    assert total(outcomes).startswith("1 histories")
+    assert b'"broken":0' in as_json(outcomes)
+
+
+def test_a_rehearsal_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="give 1 to"):
+        rehearse(0, 0)
