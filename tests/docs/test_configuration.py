@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from tests.docs.pages import DOCS, blocks, tables
 
-from wavetrain import wiring
 from wavetrain.agent import config as agent
 from wavetrain.agent.worker import Initial
 from wavetrain.decide.admission import Candidate
@@ -17,6 +16,7 @@ from wavetrain.model import policy
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
+from wavetrain.wiring import config as wiring_config
 
 TEXT = (DOCS / "configuration.md").read_text()
 TABLES = tables(TEXT)
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DIGEST = "0" * 64
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {
-    "wavetrain.toml: keys": wiring.Config,
+    "wavetrain.toml: keys": wiring_config.Config,
     "agent.toml: keys": agent.Config,
     'installer.kind = "slots"': agent.Slots,
     'installer.kind = "command"': agent.CommandInstall,
@@ -114,7 +114,7 @@ def test_every_example_says_which_file_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("wavetrain.toml", wiring.load), ("agent.toml", agent.read)],
+    [("wavetrain.toml", wiring_config.load), ("agent.toml", agent.read)],
     ids=["wavetrain", "agent"],
 )
 def test_the_examples_of_configurations_are_accepted(name: str, read: object, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import typer
 from tests.docs.pages import DOCS, ROOT, anchors, blocks, links
 from tests.docs.transcript import shown
 
-from wavetrain import wiring
 from wavetrain.cli.main import app
+from wavetrain.wiring import config as wiring_config
 
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md", *sorted(DOCS.rglob("*.md"))]
@@ -59,8 +59,8 @@ def test_the_first_configuration_is_accepted(tmp_path: Path) -> None:
     assert len(found) == 1
     file = tmp_path / "wavetrain.toml"
     file.write_text("\n".join(line.strip() for line in found[0].splitlines()))
-    config, folder = wiring.load(file)
-    assert (config, folder) == (wiring.Config(), tmp_path / "var")
+    config, folder = wiring_config.load(file)
+    assert (config, folder) == (wiring_config.Config(), tmp_path / "var")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

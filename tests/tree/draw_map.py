@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.tree.test_map import MODULES, ROOT, SOURCE, purpose
 
 UPPER = [".", "model", "evidence", "decide", "control", "wire", "adapters"]
-ROOMS = [*UPPER, "doors", "agent", "simulate", "lab", "lab/gateway", "cli"]
+ROOMS = [*UPPER, "adapters/migrations", "adapters/migrations/versions", "doors", "agent", "wiring", "simulate", "lab", "lab/gateway", "cli"]
 
 
 def drawn() -> str:

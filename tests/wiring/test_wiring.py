@@ -13,7 +13,7 @@ import pytest
 
 from wavetrain.errors import RefusedError
 from wavetrain.lab.layout import free_port
-from wavetrain.wiring import load
+from wavetrain.wiring.config import load
 
 WITHIN_S = 30.0
 

@@ -15,7 +15,7 @@ from wavetrain.lab.agents import Times, agent_command, agent_config
 from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from
 from wavetrain.lab.pops import Lab
 from wavetrain.lab.releases import GOOD, Artifact, build
-from wavetrain.wiring import utc_now
+from wavetrain.wiring.clock import utc_now
 
 BASELINE = "1.9.0"
 READY_WITHIN_S = 30.0

@@ -21,7 +21,7 @@ from wavetrain.lab import open_lab
 from wavetrain.lab.layout import POLICY
 from wavetrain.lab.open_lab import OpenLab
 from wavetrain.wire.fleet_file import read_fleet
-from wavetrain.wiring import utc_now
+from wavetrain.wiring.clock import utc_now
 
 LOOK_EVERY_S = 0.5
 PILOT = 'pops = ["lis1"]'

@@ -15,7 +15,7 @@ def up(
 ) -> None:
     """Run the control plane until told to stop."""
     with exit_codes():
-        from wavetrain.wiring import serve
+        from wavetrain.wiring.control_plane import serve
 
         serve(config)
 

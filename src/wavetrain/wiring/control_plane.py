@@ -1,7 +1,6 @@
-"""Wiring: builds the running control plane; the only place that picks adapters and reads the clock."""
+"""Control plane: which parts does the running program consist of?"""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -9,13 +8,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from types import FrameType
 
-import msgspec
 import uvicorn
 
 from wavetrain.adapters.artifact_store import ArtifactStore
@@ -26,60 +20,14 @@ from wavetrain.control import tokens
 from wavetrain.control.leap import leap
 from wavetrain.control.tick import Ticker
 from wavetrain.doors.http import build
-from wavetrain.errors import RefusedError, StaleError, UnreachableError, WavetrainError
+from wavetrain.errors import StaleError, UnreachableError, WavetrainError
+from wavetrain.wiring.config import TICK_S_MIN, Config, load
+from wavetrain.wiring.server import Server
 
-TICK_S_MIN, TICK_S_MAX = 0.05, 60.0
 TRIM_EVERY_S = 3600.0
 """How often changes and journal lines beyond the store's limits are forgotten."""
 STOP_S = 5.0
 """How long open requests may take to end when the control plane is told to stop."""
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`wavetrain.toml`. Paths are relative to the file's own folder."""
-
-    folder: str = "var"
-    """Where the store, the artifacts and the keys are kept."""
-    listen: str = "127.0.0.1:8440"
-    tick_s: float = 1.0
-    """The longest pause between two ticks; a report or a request starts one at once."""
-    jump: bool = False
-    """Whether train time jumps when everything waits for it; for demonstrations only."""
-    nice: int = 0
-
-
-def load(file: Path) -> tuple[Config, Path]:
-    """The configuration, and the folder it keeps its things in. Raises `RefusedError` with the place and the rule."""
-    try:
-        config = msgspec.toml.decode(file.read_bytes(), type=Config)
-    except FileNotFoundError:
-        raise RefusedError(f'{file} does not exist; write one, e.g.: folder = "var"') from None
-    except msgspec.ValidationError as error:
-        raise RefusedError(f"{file}: {error}; see docs/configuration.md") from None
-    except msgspec.DecodeError as error:
-        raise RefusedError(f"{file} is not TOML: {error}") from None
-    if not TICK_S_MIN <= config.tick_s <= TICK_S_MAX:
-        raise RefusedError(f"{file}: tick_s = {config.tick_s}; give {TICK_S_MIN} to {TICK_S_MAX:g} seconds")
-    host, port = place_of(config.listen, file)
-    if not host.is_loopback:
-        raise RefusedError(
-            f"{file}: listen = {host}:{port} is not loopback, and the doors do not speak TLS yet; "
-            f"listen on 127.0.0.1:{port} behind a proxy that does"
-        )
-    folder = file.parent / config.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    return config, folder
-
-
-def place_of(listen: str, file: Path) -> tuple[IPv4Address | IPv6Address, int]:
-    """Host and port of `listen`. Raises `RefusedError`."""
-    host, _, port = listen.rpartition(":")
-    try:
-        return ip_address(host.strip("[]")), int(port)
-    except ValueError:
-        raise RefusedError(
-            f'{file}: listen = "{listen}" is not ADDRESS:PORT; give e.g. "127.0.0.1:8440"'
-        ) from None
 
 
 class ControlPlane:
@@ -112,7 +60,7 @@ class ControlPlane:
             timeout_graceful_shutdown=int(STOP_S),
             timeout_keep_alive=60,
         )
-        server = _Server(config, self._config.listen, app.state.house.herald.close)
+        server = Server(config, self._config.listen, app.state.house.herald.close)
         try:
             with self._listening() as door:
                 self._thread.start()
@@ -163,36 +111,6 @@ class ControlPlane:
                 _say(f"tick failed by a fault of its own\n{traceback.format_exc()}")
             self._ended.wait(TICK_S_MIN)
             self.store.wait_change(seen, self._config.tick_s)
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready, lets waiting nodes go when it ends, and leaves on a second signal at once."""
-
-    def __init__(self, config: uvicorn.Config, place: str, let_go: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._place = place
-        self._let_go = let_go
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._let_go()
-        await super().shutdown(sockets)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            ready = {"ready": f"http://{self._place}", "pid": os.getpid()}
-            sys.stdout.write(json.dumps(ready) + "\n")
-            sys.stdout.flush()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
-            os._exit(128 + sig)
-        super().handle_exit(sig, frame)
-
-
-def utc_now() -> datetime:
-    """This machine's clock, for what has no store to ask: aware, UTC."""
-    return datetime.now(UTC)
 
 
 def serve(file: Path) -> None:
