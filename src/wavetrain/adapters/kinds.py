@@ -26,6 +26,7 @@ from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, Tombstone
 from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.standstill import Believed, Standstill
 from wavetrain.model.window import Freeze
 
 KINDS: tuple[type[Record], ...] = (
@@ -53,6 +54,8 @@ KINDS: tuple[type[Record], ...] = (
     Ledger,
     PopWatch,
     RolloutEvidence,
+    Standstill,
+    Believed,
 )
 """Every kind that the control plane keeps."""
 

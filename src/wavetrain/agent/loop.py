@@ -33,6 +33,7 @@ class Loop:
         node: str,
         metrics: str,
         boot: str,
+        clock: Callable[[], float],
         wait_s: float,
         backoff_max_s: float,
     ) -> None:
@@ -45,6 +46,7 @@ class Loop:
         self._node = node
         self._metrics = metrics
         self._boot = boot
+        self._clock = clock
         self._wait_s = wait_s
         self._backoff_max_s = backoff_max_s
         self._failures = 0
@@ -106,6 +108,7 @@ class Loop:
             detail="; ".join(part for part in parts if part)[:DETAIL_CHARACTERS_MAX],
             metrics=self._metrics,
             boot=self._boot,
+            clock=self._clock(),
         )
 
 

@@ -5,6 +5,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import assert_never
 
@@ -78,6 +79,7 @@ def run(config_path: Path) -> None:
         node=config.node,
         metrics=config.metrics,
         boot=boot,
+        clock=time.time,
         wait_s=config.poll_wait_s,
         backoff_max_s=config.backoff_max_s,
     )

@@ -13,6 +13,7 @@ from wavetrain.cli import (
     rollout_commands,
     run_commands,
     simulate_command,
+    standstill_commands,
     token_commands,
 )
 
@@ -32,6 +33,7 @@ app.add_typer(policy_commands.app, name="policy")
 app.add_typer(release_commands.app, name="release")
 app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(freeze_commands.app, name="freeze")
+app.add_typer(standstill_commands.app, name="standstill")
 app.add_typer(place_commands.pops, name="pop")
 app.add_typer(place_commands.nodes, name="node")
 app.command()(ask_commands.why)

@@ -6,7 +6,7 @@ from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
 from wavetrain.control.progress import HoldSeen, hold_seen
 from wavetrain.control.rollouts import active
-from wavetrain.decide import lapses
+from wavetrain.decide import lapses, stillness
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
@@ -14,6 +14,7 @@ from wavetrain.model.fleet import Cordon, Pop, Quarantine, Reported, Retired, Un
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Release, Tombstone
 from wavetrain.model.rollout import Rollout, Turn, Wave
+from wavetrain.model.standstill import Standstill
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,15 @@ def why(store: Store, caller: Caller, subject: str) -> Why:
     require(caller, Act.READ)
     with store.read() as view:
         kind, steps = _steps(view, subject)
+        steps += [
+            Step(
+                level="everything",
+                subject=item.cause.value,
+                state="stands still",
+                hold=hold_seen(stillness.hold_of(item)),
+            )
+            for item in view.find(Standstill)
+        ]
     hold = next((step.hold for step in steps if step.hold is not None), None)
     if hold is not None:
         answer = f"{subject} waits: {hold.text}"

@@ -30,6 +30,7 @@ from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Release, Tombstone
 from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
 
@@ -78,6 +79,7 @@ def load(view: View, rollout: Rollout, seen: Seen) -> Facts:
         older_waves=tuple(wave for other in earlier for wave in view.find(Wave, rollout=other.id)),
         evidence=kept.changed(version=0) if kept is not None else None,
         pre_period_s=seen.pre_period_s(),
+        standstills=tuple(view.find(Standstill)),
         unseen_s=seen.unseen_s(),
     )
 

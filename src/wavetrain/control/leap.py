@@ -9,13 +9,14 @@ from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.model.fleet import Quarantine
 from wavetrain.model.journal import Entry
 from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
+from wavetrain.model.standstill import Standstill
 
 
 def leap(store: Store) -> datetime | None:
     """Jump if there is nothing to do until a known time; the time jumped to, or None."""
     with store.write() as transaction:
         rollouts = [item for status in ACTIVE for item in transaction.find(Rollout, status=status.value)]
-        if not rollouts:
+        if not rollouts or transaction.find(Standstill):
             return None
         waves = [wave for item in rollouts for wave in transaction.find(Wave, rollout=item.id)]
         turns = [turn for item in rollouts for turn in transaction.find(Turn, rollout=item.id)]

@@ -23,7 +23,10 @@ from wavetrain.model.fleet import (
 )
 from wavetrain.model.release import Release, ReleaseId, Tombstone
 from wavetrain.model.rollout import Rollout
+from wavetrain.model.standstill import Standstill
 
+CLOCK_OFF_S = 2.0
+"""A node's clock that is further than this from the store's is said to be off."""
 PERMISSION_S_MIN = 1.0
 """A shorter rest of a permission is not worth a drain."""
 _ENDED = (Phase.STEADY, Phase.LAPSED, Phase.REVERTED, Phase.FAILED)
@@ -39,6 +42,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     metrics: str = ""
     boot: str = ""
+    clock: float = 0.0
+    """What the node's clock shows, in seconds since the Unix epoch; 0 where it did not say."""
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +106,8 @@ def order(store: Store, trust: Trust, node: NodeId) -> Order:
         digest, size = (known.digest, known.size) if known is not None else ("", 0)
         tombstones = _tombstones(view, component)
         permitted_s = _permitted_s(desired, said, tombstones, view.steady)
+        if view.find(Standstill):
+            permitted_s = 0.0
     return Order(
         generation=desired.generation,
         release=desired.release,
@@ -200,6 +207,7 @@ def _news(view: View, pop: Pop, report: Report) -> Reported | None:
         detail=report.detail,
         metrics=report.metrics,
         boot=report.boot,
+        clock_off_s=_clock_off_s(view, report, known),
         version=known.version if known is not None else 0,
     )
     if known is None:
@@ -207,6 +215,14 @@ def _news(view: View, pop: Pop, report: Report) -> Reported | None:
     if not _differs(known, made):
         made = made.changed(since=known.since)
     return made if made != known else None
+
+
+def _clock_off_s(view: View, report: Report, known: Reported | None) -> float:
+    """Whole seconds that the node's clock is ahead; what is known stays while it changes by less than a step."""
+    off = report.clock - view.steady if report.clock else 0.0
+    off = float(round(off)) if abs(off) > CLOCK_OFF_S else 0.0
+    before = known.clock_off_s if known is not None else 0.0
+    return before if before and off and abs(off - before) <= CLOCK_OFF_S else off
 
 
 def _differs(before: Reported, after: Reported) -> bool:

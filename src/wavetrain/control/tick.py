@@ -7,6 +7,7 @@ from itertools import chain
 
 import msgspec
 
+from wavetrain.control.clock_watch import ClockWatch
 from wavetrain.control.facts import digest, load, policy_of
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.watch import Watch
@@ -20,6 +21,7 @@ from wavetrain.model.lane import LANES, Lane, UnitKind
 from wavetrain.model.policy import CurrentPolicy
 from wavetrain.model.release import Release, Stage, Tombstone
 from wavetrain.model.rollout import Rollout, RolloutId, Slot, Status, Turn, Wave
+from wavetrain.model.standstill import Standstill
 
 ROLLOUTS_PER_TICK_MAX = 100
 SETTLING = timedelta(days=30)
@@ -40,11 +42,20 @@ class Ticker:
     """Runs ticks on a store. Holds nothing that cannot be rebuilt from it, but evidence younger than a minute."""
 
     def __init__(
-        self, store: Store, health: HealthSource, decide: Callable[[Facts], Choice] = planner.decide
+        self,
+        store: Store,
+        health: HealthSource,
+        decide: Callable[[Facts], Choice] = planner.decide,
+        running: Callable[[], float] | None = None,
     ) -> None:
-        """`decide` is the decider; a rehearsal may listen in there."""
+        """`decide` is the decider; a rehearsal may listen in there.
+
+        `running` counts the seconds that this machine has run, whatever its clock says; without it nobody sees
+        that the store's clock was stepped.
+        """
         self._store = store
         self._decider = decide
+        self._clock = ClockWatch(store, running) if running is not None else None
         self._watch = Watch(store, health)
 
     @property
@@ -57,6 +68,8 @@ class Ticker:
         self._watch.look()
         commits, stale = 0, []
         steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases]
+        if self._clock is not None:
+            steps.insert(0, self._clock.look)
         for step in chain(steps, self._rollout_ticks()):
             try:
                 commits += step()
@@ -96,11 +109,17 @@ class Ticker:
                 return 0
         with self._store.write() as transaction:
             made = self._choice(transaction, name)
-            if made is None:
+            if made is None or self._was_stepped(transaction):
                 return 0
             write(transaction, *made)
             self._watch.checkpoint(transaction, name)
         return 1
+
+    def _was_stepped(self, view: View) -> bool:
+        """Whether the clock was stepped since this tick began: the next tick says so, and this choice is not taken."""
+        if self._clock is None or view.find(Standstill):
+            return False
+        return self._clock.shift_s(view) != 0.0
 
     def _choice(self, view: View, name: RolloutId) -> tuple[Facts, Choice] | None:
         rollout = view.get(Rollout, name)

@@ -50,6 +50,14 @@ def _cordoned(asked: Asked) -> Hold | None:
     return Hold(Reason.CORDONED, detail=f"cordoned: {min(by_name)}") if by_name else None
 
 
+def _clock(asked: Asked) -> Hold | None:
+    """A node whose clock is off is not moved forward: its certificate and its log may mislead; back it may go."""
+    said = asked.draft.facts.reported.get(NodeId(asked.unit))
+    if asked.back or said is None or not said.clock_off_s:
+        return None
+    return Hold(Reason.NODE_CLOCK, detail=f"{asked.unit} is {said.clock_off_s:+.0f} s off", asks=True)
+
+
 def _window(asked: Asked) -> Hold | None:
     """Freezes first (deny wins), then the window; a revert passes both."""
     facts = asked.draft.facts
@@ -172,6 +180,7 @@ GATES: tuple[Gate, ...] = (
     _quarantined,
     _lapsed_often,
     _cordoned,
+    _clock,
     _window,
     _region,
     _group,

@@ -16,12 +16,13 @@ from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release
 from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "2"
+DECIDER = "3"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 
@@ -56,6 +57,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     evidence: RolloutEvidence | None = None
     pre_period_s: dict[PopId, float] = {}
     """For how long each PoP was watched before this rollout."""
+    standstills: tuple[Standstill, ...] = ()
+    """Why nothing at all may be moved; mostly empty."""
     unseen_s: dict[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
 

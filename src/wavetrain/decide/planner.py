@@ -11,6 +11,7 @@ from wavetrain.decide import (
     recovery,
     retreat,
     silence,
+    stillness,
     succession,
     turns,
     verdict,
@@ -29,6 +30,8 @@ _GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 def decide(facts: Facts) -> Choice:
     """Everything that follows from the facts at this instant. The same facts again give an empty choice (G13)."""
     draft = Draft(facts)
+    if stillness.stand(draft):
+        return draft.choice()
     for turn in facts.turns:
         draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)

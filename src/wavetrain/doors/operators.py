@@ -20,6 +20,7 @@ from wavetrain.control import (
     policies,
     progress,
     rollouts,
+    standstill,
     submit,
     tokens,
     withdraw,
@@ -33,7 +34,7 @@ from wavetrain.model.fleet import Fleet
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
-from wavetrain.wire.messages import AddFreeze, Approve, Because, FileText, MakeToken, Resume
+from wavetrain.wire.messages import AddFreeze, Approve, Because, Confirm, FileText, MakeToken, Resume
 from wavetrain.wire.policy_file import POLICY_BYTES_MAX, read_policy
 from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, read_release
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
@@ -160,6 +161,13 @@ async def _approve(request: Request) -> Response:
     return await _said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
 
 
+async def _confirm(request: Request) -> Response:
+    caller = await caller_of(request)
+    message = await message_of(request, Confirm, "confirm")
+    store, name = house_of(request).store, request.path_params["name"]
+    return await _said(partial(standstill.confirm, store, caller, name, message.reason, message.shown))
+
+
 async def _freeze(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, AddFreeze, "freeze")
@@ -228,6 +236,8 @@ ROUTES = [
     Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),
     Route("/v1/rollouts/{name}/resume", _resume, methods=["POST"]),
     Route("/v1/rollouts/{name}/approve", _approve, methods=["POST"]),
+    Route("/v1/standstills", _reading(standstill.seen)),
+    Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
     Route("/v1/freezes", _reading(enquire.freezes)),
     Route("/v1/freezes", _freeze, methods=["POST"]),
     Route("/v1/freezes/{name}", _removing(freezes.remove), methods=["DELETE"]),

@@ -138,6 +138,8 @@ class Reported(Record, frozen=True, kw_only=True):
     metrics: str = ""
     """Where its metrics are read: a loopback or private address given by the node itself."""
     boot: str = ""
+    clock_off_s: float = 0.0
+    """How far its clock is ahead of the store's, in whole seconds; 0 while they agree."""
 
 
 class Desired(Record, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ class Say(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     detail: str = ""
     metrics: str = ""
     boot: str = ""
+    clock: float = 0.0
+    """What the node's clock shows, in seconds since the Unix epoch; 0 where it does not say."""
 
 
 class VisitSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,8 @@ NAME_CHARACTERS_MAX = 100
 VISITS_MAX = 500
 SESSIONS_MAX = 1_000_000_000
 METRICS_CHARACTERS_MAX = 200
+CLOCK_S_MAX = 32_503_680_000.0
+"""The year 3000, in seconds since the Unix epoch."""
 _NEAR = tuple(
     map(
         ipaddress.ip_network,
@@ -92,6 +94,7 @@ def report_of(say: Say) -> Report:
         detail=say.detail,
         metrics=say.metrics,
         boot=say.boot,
+        clock=say.clock,
     )
 
 
@@ -114,6 +117,8 @@ def _check_say(what: str, say: Say) -> None:
         raise _bad(
             what, "$.say.generation", f"{say.generation} is no generation", "give numbers of 0 or more"
         )
+    if not 0 <= say.clock <= CLOCK_S_MAX:
+        raise _bad(what, "$.say.clock", f"{say.clock} is no time", "give seconds since 1970, or leave it out")
     if len(say.detail) > DETAIL_CHARACTERS_MAX:
         raise _bad(
             what,

@@ -23,6 +23,13 @@ class Because(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reason: ReasonText
 
 
+class Confirm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Let everything go on that stands still; `shown` is the digest of the difference that the person has read."""
+
+    reason: ReasonText
+    shown: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Go on after a pause."""
 

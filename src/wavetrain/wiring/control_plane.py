@@ -21,6 +21,7 @@ from wavetrain.control.leap import leap
 from wavetrain.control.tick import Ticker
 from wavetrain.doors.http import build
 from wavetrain.errors import StaleError, UnreachableError, WavetrainError
+from wavetrain.wiring.clock import running_s
 from wavetrain.wiring.config import TICK_S_MIN, Config, load
 from wavetrain.wiring.server import Server
 
@@ -42,7 +43,7 @@ class ControlPlane:
         self.trust = SigningKey(folder / "signing.key")
         (folder / "signing.pub").write_text(self.trust.public() + "\n")
         self.health = ScrapeSource()
-        self.ticker = Ticker(self.store, self.health)
+        self.ticker = Ticker(self.store, self.health, running=running_s)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ticker")
         _first_token(self.store, folder / "admin.token")
