@@ -1,6 +1,7 @@
 """A node reports for itself alone, its generations only grow, and it is told what was committed."""
 
 import base64
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,7 +17,7 @@ NODE = NodeId("lis1-n1")
 ME = node_caller(NODE)
 
 
-def said(counter: int = 1, phase: Phase = Phase.STEADY, release: str = "1.9.0", **fields: str) -> Report:
+def said(counter: int = 1, phase: Phase = Phase.STEADY, release: str = "1.9.0", **fields: Any) -> Report:
     generation = Generation(1, counter) if counter else FIRST
     return Report(node=NODE, generation=generation, release=release, phase=phase, **fields)
 
