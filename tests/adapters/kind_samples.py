@@ -47,6 +47,7 @@ from wavetrain.model.rollout import (
     Wave,
     WaveStatus,
 )
+from wavetrain.model.standstill import Believed, Cause, Standstill
 from wavetrain.model.window import Freeze, WindowRule
 
 AT = datetime(2025, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -175,4 +176,6 @@ SAMPLES: tuple[Record, ...] = (
         share={FRA: 0.25},
         log_e=1.5,
     ),
+    Standstill(cause=Cause.CLOCK, since=AT, detail="stepped", shift_s=3600.5),
+    Believed(node=NODE, pop=FRA, generation=SECOND, release="1.9.0", phase=Phase.STEADY),
 )

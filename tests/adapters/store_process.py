@@ -9,7 +9,7 @@ from tests.adapters.store_cases import Note, entry
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.errors import LockedError, UnreachableError
 
-LIMIT_BYTES = 400_000
+LIMIT_BYTES = 1_600_000
 
 
 def say(what: object) -> None:

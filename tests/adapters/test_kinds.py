@@ -1,20 +1,24 @@
 """Which records a store can keep, and what it says of one that it cannot."""
 
+import importlib
+import pkgutil
 import re
 from typing import ClassVar
 
 import pytest
 
+from wavetrain import model
 from wavetrain.adapters.kinds import KINDS, Shape, Shapes
 from wavetrain.decide import evidence_kept
 from wavetrain.errors import RefusedError, UnknownError
-from wavetrain.model import access, fleet, ledger, policy, release, rollout, window
+from wavetrain.model.fleet import Region
 from wavetrain.model.record import Record
 from wavetrain.model.rollout import Rollout, Wave
 
 
 def test_every_record_of_the_model_is_kept() -> None:
-    modules = (access, fleet, ledger, policy, release, rollout, window, evidence_kept)
+    names = [f"{model.__name__}.{item.name}" for item in pkgutil.iter_modules(model.__path__)]
+    modules = [evidence_kept, *map(importlib.import_module, names)]
     defined = {
         each
         for module in modules
@@ -88,7 +92,7 @@ def test_two_kinds_of_one_name_are_refused() -> None:
 
 
 def test_a_kind_named_twice_is_kept_once() -> None:
-    assert len(list(Shapes((fleet.Region, fleet.Region)))) == len(KINDS)
+    assert len(list(Shapes((Region, Region)))) == len(KINDS)
 
 
 def test_an_unknown_name_says_where_to_add_it() -> None:
