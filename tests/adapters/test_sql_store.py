@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from tests.adapters.store_cases import Note, entry, region
 from tests.adapters.store_process import LIMIT_BYTES
 
@@ -191,8 +190,8 @@ def test_the_clock_is_the_databases_own(file: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
-        (["UPDATE meta SET schema = 0"], "schema 0, .* uses schema 1"),
-        (["UPDATE meta SET schema = 2"], "schema 2, .* uses schema 1"),
+        (["UPDATE meta SET schema = 0"], "schema 0, .* uses schema 2.*store migrate"),
+        (["UPDATE meta SET schema = 3"], "schema 3, .* uses schema 2.*start the version"),
         (["DELETE FROM meta"], "schema None"),
         (["ALTER TABLE region ADD COLUMN flag TEXT"], "other columns .* region"),
         (["DROP TABLE meta"], "another program"),
@@ -257,9 +256,9 @@ def test_a_record_that_could_not_be_read_again_is_refused(file: Path, share: flo
 def test_a_commit_that_was_acknowledged_is_on_the_disk(file: Path) -> None:
     store = SqlStore(file)
     with store.read() as view:
-        connection: sa.Connection = view._connection
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL"
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        cursor = view._session.cursor
+        assert cursor.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+        assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()
 
 

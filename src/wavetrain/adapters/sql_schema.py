@@ -9,9 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wavetrain.adapters.kinds import Ident, Shape
+from wavetrain.adapters.sql_session import Statement, literal
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever a table of an older store would no longer fit."""
+
+REVISION = "0002"
+"""Of the migrations: where a store of this schema stands."""
 
 CLOCKS = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
@@ -60,12 +64,12 @@ class KindTable:
         }
         keyed: dict[str, Any] = {column: sa.bindparam(f"at_{column}") for column in shape.key}
         insert: Any = _INSERTS[dialect](table)
-        insert = insert.values(**keyed, **written).on_conflict_do_nothing()
-        self.insert = insert.execution_options(preserve_rowcount=True)
-        self.update = table.update().where(*at_key, seen).values(**written)
-        self.delete = table.delete().where(*at_key, seen)
-        self.get = sa.select(table.c.body).where(*at_key)
-        self.version = sa.select(table.c.version).where(*at_key)
+        self._dialect = dialect
+        self.insert = Statement(insert.values(**keyed, **written).on_conflict_do_nothing(), dialect)
+        self.update = Statement(table.update().where(*at_key, seen).values(**written), dialect)
+        self.delete = Statement(table.delete().where(*at_key, seen), dialect)
+        self.get = Statement(sa.select(table.c.body).where(*at_key), dialect)
+        self.version = Statement(sa.select(table.c.version).where(*at_key), dialect)
         self.find = cache(self._find)
 
     def at(self, ident: Ident) -> dict[str, Any]:
@@ -73,20 +77,27 @@ class KindTable:
         values = ident if len(self.shape.key) > 1 else (ident,)
         return {f"at_{column}": value for column, value in zip(self.shape.key, values, strict=True)}
 
-    def _find(self, *fields: str) -> sa.Select[str]:
+    def _find(self, *fields: str) -> Statement:
         """Bodies in key order; the given fields must equal the parameters `is_<field>`."""
         table = self.table
-        return (
+        chosen = (
             sa.select(table.c.body)
             .where(*(table.c[field] == sa.bindparam(f"is_{field}") for field in fields))
             .order_by(*(table.c[column] for column in self.shape.key))
         )
+        return Statement(chosen, self._dialect)
+
+
+def _insert(table: sa.Table) -> sa.Insert:
+    """One row, its values under the names of its columns."""
+    return table.insert().values({column.name: sa.bindparam(f"a_{column.name}") for column in table.c})
 
 
 class Schema:
     """All tables of a store in one SQL dialect."""
 
     def __init__(self, shapes: Iterable[Shape], dialect: str) -> None:
+        self.dialect = dialect
         self.metadata = metadata = sa.MetaData()
         self.meta = sa.Table(
             "meta",
@@ -95,6 +106,13 @@ class Schema:
             sa.Column("schema", sa.Integer, nullable=False),
             sa.Column("epoch", _BIG, nullable=False),
             sa.Column("holder", _TEXT, nullable=False),
+            sa.Column("expires_at", sa.Double(), nullable=False),
+        )
+        """One row: who writes, under which epoch, and until when nobody else may take that over (0: no lease)."""
+        self.revision = sa.Table(
+            "alembic_version",
+            metadata,
+            sa.Column("version_num", sa.String(32), primary_key=True),
         )
         self.change = sa.Table(
             "change",
@@ -119,13 +137,20 @@ class Schema:
         )
         self._tables = {shape.kind: KindTable(shape, metadata, dialect) for shape in shapes}
         self.clock: sa.ColumnElement[float] = sa.literal_column(CLOCKS[dialect], sa.Float())
-        self.last_seq = sa.select(sa.func.coalesce(sa.func.max(self.journal.c.seq), 0))
-        self.oldest_change = sa.select(sa.func.min(self.change.c.sequence))
-        self.changes = (
+        self.oldest_change = Statement(sa.select(sa.func.min(self.change.c.sequence)), dialect)
+        changes = (
             sa.select(*(self.change.c[name] for name in CHANGE_COLUMNS))
             .where(self.change.c.sequence > sa.bindparam("after"))
             .order_by(self.change.c.sequence)
         )
+        self.changes = Statement(changes, dialect)
+        self.add_change = Statement(_insert(self.change), dialect)
+        self.add_entry = Statement(_insert(self.journal), dialect)
+        lease: dict[str, Any] = {
+            name: sa.bindparam(f"new_{name}") for name in ("epoch", "holder", "expires_at")
+        }
+        self.lease = Statement(self.meta.update().values(lease), dialect)
+        self.expires_at = Statement(sa.select(self.meta.c.expires_at).where(self.meta.c.id == 1), dialect)
         self.page = cache(self._page)
         self.tail = cache(self._tail)
 
@@ -133,34 +158,38 @@ class Schema:
         """The table of a kind that the store keeps."""
         return self._tables[kind]
 
-    def head(self, ledger: type, key: str) -> sa.Select[float, int, int, str, str | None]:
-        """In one statement: the clock, the last change, the epoch with its holder, the ledger's body."""
+    def head(self, ledger: type, key: str) -> str:
+        """In one statement: the clock, the last change and journal entry, the epoch with its holder, the ledger."""
         kept = self._tables[ledger].table
-        return sa.select(
+        chosen = sa.select(
             self.clock,
             sa.select(sa.func.coalesce(sa.func.max(self.change.c.sequence), 0)).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(self.journal.c.seq), 0)).scalar_subquery(),
             self.meta.c.epoch,
             self.meta.c.holder,
             sa.select(kept.c.body).where(kept.c.name == key).scalar_subquery(),
         ).where(self.meta.c.id == 1)
+        return literal(chosen, self.dialect)
 
-    def _page(self, *fields: str) -> sa.Select[Any]:
+    def _page(self, *fields: str) -> Statement:
         table = self.journal
-        return (
+        chosen = (
             sa.select(table)
             .where(table.c.seq > sa.bindparam("after"), *self._entries(fields))
             .order_by(table.c.seq)
             .limit(sa.bindparam("most"))
         )
+        return Statement(chosen, self.dialect)
 
-    def _tail(self, *fields: str) -> sa.Select[Any]:
+    def _tail(self, *fields: str) -> Statement:
         table = self.journal
-        return (
+        chosen = (
             sa.select(table)
             .where(*self._entries(fields))
             .order_by(table.c.seq.desc())
             .limit(sa.bindparam("most"))
         )
+        return Statement(chosen, self.dialect)
 
     def _entries(self, fields: Iterable[str]) -> list[sa.ColumnElement[bool]]:
         return [self.journal.c[field] == sa.bindparam(f"is_{field}") for field in fields]

@@ -1,4 +1,4 @@
-"""SQL store: the records of one control plane in a SQLite file."""
+"""SQL store: the records of one control plane in a SQLite file or a PostgreSQL database."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,11 +7,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from wavetrain.adapters.commit_bell import CommitBell
-from wavetrain.adapters.file_lock import FileLock
 from wavetrain.adapters.kinds import Shapes
-from wavetrain.adapters.sql_schema import SCHEMA
+from wavetrain.adapters.sql_place import open_place
+from wavetrain.adapters.sql_schema import REVISION, SCHEMA
+from wavetrain.adapters.sql_session import Session, Statement, session
 from wavetrain.adapters.sql_view import SqlLayout, SqlTransaction, SqlView
-from wavetrain.adapters.sqlite_file import BUSY_S, explained, open_engine
+from wavetrain.adapters.sqlite_file import BUSY_S
 from wavetrain.adapters.store_rules import (
     CHANGES_KEPT,
     JOURNAL_KEPT,
@@ -28,9 +29,10 @@ TRIM_BATCH = 10_000
 
 
 class SqlStore:
-    """The store in a SQLite file: optimistic versions, an epoch in every commit, safe under threads.
+    """The store in a database: optimistic versions, an epoch in every commit, safe under threads.
 
-    With `exclusive` the file is locked for this process (`LockedError` if another has it, named by its `holder`).
+    `place` is a file, or a url like `postgresql://USER@HOST/DATABASE`. With `exclusive` a file is
+    locked for this process (`LockedError` if another has it, named by its `holder`).
     `clock` (seconds since the Unix epoch) takes the place of the database's own where time is rehearsed.
     `busy_s` is how long a transaction waits for another process that writes.
     A process that never called `take` writes under the epoch that it found.
@@ -39,7 +41,7 @@ class SqlStore:
 
     def __init__(
         self,
-        file: str | Path,
+        place: str | Path,
         *,
         exclusive: bool = False,
         holder: str = "",
@@ -47,16 +49,15 @@ class SqlStore:
         busy_s: float = BUSY_S,
         extra: Iterable[type[Record]] = (),
     ) -> None:
-        self._file = Path(file)
-        self._layout = SqlLayout(Shapes(extra), "sqlite", clock)
+        self._place = open_place(place, holder=holder, exclusive=exclusive, busy_s=busy_s)
+        self._layout = SqlLayout(Shapes(extra), self._place.dialect, clock)
         self._turnstile = Turnstile()
         self._closed = False
-        self._lock = FileLock(self._file, holder) if exclusive else None
-        self._engine = open_engine(self._file, busy_s)
         try:
-            with self._connected(writes=True) as connection:
+            with self._place.explained(), self._place.engine.begin() as connection:
                 self._prepare(connection)
-                head = SqlView(self._layout, connection)
+            with self._session(writes=False) as opened:
+                head = SqlView(self._layout, opened)
         except BaseException:
             self._let_go()
             raise
@@ -66,14 +67,14 @@ class SqlStore:
     @contextmanager
     def read(self) -> Iterator[SqlView]:
         """A consistent picture; neither waits for writers nor makes them wait."""
-        with self._connected(writes=False) as connection:
-            yield SqlView(self._layout, connection)
+        with self._session(writes=False) as opened:
+            yield SqlView(self._layout, opened)
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         """A transaction under this process's epoch, committed when the context ends without an error."""
-        with self._turn(), self._connected(writes=True) as connection:
-            transaction = SqlTransaction(self._layout, connection)
+        with self._turn(), self._session(writes=True) as opened:
+            transaction = SqlTransaction(self._layout, opened)
             if transaction.epoch != self._epoch:
                 raise StaleError(stale_epoch(self._epoch, transaction.epoch, transaction.holder))
             yield transaction
@@ -83,12 +84,35 @@ class SqlStore:
 
     def take(self, holder: str) -> int:
         """Become the writer: raise the epoch by one, and return it."""
-        meta = self._layout.schema.meta
-        with self._turn(), self._connected(writes=True) as connection:
-            epoch = connection.execute(sa.select(meta.c.epoch)).scalar_one() + 1
-            connection.execute(meta.update().values(epoch=epoch, holder=holder))
+        with self._turn(), self._session(writes=True) as opened:
+            epoch = SqlView(self._layout, opened).epoch + 1
+            self._write_lease(opened, epoch, holder, 0.0)
         self._epoch = epoch
         return int(epoch)
+
+    def lease(self, holder: str, for_s: float) -> int | None:
+        """Become or stay the writer until `for_s` from now, on the store's own clock; the epoch, or None."""
+        with self._turn(), self._session(writes=True) as opened:
+            head = SqlView(self._layout, opened)
+            (expires_at,) = opened.run(self._layout.schema.expires_at).fetchone()
+            is_mine = head.holder == holder and head.epoch == self._epoch
+            if not is_mine and expires_at > head.steady:
+                return None
+            epoch = head.epoch if is_mine and expires_at else head.epoch + 1
+            self._write_lease(opened, epoch, holder, head.steady + for_s)
+        self._epoch = epoch
+        return epoch
+
+    def release_lease(self) -> None:
+        """Let another process become the writer at once; does nothing when one has."""
+        with self._turn(), self._session(writes=True) as opened:
+            head = SqlView(self._layout, opened)
+            if head.epoch == self._epoch:
+                self._write_lease(opened, head.epoch, head.holder, 0.0)
+
+    def _write_lease(self, opened: Session, epoch: int, holder: str, expires_at: float) -> None:
+        given = {"new_epoch": epoch, "new_holder": holder, "new_expires_at": expires_at}
+        opened.run(self._layout.schema.lease, given)
 
     def wait_change(self, after: int, timeout_s: float) -> int:
         """Wait for a change after `after` by this process; the number of the last one."""
@@ -119,23 +143,19 @@ class SqlStore:
 
     def _let_go(self) -> None:
         self._closed = True
-        self._engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        self._place.let_go()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        with self._turnstile.turn(f"store {self._file}", WRITE_WAIT_S):
+        with self._turnstile.turn(f"store {self._place.name}", WRITE_WAIT_S):
             yield
 
     @contextmanager
-    def _connected(self, *, writes: bool) -> Iterator[sa.Connection]:
+    def _session(self, *, writes: bool) -> Iterator[Session]:
         if self._closed:
-            raise UnreachableError(f"store {self._file} is closed; open it again")
-        with explained(self._file), self._engine.connect() as plain:
-            connection = plain.execution_options(writes=writes)
-            with connection.begin():
-                yield connection
+            raise UnreachableError(f"store {self._place.name} is closed; open it again")
+        with session(self._place, self._layout.head, writes=writes) as opened:
+            yield opened
 
     def _prepare(self, connection: sa.Connection) -> None:
         """Make the tables that are missing; refuse a file of another program or another schema."""
@@ -147,34 +167,44 @@ class SqlStore:
         }
         if not existing:
             schema.metadata.create_all(connection)
-            connection.execute(schema.meta.insert().values(id=1, schema=SCHEMA, epoch=0, holder=""))
+            connection.execute(
+                schema.meta.insert().values(id=1, schema=SCHEMA, epoch=0, holder="", expires_at=0.0)
+            )
+            connection.execute(schema.revision.insert().values(version_num=REVISION))
             return
         if "meta" not in existing or "schema" not in existing["meta"]:
             raise RefusedError(
-                f"{self._file} holds another program's tables; name a file of its own for the store"
+                f"{self._place.name} holds another program's tables; name a file of its own for the store"
             )
         found = connection.execute(sa.select(schema.meta.c.schema)).scalar_one_or_none()
         if found != SCHEMA:
             raise RefusedError(
-                f"{self._file} was written with schema {found}, this version of wavetrain uses schema {SCHEMA}; "
-                f"start the version that wrote it, or name another file"
+                f"{self._place.name} was written with schema {found}, this version of wavetrain uses schema {SCHEMA}; "
+                + (
+                    "run: wavetrain store migrate"
+                    if (found or 0) < SCHEMA
+                    else "start the version that wrote it"
+                )
             )
         misfits = schema.misfits(existing)
         if misfits:
             raise RefusedError(
-                f"{self._file} has other columns than this version of wavetrain in {', '.join(misfits)}; "
+                f"{self._place.name} has other columns than this version of wavetrain in {', '.join(misfits)}; "
                 f"start the version that wrote it, or name another file"
             )
         schema.metadata.create_all(connection)
 
     def _trim(self, number: sa.Column[int], keep: int) -> int:
+        dialect = self._place.dialect
+        span = Statement(
+            sa.select(sa.select(sa.func.min(number)).scalar_subquery(), sa.func.max(number)), dialect
+        )
+        old = Statement(sa.delete(number.table).where(number <= sa.bindparam("until")), dialect)
         gone = 0
         while True:
-            with self._turn(), self._connected(writes=True) as connection:
-                first, last = connection.execute(
-                    sa.select(sa.select(sa.func.min(number)).scalar_subquery(), sa.func.max(number))
-                ).one()
+            with self._turn(), self._session(writes=True) as opened:
+                first, last = opened.run(span).fetchone()
                 until = min(last - keep, first + TRIM_BATCH - 1) if last is not None else 0
                 if last is None or until < first:
                     return gone
-                gone += connection.execute(sa.delete(number.table).where(number <= until)).rowcount
+                gone += opened.run(old, {"until": until}).rowcount

@@ -1,15 +1,15 @@
 """SQL view: what a transaction on a SQL store reads and writes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import msgspec
-import sqlalchemy as sa
 
-from wavetrain.adapters.kinds import Shapes
-from wavetrain.adapters.sql_schema import Schema
+from wavetrain.adapters.kinds import Ident, Shapes
+from wavetrain.adapters.sql_schema import KindTable, Schema
+from wavetrain.adapters.sql_session import Session, Write
 from wavetrain.adapters.store_rules import checked_journal, stale, trimmed
 from wavetrain.errors import RefusedError, StaleError
 from wavetrain.model.journal import Entry
@@ -46,12 +46,14 @@ class SqlLayout:
 class SqlView:
     """A consistent picture, for as long as its connection's transaction."""
 
-    def __init__(self, layout: SqlLayout, connection: sa.Connection) -> None:
+    def __init__(self, layout: SqlLayout, session: Session) -> None:
         self._shapes = layout.shapes
         self._schema = layout.schema
-        self._connection = connection
-        steady, sequence, epoch, holder, ledger = connection.execute(layout.head).one()
-        self._sequence, self.epoch, self.holder = sequence, epoch, holder
+        self._session = session
+        self._known: dict[tuple[type[Record], Ident], Record | None] = {}
+        """What was read by key: nobody else writes what a transaction sees, so it stays true until it ends."""
+        steady, sequence, self._last_seq, epoch, holder, ledger = session.head
+        self._sequence, self.epoch, self.holder = int(sequence), int(epoch), str(holder)
         self._steady = float(steady) if layout.clock is None else layout.clock()
         self._jumped_s = self._shapes.of(Ledger).decode(ledger).jumped_s if ledger is not None else 0.0
 
@@ -76,23 +78,25 @@ class SqlView:
         ident = shape.parsed(key)
         if ident is None:
             return None
-        table = self._schema.table(kind)
-        body = self._connection.execute(table.get, table.at(ident)).scalar()
-        return cast(R, shape.decode(body)) if body is not None else None
+        if (kind, ident) not in self._known:
+            table = self._schema.table(kind)
+            row = self._session.run(table.get, table.at(ident)).fetchone()
+            self._known[kind, ident] = shape.decode(row[0]) if row is not None else None
+        return cast("R | None", self._known[kind, ident])
 
     def find(self, kind: type[R], **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""
         shape = self._shapes.of(kind)
         shape.checked(equal)
         statement = self._schema.table(kind).find(*sorted(equal))
-        return [shape.decode(body) for (body,) in self._connection.execute(statement, _asked(equal))]
+        return [shape.decode(body) for (body,) in self._session.run(statement, _asked(equal)).fetchall()]
 
     def changes(self, after: int) -> list[SqlChange]:
         """The changes after a number, oldest first; `StaleError` if some of them were trimmed."""
-        oldest = self._connection.execute(self._schema.oldest_change).scalar()
+        (oldest,) = self._session.run(self._schema.oldest_change).fetchone()
         if oldest is not None and after < oldest - 1:
             raise StaleError(trimmed(after, oldest))
-        rows = self._connection.execute(self._schema.changes, {"after": after})
+        rows = self._session.run(self._schema.changes, {"after": after}).fetchall()
         return [
             SqlChange(
                 sequence, commit, kind, _key_of.decode(key), body.encode() if body is not None else None
@@ -104,22 +108,26 @@ class SqlView:
         """Entries with `seq` > `after`, oldest first."""
         checked_journal(equal, limit)
         statement = self._schema.page(*sorted(equal))
-        rows = self._connection.execute(statement, {"after": after, "most": limit, **_asked(equal)})
-        return [_entry(row) for row in rows.mappings()]
+        rows = self._session.run(statement, {"after": after, "most": limit, **_asked(equal)}).fetchall()
+        return self._entries_of(rows)
 
     def journal_tail(self, limit: int = 50, **equal: str) -> list[Entry]:
         """The last `limit` entries, oldest first."""
         checked_journal(equal, limit)
         statement = self._schema.tail(*sorted(equal))
-        rows = self._connection.execute(statement, {"most": limit, **_asked(equal)})
-        return [_entry(row) for row in rows.mappings()][::-1]
+        rows = self._session.run(statement, {"most": limit, **_asked(equal)}).fetchall()
+        return self._entries_of(rows)[::-1]
+
+    def _entries_of(self, rows: Iterable[Sequence[Any]]) -> list[Entry]:
+        names = [column.name for column in self._schema.journal.c]
+        return [_entry(dict(zip(names, row, strict=True))) for row in rows]
 
 
 class SqlTransaction(SqlView):
     """A view that also writes. Records are written at once; changes and journal entries when it ends."""
 
-    def __init__(self, layout: SqlLayout, connection: sa.Connection) -> None:
-        super().__init__(layout, connection)
+    def __init__(self, layout: SqlLayout, session: Session) -> None:
+        super().__init__(layout, session)
         self._changes: list[dict[str, object]] = []
         self._entries: list[Entry] = []
 
@@ -152,12 +160,13 @@ class SqlTransaction(SqlView):
             if column not in shape.key:
                 values[f"new_{column}"] = getattr(record, column)
         if record.version == 0:
-            done = self._connection.execute(table.insert, {**place, **values})
+            done = self._session.run(table.insert, {**place, **values})
         else:
-            done = self._connection.execute(table.update, {**place, **values, "seen": record.version})
+            done = self._session.run(table.update, {**place, **values, "seen": record.version})
         if done.rowcount != 1:
-            raise StaleError(stale(record, self._connection.execute(table.version, place).scalar()))
+            raise StaleError(stale(record, self._version(table, place)))
         self._changed(record, body)
+        self._known[kind, shape.ident(record)] = stored
         return stored
 
     def remove(self, record: Record) -> None:
@@ -165,10 +174,15 @@ class SqlTransaction(SqlView):
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         place = table.at(shape.ident(record))
-        done = self._connection.execute(table.delete, {**place, "seen": record.version})
+        done = self._session.run(table.delete, {**place, "seen": record.version})
         if done.rowcount != 1:
-            raise StaleError(stale(record, self._connection.execute(table.version, place).scalar()))
+            raise StaleError(stale(record, self._version(table, place)))
         self._changed(record, None)
+        self._known[kind, shape.ident(record)] = None
+
+    def _version(self, table: KindTable, place: dict[str, Any]) -> int | None:
+        row = self._session.run(table.version, place).fetchone()
+        return row[0] if row is not None else None
 
     def note(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""
@@ -177,22 +191,21 @@ class SqlTransaction(SqlView):
     def _changed(self, record: Record, body: str | None) -> None:
         self._changes.append(
             {
-                "sequence": self.last_change + 1,
-                "commit": self._sequence + 1,
-                "kind": type(record).__name__,
-                "key": _encode(record.key).decode(),
-                "body": body,
+                "a_sequence": self.last_change + 1,
+                "a_commit": self._sequence + 1,
+                "a_kind": type(record).__name__,
+                "a_key": _encode(record.key).decode(),
+                "a_body": body,
             }
         )
 
     def flush(self) -> None:
-        """Write down the changes and entries; the last step before the commit."""
+        """Have the changes and entries written with the commit."""
         if self._changes:
-            self._connection.execute(self._schema.change.insert(), self._changes)
+            self._session.last.append(Write(self._schema.add_change, self._changes))
         if self._entries:
-            last = self._connection.execute(self._schema.last_seq).scalar_one()
-            rows = [_row(entry, seq) for seq, entry in enumerate(self._entries, last + 1)]
-            self._connection.execute(self._schema.journal.insert(), rows)
+            rows = [_row(entry, seq) for seq, entry in enumerate(self._entries, self._last_seq + 1)]
+            self._session.last.append(Write(self._schema.add_entry, rows))
 
 
 def _asked(equal: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +214,8 @@ def _asked(equal: dict[str, Any]) -> dict[str, Any]:
 
 def _row(entry: Entry, seq: int) -> dict[str, object]:
     row = msgspec.structs.asdict(entry)
-    return {**row, "seq": seq, "at": entry.at.isoformat(), "body": _encode(entry.body).decode()}
+    row |= {"seq": seq, "at": entry.at.isoformat(), "body": _encode(entry.body).decode()}
+    return {f"a_{name}": value for name, value in row.items()}
 
 
 def _entry(row: Any) -> Entry:

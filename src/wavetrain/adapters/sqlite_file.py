@@ -1,8 +1,8 @@
 """SQLite file: how is it opened, with which durability, and what do its errors mean?"""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
+from wavetrain.adapters.file_lock import FileLock
+from wavetrain.adapters.sql_session import Write, write_rows
 from wavetrain.errors import UnreachableError
 
 CONNECTIONS_MAX = 64
@@ -44,14 +46,51 @@ _WAYS_OUT = (
 )
 
 
-def open_engine(file: Path, busy_s: float) -> sa.Engine:
-    """An engine on the file: a connection per transaction, BEGIN by hand, write-ahead log."""
+class SqliteFile:
+    """A `Place` in a file: a connection per transaction, BEGIN by hand, write-ahead log.
+
+    With a `holder` the file is locked for this process; `LockedError` if another has it.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, file: Path, busy_s: float, holder: str | None) -> None:
+        self.file = file
+        self.name = str(file)
+        self._lock = FileLock(file, holder) if holder is not None else None
+        self.engine = _engine(file, busy_s)
+
+    def begin(self, cursor: Any, head: str, *, writes: bool) -> Any:
+        """Open a transaction and read its head."""
+        cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        return cursor.execute(head).fetchone()
+
+    def finish(self, cursor: Any, last: Sequence[Write]) -> None:
+        """Write the last rows and commit."""
+        for write in last:
+            write_rows(cursor, write)
+        cursor.execute("COMMIT")
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Say of SQLite's errors which file they concern and what to do."""
+        return explained(self.file)
+
+    def let_go(self) -> None:
+        """Close the connections and let go of the lock."""
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _engine(file: Path, busy_s: float) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(file)),
         poolclass=QueuePool,
         pool_size=CONNECTIONS_KEPT,
         max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
         pool_timeout=CONNECTION_WAIT_S,
+        pool_reset_on_return=None,
         connect_args={"timeout": busy_s, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare)
@@ -71,9 +110,8 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Writers queue here, before they have read anything: nothing that they read can be outrun."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    """For making tables: one process at a time."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

@@ -1,0 +1,173 @@
+"""PostgreSQL server: how is a database of it opened, with which promises, and what do its errors mean?"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
+
+from wavetrain.adapters.sql_session import Write, write_rows
+from wavetrain.adapters.sqlite_file import CONNECTION_WAIT_S, CONNECTIONS_KEPT
+from wavetrain.errors import RefusedError, UnreachableError
+
+CONNECTIONS_MAX = 32
+CONNECT_S = 5
+WRITER_IDLE_MS = 3_000
+"""The server ends a writer that says nothing for so long: a frozen process must not keep the others out."""
+READER_IDLE_MS = 60_000
+STATEMENT_MS = 60_000
+META_LOCK = 7_261_873
+"""The advisory lock under which the tables are made."""
+
+COPY_FROM = 100
+"""Rows from which on COPY is worth its own round trip."""
+
+_BEGIN_READ = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+    f"SET LOCAL idle_in_transaction_session_timeout = {READER_IDLE_MS}"
+)
+# The row is locked before anything is read, in a statement of its own: what the next statement reads is then newer
+# than the commit of whoever held the row before.
+_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM meta WHERE id = 1 FOR UPDATE"
+
+_WAYS_OUT = (
+    ("lock timeout", "another process has been writing for too long; stop it"),
+    (
+        "idle-in-transaction timeout",
+        "this process was silent for too long inside a transaction, and lost its turn",
+    ),
+    ("disk", "the server's disk is full; free some space"),
+    ("no space left", "the server's disk is full; free some space"),
+    ("too many connections", "raise max_connections of the server, or end what else connects"),
+    ("password authentication failed", "correct the user or the password (PGPASSWORD, or a .pgpass file)"),
+    ("does not exist", "make the database: createdb NAME"),
+    ("permission denied", "give the user the rights to make and write tables in this database"),
+    ("read-only transaction", "this server is a replica; name the primary"),
+    ("connection refused", "start the server, or correct its address"),
+    ("no such file or directory", "start the server, or correct its address"),
+    ("terminating connection", "the server ended the connection; it is opened again with the next try"),
+    ("closed the connection", "the server ended the connection; it is opened again with the next try"),
+)
+
+
+class PostgresqlServer:
+    """A `Place` on a server. `url` is `postgresql://USER@HOST/DATABASE`, or with `?host=/folder` for a unix socket."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, busy_s: float) -> None:
+        try:
+            parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+        except sa.exc.ArgumentError:
+            raise RefusedError("the store's url is no url; give postgresql://USER@HOST/DATABASE") from None
+        if not parsed.database:
+            raise RefusedError(f"{shown(url)} names no database; give postgresql://USER@HOST/DATABASE")
+        self.name = shown(url)
+        settings = {
+            "synchronous_commit": "on",
+            "timezone": "UTC",
+            "idle_in_transaction_session_timeout": WRITER_IDLE_MS,
+            "lock_timeout": round(busy_s * 1000),
+            "statement_timeout": STATEMENT_MS,
+        }
+        self.engine = sa.create_engine(
+            parsed,
+            poolclass=QueuePool,
+            pool_size=CONNECTIONS_KEPT,
+            max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
+            pool_timeout=CONNECTION_WAIT_S,
+            pool_reset_on_return=None,
+            connect_args={
+                "connect_timeout": CONNECT_S,
+                "application_name": "wavetrain",
+                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+            },
+        )
+        event.listen(self.engine, "connect", _by_hand)
+        event.listen(self.engine, "begin", _begin)
+
+    def begin(self, cursor: Any, head: str, *, writes: bool) -> Any:
+        """Open a transaction and read its head, in one round trip."""
+        cursor.execute(f"{_BEGIN_WRITE if writes else _BEGIN_READ}; {head}")
+        while cursor.nextset():
+            pass
+        return cursor.fetchone()
+
+    def finish(self, cursor: Any, last: Sequence[Write]) -> None:
+        """Write the last rows and commit, in one round trip; many rows by COPY."""
+        if not last:
+            cursor.execute("COMMIT")
+            return
+        many = [write for write in last if len(write.rows) >= COPY_FROM]
+        for write in many:
+            copy_rows(cursor, write.statement.table, [write.statement.row(row) for row in write.rows])
+        with cursor.connection.pipeline():
+            for write in last:
+                if write not in many:
+                    write_rows(cursor, write)
+            cursor.execute("COMMIT")
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Say of the server's errors which database they concern and what to do."""
+        import psycopg
+
+        try:
+            yield
+        except PoolTimeoutError as error:
+            raise UnreachableError(
+                f"store {self.name}: {CONNECTIONS_MAX} transactions have been open for {CONNECTION_WAIT_S:g} s; "
+                f"keep slow work out of them"
+            ) from error
+        except (DBAPIError, psycopg.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            said = " ".join(str(cause).split())
+            if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+                self.engine.dispose()  # the other connections are as dead as this one
+            if isinstance(cause, psycopg.DataError):
+                raise RefusedError(f"store {self.name} cannot keep this text ({said}); correct it") from error
+            way_out = next(
+                (text for sign, text in _WAYS_OUT if sign in said.lower()),
+                "see PostgreSQL's own words and its log",
+            )
+            raise UnreachableError(
+                f"store {self.name}: {way_out} ({said}). Nothing of this transaction was kept; then try again"
+            ) from error
+
+    def let_go(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+
+def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
+    """COPY rows, in the order of the table's columns, into it."""
+    names = ", ".join(f'"{column.name}"' for column in table.c)
+    with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def shown(url: str) -> str:
+    """The url without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url.partition("?")[0] if "password=" in parts.query else url
+    return url.replace(f":{parts.password}@", ":***@", 1).partition("?")[0]
+
+
+def _by_hand(connection: Any, _record: object) -> None:
+    connection.autocommit = True  # the driver opens no transactions of its own; we do
+
+
+def _begin(connection: sa.Connection) -> None:
+    """For making tables: one process at a time."""
+    connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({META_LOCK})")
