@@ -69,16 +69,16 @@ class OpenedMemory:
 
 
 class OpenedSql:
-    """The store in a file."""
+    """The store in a file, or in a database of a server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, place: str | Path) -> None:
         self.clock = HandClock()
-        self._file = folder / "wavetrain.db"
+        self._place = place
         self._open: list[SqlStore] = []
         self.store = self._opened()
 
     def _opened(self) -> SqlStore:
-        store = SqlStore(self._file, clock=self.clock, extra=(Note,))
+        store = SqlStore(self._place, clock=self.clock, extra=(Note,))
         self._open.append(store)
         return store
 

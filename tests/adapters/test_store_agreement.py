@@ -84,7 +84,7 @@ class Histories(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.memory = OpenedMemory()
-        self.sql = OpenedSql(Path(self.folder.name))
+        self.sql = OpenedSql(Path(self.folder.name) / "wavetrain.db")
         self.old: list[Note] = []
 
     def teardown(self) -> None:

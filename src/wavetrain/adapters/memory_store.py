@@ -37,6 +37,8 @@ class Memory:
         self.bell = CommitBell(state.sequence)
         self.epoch = 0
         self.holder = ""
+        self.expires_at = 0.0
+        """Until when nobody else may become the writer, on the store's own clock; 0 without a lease."""
 
 
 class MemoryStore:
@@ -134,9 +136,32 @@ class MemoryStore:
         memory = self._memory
         with memory.turnstile.turn(NAME, WRITE_WAIT_S):
             memory.epoch += 1
-            memory.holder = holder
+            memory.holder, memory.expires_at = holder, 0.0
             self._epoch = memory.epoch
         return self._epoch
+
+    def lease(self, holder: str, for_s: float) -> int | None:
+        """Become or stay the writer until `for_s` from now, on the store's own clock; the epoch, or None."""
+        self._open()
+        memory = self._memory
+        with memory.turnstile.turn(NAME, WRITE_WAIT_S):
+            now = self._clock()
+            is_mine = (memory.holder, memory.epoch) == (holder, self._epoch)
+            if not is_mine and memory.expires_at > now:
+                return None
+            if not (is_mine and memory.expires_at):
+                memory.epoch += 1
+            memory.holder, memory.expires_at = holder, now + for_s
+            self._epoch = memory.epoch
+        return self._epoch
+
+    def release_lease(self) -> None:
+        """Let another become the writer at once; does nothing when one has."""
+        self._open()
+        memory = self._memory
+        with memory.turnstile.turn(NAME, WRITE_WAIT_S):
+            if memory.epoch == self._epoch:
+                memory.expires_at = 0.0
 
     def wait_change(self, after: int, timeout_s: float) -> int:
         """Wait for a change after `after`; the number of the last one."""

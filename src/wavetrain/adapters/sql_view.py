@@ -55,7 +55,9 @@ class SqlView:
         steady, sequence, self._last_seq, epoch, holder, ledger = session.head
         self._sequence, self.epoch, self.holder = int(sequence), int(epoch), str(holder)
         self._steady = float(steady) if layout.clock is None else layout.clock()
-        self._jumped_s = self._shapes.of(Ledger).decode(ledger).jumped_s if ledger is not None else 0.0
+        kept = self._shapes.of(Ledger).decode(ledger) if ledger is not None else None
+        self._known[Ledger, LEDGER] = kept
+        self._jumped_s = kept.jumped_s if kept is not None else 0.0
 
     @property
     def steady(self) -> float:

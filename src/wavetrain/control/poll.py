@@ -7,9 +7,9 @@ import msgspec
 from wavetrain.control.chronicle import tell
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.nodes import home_of
-from wavetrain.control.ports import Store, Trust, View
+from wavetrain.control.ports import Store, Transaction, Trust, View
 from wavetrain.decide.permit import Caller, require_own_node
-from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
+from wavetrain.errors import ForbiddenError, RefusedError, StaleError, UnknownError
 from wavetrain.model.fleet import (
     FIRST,
     Desired,
@@ -21,6 +21,7 @@ from wavetrain.model.fleet import (
     Retired,
     Visit,
 )
+from wavetrain.model.record import Record
 from wavetrain.model.release import Release, ReleaseId, Tombstone
 from wavetrain.model.rollout import Rollout
 from wavetrain.model.standstill import Standstill
@@ -74,23 +75,46 @@ def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visito
     """
     require_own_node(caller, report.node)
     with store.read() as view:
-        pop = _home(view, report.node)
-        if _news(view, pop, report) is None and not _visits(view, pop, visitors):
+        said = _heard(view, report, visitors)
+    if not said.records:
+        return
+    if said.before is not None:
+        try:
+            with store.write() as transaction:
+                _take_in(transaction, caller, report, said)
             return
+        except StaleError:
+            pass  # somebody else wrote of this node meanwhile: look again, where nobody can
     with store.write() as transaction:
-        pop = _home(transaction, report.node)
-        news = _news(transaction, pop, report)
-        if news is not None:
-            before = transaction.get(Reported, report.node)
-            transaction.put(news)
-            if before is None or before.since != news.since or _differs(before, news):
-                text = (
-                    f"{report.phase.value} on {report.release or 'nothing'}, generation {report.generation}"
-                )
-                said = f"{text}: {report.detail}" if report.detail else text
-                tell(transaction, caller, "report", report.node, said)
-        for visit in _visits(transaction, pop, visitors):
-            transaction.put(visit)
+        _take_in(transaction, caller, report, _heard(transaction, report, visitors))
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    """What a report makes of what was known before: the records to write, none where it says nothing new."""
+
+    before: Reported | None
+    news: Reported | None
+    visits: list[Visit]
+
+    @property
+    def records(self) -> list[Record]:
+        return [*([self.news] if self.news is not None else []), *self.visits]
+
+
+def _heard(view: View, report: Report, visitors: Sequence[Visitor]) -> _Heard:
+    pop = _home(view, report.node)
+    return _Heard(view.get(Reported, report.node), _news(view, pop, report), _visits(view, pop, visitors))
+
+
+def _take_in(transaction: Transaction, caller: Caller, report: Report, said: _Heard) -> None:
+    """Write it down; `StaleError` where one of the records is not any more as it was read."""
+    for record in said.records:
+        transaction.put(record)
+    before, news = said.before, said.news
+    if news is not None and (before is None or before.since != news.since or _differs(before, news)):
+        text = f"{report.phase.value} on {report.release or 'nothing'}, generation {report.generation}"
+        told = f"{text}: {report.detail}" if report.detail else text
+        tell(transaction, caller, "report", report.node, told)
 
 
 def order(store: Store, trust: Trust, node: NodeId) -> Order:

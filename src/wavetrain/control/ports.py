@@ -111,6 +111,18 @@ class Store(Protocol):
         """Become the writer: raise the epoch by one, and return it."""
         ...
 
+    def lease(self, holder: str, for_s: float) -> int | None:
+        """Become or stay the writer until `for_s` seconds from now, on the store's own clock; the epoch.
+
+        None while another holder's lease runs. Whoever takes over raises the epoch, so that a commit of the one
+        before is refused, however late it comes.
+        """
+        ...
+
+    def release_lease(self) -> None:
+        """Let another become the writer at once; does nothing when one has."""
+        ...
+
     def wait_change(self, after: int, timeout_s: float) -> int:
         """Wait until this process commits a change after `after`, `wake` is called, or time is up.
 

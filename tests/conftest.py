@@ -1,0 +1,5 @@
+"""Fixtures of the whole suite."""
+
+from tests.databases import databases
+
+__all__ = ["databases"]
