@@ -6,7 +6,7 @@ from wavetrain.decide.evidence_kept import Calibrated, PopWatch, RolloutEvidence
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import assumed
 from wavetrain.evidence.preperiod import Preperiod, absorb
-from wavetrain.model.access import Role, Token
+from wavetrain.model.access import Certificate, Join, Role, Token
 from wavetrain.model.fleet import (
     Account,
     AccountId,
@@ -31,7 +31,7 @@ from wavetrain.model.ledger import Ledger
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import CurrentPolicy, MetricRule, Policy, PolicyText, Ring, Verdicts
 from wavetrain.model.record import Record
-from wavetrain.model.release import Release, ReleaseId, Stage, Tombstone
+from wavetrain.model.release import Floor, Release, ReleaseId, Stage, Tombstone
 from wavetrain.model.rollout import (
     Approval,
     Progress,
@@ -178,4 +178,15 @@ SAMPLES: tuple[Record, ...] = (
     ),
     Standstill(cause=Cause.CLOCK, since=AT, detail="stepped", shift_s=3600.5),
     Believed(node=NODE, pop=FRA, generation=SECOND, release="1.9.0", phase=Phase.STEADY),
+    Join(
+        id="j1",
+        node=NODE,
+        secret_sha256="e" * 64,
+        created_at=AT,
+        created_by="ada",
+        expires_at=LATER,
+        used_at=AT,
+    ),
+    Certificate(serial="0abc", node=NODE, not_before=AT, not_after=LATER, by="j1", revoked=True),
+    Floor(component="edge", number="2.1.0", reason="CVE", at=AT, by="ada", raised=2),
 )

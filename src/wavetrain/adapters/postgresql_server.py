@@ -168,6 +168,9 @@ def _by_hand(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    """For making tables: one process at a time."""
+    """For making tables one process at a time; with the option `reads` for one consistent picture."""
+    if connection.get_execution_options().get("reads", False):
+        connection.exec_driver_sql(_BEGIN_READ)
+        return
     connection.exec_driver_sql("BEGIN")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({META_LOCK})")

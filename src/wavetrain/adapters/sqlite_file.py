@@ -110,8 +110,9 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    """For making tables: one process at a time."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """For making tables one process at a time; with the option `reads` for one consistent picture."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 `python -m wavetrain.lab.store_rival PLACE HOLDER LEASE_S`; each line on stdin is answered by one on stdout.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -68,6 +69,7 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Answer line by line until stdin ends."""
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # a connection that is cut is what this is about
     place, holder, lease_s = sys.argv[1:]
     rival = Rival(place, holder, float(lease_s))
     deeds = {"lease": rival.lease, "write": rival.write, "open": rival.open, "keep": rival.keep}

@@ -1,0 +1,131 @@
+"""Bench command: how fast is the store beside its bare driver, and how soon does a standby take over?"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from wavetrain.cli.desk import exit_codes
+from wavetrain.lab.store_bench import Pace
+
+app = typer.Typer(
+    help="Measure this machine; each figure is a ratio to a peer or to a limit.", no_args_is_help=True
+)
+
+ROUNDS = 5
+REPORTS = 400
+TAKEOVERS = 3
+LATE_ROUNDS = 50
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What `wavetrain bench store` measured."""
+
+    postgresql_ratio: float
+    sqlite_ratio: float
+    takeover_s: dict[str, float]
+    late_commits_refused: int
+    late_commits: int
+    reports_per_s: dict[str, float]
+
+
+@app.command()
+def store(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures into this file; - for standard output.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the files are made: the disk to measure.")
+    ] = None,
+    late: Annotated[int, typer.Option(min=1, help="Rounds of late commits.")] = LATE_ROUNDS,
+) -> None:
+    """Reports a second on SQLite and PostgreSQL against the bare drivers; takeovers; late commits. About 2 minutes."""
+    with exit_codes():
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(stderr=json_file == Path("-"))
+        with console.status("the store on SQLite") as status:
+            bench = _measured(folder, late, status.update)
+        table = Table("figure", "measured", "limit")
+        for row in _rows(bench):
+            table.add_row(*row)
+        console.print(table)
+        figures = msgspec.json.format(msgspec.json.encode(bench), indent=2).decode() + "\n"
+        if json_file == Path("-"):
+            sys.stdout.write(figures)
+        elif json_file is not None:
+            json_file.write_text(figures)
+
+
+def _measured(folder: Path | None, late: int, say: Callable[[str], None]) -> Bench:
+    from wavetrain.lab.postgresql import DURABLE, Server
+    from wavetrain.lab.store_rivals import late_commits, takeover_s
+
+    with tempfile.TemporaryDirectory(prefix="wavetrain-bench-", dir=folder) as made:
+        sqlite = _sqlite(Path(made))
+    say("the store on PostgreSQL")
+    with Server(DURABLE) as server:
+        postgresql = _postgresql(server.make("store"), server.make("raw"))
+        place, takeover = server.make("rivals"), {}
+        for how in ("kill", "freeze"):
+            say(f"takeover after a {how}")
+            takeover[how] = round(takeover_s(place, how, TAKEOVERS), 2)
+        say("late commits")
+        frozen = late_commits(server.make("late"), late)
+    return Bench(
+        postgresql_ratio=round(postgresql.ratio, 3),
+        sqlite_ratio=round(sqlite.ratio, 3),
+        takeover_s=takeover,
+        late_commits_refused=frozen.refused,
+        late_commits=frozen.rounds,
+        reports_per_s={
+            "postgresql": round(postgresql.store_per_s),
+            "raw psycopg": round(postgresql.raw_per_s),
+            "sqlite": round(sqlite.store_per_s),
+            "raw sqlite3": round(sqlite.raw_per_s),
+        },
+    )
+
+
+def _rows(bench: Bench) -> list[list[str]]:
+    pace = bench.reports_per_s
+    return [
+        [
+            "PostgreSQL, reports/s to raw psycopg",
+            f"{bench.postgresql_ratio:.2f} ({pace['postgresql']:.0f} to {pace['raw psycopg']:.0f})",
+            "at least 0.50",
+        ],
+        [
+            "SQLite, reports/s to raw sqlite3",
+            f"{bench.sqlite_ratio:.2f} ({pace['sqlite']:.0f} to {pace['raw sqlite3']:.0f})",
+            "at least 0.25",
+        ],
+        ["takeover after a kill", f"{bench.takeover_s['kill']:.2f} s", "under 5 s"],
+        ["takeover after a freeze", f"{bench.takeover_s['freeze']:.2f} s", "under 5 s"],
+        ["late commits refused", f"{bench.late_commits_refused} of {bench.late_commits}", "all"],
+    ]
+
+
+def _sqlite(folder: Path) -> Pace:
+    from wavetrain.adapters.sql_store import SqlStore
+    from wavetrain.lab.store_bench import measure, raw_sqlite
+
+    file = folder / "store.sqlite"
+    with closing(SqlStore(file, exclusive=True)) as opened, raw_sqlite(str(folder / "raw.sqlite")) as raw:
+        opened.take("bench")
+        return measure(opened, raw, ROUNDS, REPORTS)
+
+
+def _postgresql(url: str, raw_url: str) -> Pace:
+    from wavetrain.adapters.sql_store import SqlStore
+    from wavetrain.lab.store_bench import measure, raw_postgresql
+
+    with closing(SqlStore(url)) as opened, raw_postgresql(raw_url) as raw:
+        opened.take("bench")
+        return measure(opened, raw, ROUNDS, REPORTS)
