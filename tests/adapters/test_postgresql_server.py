@@ -18,10 +18,12 @@ def test_a_database_that_was_away_is_used_again_and_nothing_is_half_written(data
     with Server() as server, closing(SqlStore(server.make("store"))) as store:
         with store.write() as transaction:
             transaction.put(region("before"))
-        with pytest.raises(UnreachableError, match="Nothing of this transaction was kept"):  # noqa: PT012
-            with store.write() as transaction:
-                transaction.put(region("half"))
-                server.stop()
+        with (  # noqa: PT012 - the server ends inside the transaction
+            pytest.raises(UnreachableError, match="Nothing of this"),
+            store.write() as transaction,
+        ):
+            transaction.put(region("half"))
+            server.stop()
         for _ in range(3):
             with pytest.raises(UnreachableError, match="start the server"), store.read():
                 pass

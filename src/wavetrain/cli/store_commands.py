@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from wavetrain.cli.desk import Desk, command
@@ -25,7 +26,10 @@ def migrate(desk: Desk, config: Config = CONFIG, store: Store = "") -> None:
 
     done = migrate(_place(config, store))
     moved = f"migrated from {done.before} to {done.after}"
-    desk.say(done, moved if done.before != done.after else f"nothing to do: the store is at {done.after}")
+    desk.say(
+        msgspec.to_builtins(done),
+        moved if done.before != done.after else f"nothing to do: the store is at {done.after}",
+    )
 
 
 @app.command()
@@ -36,7 +40,7 @@ def check(desk: Desk, config: Config = CONFIG, store: Store = "") -> None:
 
     done = check(_place(config, store))
     counts = f"{sum(done.records.values())} records, {done.changes} changes, {done.journal} journal entries"
-    desk.say(done, "\n".join([counts, *done.faults]))
+    desk.say(msgspec.to_builtins(done), "\n".join([counts, *done.faults]))
     if done.faults:
         raise typer.Exit(1)
 
@@ -70,7 +74,9 @@ def backup(
     from wavetrain.adapters.store_backup import backup
 
     done = backup(_place(config, store), file)
-    desk.say(done, f"{file}: {done.rows} rows as of {done.taken_at:%Y-%m-%d %H:%M:%S} UTC")
+    desk.say(
+        msgspec.to_builtins(done), f"{file}: {done.rows} rows as of {done.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 @app.command()
@@ -96,7 +102,7 @@ def restore(
         f"restored {done.rows} rows as of {done.taken_at:%Y-%m-%d %H:%M:%S} UTC; era {first.era} begins.\n"
         "Start the control plane; when the nodes have spoken: wavetrain standstill show"
     )
-    desk.say({"taken_at": done.taken_at, "rows": done.rows, "era": first.era}, text)
+    desk.say({"taken_at": done.taken_at.isoformat(), "rows": done.rows, "era": first.era}, text)
 
 
 def _place(config: Path, store: str) -> Path | str:
