@@ -7,7 +7,10 @@ TEST_STAMP := $(VENV)/.test-stamp
 # Many tests wait for real processes: twice the processors keeps two cores busy.
 JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 
-.PHONY: run setup test check format lock clean help
+N ?= 10000
+SEED ?= 0
+
+.PHONY: run setup test check soak format lock clean help
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,10 @@ check: $(TEST_STAMP) ## format, lint, types, floors, docs: everything but the te
 test: check ## set up, check, and run all tests
 	@./ci/packages tests
 	$(BIN)/python -m pytest --ignore tests/tree -n $(JOBS) --dist worksteal
+
+soak: $(RUN_STAMP) ## rehearse N=10000 seeded histories, and every crash of some
+	$(BIN)/wavetrain simulate --seed $(SEED) --count $(N) --jobs $$(nproc)
+	$(BIN)/wavetrain simulate --seed 22 --count 1 --crash-everywhere
 
 format: $(TEST_STAMP) ## let ruff lay out the code
 	$(BIN)/ruff format src tests

@@ -2,7 +2,9 @@
 
 import pytest
 
-from wavetrain.simulate.history import run
+from wavetrain.simulate.cut import Cut
+from wavetrain.simulate.history import History, run
+from wavetrain.simulate.nature import Wire
 from wavetrain.simulate.rehearse import as_json, line, rehearse, total
 
 SEEDS = 100
@@ -22,11 +24,32 @@ def test_a_seed_can_be_replayed() -> None:
 
 
 def test_histories_are_not_all_alike() -> None:
-    outcomes = list(rehearse(0, 10))
+    outcomes = list(rehearse(0, 5))
     ends = {status for outcome in outcomes for status in outcome.rollouts.values()}
     assert {"completed", "reverted"} <= ends
     assert sum(outcome.crashes for outcome in outcomes) > 0
     assert any(outcome.acts for outcome in outcomes)
+
+
+@pytest.mark.parametrize("seed", [2, 5, 12, 22])
+def test_clocks_that_are_stepped_hold_everything_and_break_no_guard(seed: int) -> None:
+    history = History(seed, cut=Cut(clock_steps=True))
+    outcome = history.play()
+    assert outcome.broken == ()
+    assert "clock-control-plane" in outcome.ingredients
+    told = history.tale.lines(history.house.store, 1_000)
+    assert any("clock was stepped" in text for text in told)
+
+
+def test_every_kind_of_fault_is_drawn_for_some_seed() -> None:
+    drawn = {name.split("-gateway")[0].rstrip("-0123456789") for seed in range(40) for name in _used(seed)}
+    wires = {f"wire-{name}" for name in Wire.__struct_fields__}
+    others = {"sick", "wrong", "garbled", "dead", "missing", "restart", "old-breaks", "frozen", "bad"}
+    assert wires | others | {"telemetry-late", "telemetry-doubled"} <= drawn
+
+
+def _used(seed: int) -> list[str]:
+    return list(History(seed).nature.used)
 
 
 def test_the_rehearsal_says_how_it_went() -> None:

@@ -6,7 +6,7 @@ from wavetrain.agent.update import Step
 from wavetrain.model.fleet import Generation, NodeId, Phase
 from wavetrain.simulate.nature import Kind, Nature
 from wavetrain.simulate.nodes import ContentUnit, SimNode
-from wavetrain.wire.agent_messages import Permission, Told
+from wavetrain.wire.agent_messages import Bans, Permission, Told
 
 NODE = NodeId("n1")
 
@@ -20,7 +20,7 @@ def told(
         generation=generation,
         release=release,
         permission=permission if lifetime_s else None,
-        tombstones=tombstones,
+        bans=Bans(component="gateway", serial=len(tombstones), tombstones=tombstones, signature=""),
     )
 
 

@@ -1,6 +1,6 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -39,6 +39,7 @@ class Watch:
         self._evidence: dict[str, RolloutEvidence] = {}
         self._unseen_s: dict[NodeId, float] = {}
         self._asked_at: dict[NodeId, float] = {}
+        self._ended: dict[str, float] = {}
         self._steady = self._written_at = 0.0
         self._ripe: set[str] = set()
         self._pre_period_s = float("inf")
@@ -71,7 +72,7 @@ class Watch:
         self._forget(set(pinned))
         for turn in turns:
             self._calibrate(turn, pinned[turn.rollout])
-        for seen in observed.bins:
+        for seen in self._news(observed.bins):
             if not comparison.is_quiet(seen, reported):
                 continue
             here = [turn for turn in turns if turn.pop == seen.pop]
@@ -80,6 +81,13 @@ class Watch:
                 self._pre_period(seen, policies["pop"])
         for name in {turn.rollout for turn in turns}:
             self._judge(name, pinned[name])
+
+    def _news(self, bins: Sequence[PopBin]) -> Iterator[PopBin]:
+        """Each bin once, in order: one that a source says again, or after a younger one, would count twice."""
+        for seen in sorted(bins, key=lambda seen: seen.ended):
+            if seen.ended > self._ended.get(seen.pop, float("-inf")):
+                self._ended[seen.pop] = seen.ended
+                yield seen
 
     def keep(self) -> int:
         """Write everything down once a minute, and when a PoP has been watched long enough; how many commits."""

@@ -86,9 +86,9 @@ def _region(asked: Asked) -> Hold | None:
     here = sorted(pop for pop in busy if pop in pops and pops[pop].region == asked.pop.region)
     if len(here) < size:
         return None
-    return Hold(
-        Reason.REGION_SHARE, detail=f"{', '.join(here)} of {asked.pop.region}; at most {size} at once"
-    )
+    asks = not any(_is_moving(asked, pop) for pop in here)  # a lost node keeps its slot until somebody comes
+    detail = f"{', '.join(here)} of {asked.pop.region}; at most {size} at once"
+    return Hold(Reason.REGION_SHARE, detail=detail, asks=asks)
 
 
 def _group(asked: Asked) -> Hold | None:

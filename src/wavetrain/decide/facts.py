@@ -22,7 +22,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "3"
+DECIDER = "4"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 

@@ -20,14 +20,16 @@ class Act(StrEnum):
     DESCRIBE = "apply and adopt fleets"
     APPROVE = "approve"
     THAW = "remove freezes"
-    WITHDRAW = "withdraw releases"
+    WITHDRAW = "withdraw releases and raise floors"
     RULE = "apply policies"
     ADMIT = "make and revoke tokens"
+    ALERT = "retry and test alerts"
+    ENROL = "let nodes join and revoke their certificates"
     POLL = "report as a node"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks: the name that the journal shows, and the roles of the token."""
+    """Who asks: the name that the journal shows, and the roles that count."""
 
     name: str
     roles: tuple[Role, ...]
@@ -48,6 +50,8 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.WITHDRAW: frozenset({Role.APPROVER}),
     Act.RULE: frozenset({Role.APPROVER}),
     Act.ADMIT: frozenset({Role.ADMIN}),
+    Act.ALERT: frozenset({Role.OPERATOR}),
+    Act.ENROL: frozenset({Role.ADMIN}),
     Act.POLL: frozenset({Role.NODE}),
 }
 """The whole table. Roles do not contain one another; a token may carry several."""
@@ -73,9 +77,10 @@ def require_second_person(caller: Caller, asked_by: str, what: str) -> None:
 
 
 def require_own_node(caller: Caller, node: str) -> None:
-    """`ForbiddenError` when a node's token is used for another node."""
+    """`ForbiddenError` when one node speaks for another."""
     require(caller, Act.POLL)
     if caller.name != node:
         raise ForbiddenError(
-            f"the token of node {caller.name} cannot speak for node {node}; give node {node} its own token"
+            f"the certificate of node {caller.name} cannot speak for node {node[:120]}; let node {node[:120]} join "
+            "with its own"
         )

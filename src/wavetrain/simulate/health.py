@@ -28,6 +28,7 @@ class SimHealth:
         self._looked: dict[NodeId, tuple[float, int]] = {}
         self.last_sampled: dict[str, float] = {}
         self._observed_at, self._observed = 0.0, Observed()
+        self._held: list[PopBin] = []
 
     def watch(self, targets: Mapping[NodeId, Target]) -> None:
         """Measure exactly these nodes from now on."""
@@ -46,7 +47,20 @@ class SimHealth:
         bins = [made for pop, names in by_pop.items() if (made := self._bin(pop, names, now)) is not None]
         ages = {node: now - at for node, at in self.last_sampled.items()}
         self._observed_at, self._observed = now, Observed(last_seen=ages)
-        return Observed(bins=tuple(bins), last_seen=ages)
+        return Observed(bins=tuple(self._arriving(bins)), last_seen=ages)
+
+    def _arriving(self, bins: list[PopBin]) -> list[PopBin]:
+        """What comes through of these bins now: some come late, behind younger ones, or once more."""
+        arriving, held = [], []
+        for made in bins:
+            is_late = self._nature.chance(self._nature.late_bin_chance, f"bins {made.pop}")
+            if is_late or self._nature.chance(self._nature.doubled_bin_chance, f"bins {made.pop}"):
+                held.append(made)
+            if not is_late:
+                arriving.append(made)
+        arriving += self._held
+        self._held = held
+        return arriving
 
     def _bin(self, pop: str, names: list[NodeId], now: float) -> PopBin | None:
         sessions = self._sessions(pop, now)
@@ -78,7 +92,7 @@ class SimHealth:
         return (
             nature.is_dead(node.node, now)
             or nature.is_dark(node.pop, now)
-            or nature.chance(nature.missing_chance)
+            or nature.chance(nature.missing_chance, f"missing {node.node}")
         )
 
     def _sessions(self, pop: str, now: float) -> dict[NodeId, float]:
@@ -93,14 +107,14 @@ class SimHealth:
 
     def _sample(self, node: SimNode, target: Target, sessions: float, seconds: float) -> Sample:
         operations = round(OPERATIONS_PER_S * sessions / 100.0 * seconds)
-        failed = self._poisson(operations * self._nature.rate(node.memory.running))
+        failed = self._poisson(operations * self._nature.rate(node.memory.running), node.stream)
         counted = {"operations_total": float(operations), "failures_total": float(min(failed, operations))}
         wanted = {name: counted[name] for name in target.counters if name in counted}
         return Sample(node=node.node, release=node.memory.running, increments=wanted, sessions=sessions)
 
-    def _poisson(self, mean: float) -> int:
+    def _poisson(self, mean: float, stream: str) -> int:
         """Normal above 50, where it differs from Poisson by less than the dispersion that the verdict allows for."""
-        random = self._nature.random
+        random = self._nature.stream(stream)
         if mean > 50:
             return max(0, round(random.gauss(mean, mean**0.5)))
         count, product, limit = 0, random.random(), exp(-mean)

@@ -5,7 +5,6 @@ from random import Random
 
 import msgspec
 
-from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.adapters.memory_view import MemoryChange
 from wavetrain.control import poll
 from wavetrain.control.poll import Report
@@ -15,23 +14,25 @@ from wavetrain.decide.permit import Caller
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Desired, Generation, NodeId, PopId, Reported
+from wavetrain.simulate.channel import Channel
 from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.health import SimHealth
+from wavetrain.simulate.mortal_store import CrashError, CrashPoint, MortalStore
 from wavetrain.simulate.nature import Nature
 from wavetrain.simulate.nodes import ContentUnit, SimNode, Spoken
 from wavetrain.wire.told import told_of
 
 
-class CrashError(Exception):
-    """The control plane died just before a commit."""
-
-
 class Seal:
     """A `Trust` whose signatures say what they sign; the simulation's nodes do not check them."""
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, lifetime_s: float) -> str:
+    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
         """The signed words."""
-        return f"{node} {generation} {digest} {lifetime_s}"
+        return f"{node} {generation} {digest} {plan} {lifetime_s}"
+
+    def sign_bans(self, component: str, serial: int, floor: str, tombstones: Sequence[str]) -> str:
+        """The signed words."""
+        return f"{component} {serial} {floor} {','.join(tombstones)}"
 
     def public(self) -> str:
         """No key."""
@@ -54,31 +55,54 @@ class House:
         self.nodes = nodes
         self.contents = contents
         self.crash_chance = 0.0
+        self.crash_point: CrashPoint | None = None
+        """The one commit at which this house crashes, beside those of chance."""
+        self.commits = 0
         self.crashes = 0
         self.broken: list[str] = []
+        self.told: Callable[[str], None] = lambda _: None
+        """Hears what happens to the house, for people."""
         self._decide = decide
         self._trust = Seal()
-        self._late: list[tuple[float, Spoken]] = []
-        self.store = MemoryStore(clock)
+        self.channel = Channel(nature)
+        self._off_said: dict[NodeId, float] = {}
+        self.store = MortalStore(self.steady)
         self._move_in()
+
+    def steady(self) -> float:
+        """What the control plane's clock shows."""
+        return self.clock() + (self.nature.clock_off("", self.clock()) if self.nature.clock_steps else 0.0)
 
     def _move_in(self) -> None:
         self.store.take(f"process-{self.crashes}")
         self.store.crash_at = self._crash
+        self.store.committed = self._committed
         self.health = SimHealth(self.clock, self.nodes, self.nature)
-        self.ticker = Ticker(self.store, self.health, self._decide)
+        running = self.clock if self.nature.cut.clock_steps else None
+        self.ticker = Ticker(self.store, self.health, self._decide, running)
 
     def _crash(self, changes: Sequence[MemoryChange]) -> None:
-        if self.nature.chance(self.crash_chance):
-            raise CrashError(f"before {len(changes)} changes")
+        self.commits += 1
+        if self.crash_point == CrashPoint(self.commits, after=False):
+            raise CrashError(f"before commit {self.commits} of {len(changes)} changes")
+        if self.nature.chance(self.crash_chance, "crash") and self.nature.lets(self.nature.next_of("crash")):
+            raise CrashError(f"before a commit of {len(changes)} changes")
 
-    def survive(self, act: Callable[[], None]) -> bool:
-        """Do it; when the process dies in it, another one takes over. Whether it came to its end."""
+    def _committed(self) -> None:
+        if self.crash_point == CrashPoint(self.commits, after=True):
+            raise CrashError(f"after commit {self.commits}")
+
+    def survive(self, act: Callable[[], object], *, again: bool = False) -> bool:
+        """Do it; when the process dies in it, another one takes over. Whether it came to its end.
+
+        `again`: who asked for it has got no answer, and asks the successor once more.
+        """
         try:
             act()
-        except CrashError:
+        except CrashError as error:
+            self.told(f"the control plane dies {error}")
             self.crash()
-            return False
+            return again and self.survive(act)
         return True
 
     def crash(self) -> None:
@@ -87,19 +111,30 @@ class House:
         self.store = self.store.beside()
         self._move_in()
 
-    def seen_s(self) -> dict[str, float]:
-        """Really: seconds since each node was last measured by this process."""
-        return {name: self.clock() - at for name, at in self.health.last_sampled.items()}
+    @property
+    def may_freeze(self) -> bool:
+        """Whether the process holds nobody up if it stops now: it has no transaction open."""
+        return not self.store.writing
+
+    def freeze(self) -> None:
+        """This process stops in the middle of a tick; its successor has ticked when it goes on."""
+        self.told("the ticker freezes before its commit; another process takes over and ticks")
+        chance, self.crash_chance = self.crash_chance, 0.0
+        self.crash()
+        self.ticker.tick()
+        self.crash_chance = chance
 
     def polls(self) -> None:
         """Every node that has something to say, or to read, speaks to the door once."""
         now = self.clock()
         with self.store.read() as view:
             told = {item.node: item for item in view.find(Desired)}
-        for when, spoken in [item for item in self._late if item[0] <= now]:
-            self._late.remove((when, spoken))
+        for spoken in self.channel.late_reports(now):
             self.survive(lambda said=spoken: self._hear(said))  # type: ignore[misc]
             self.nodes[spoken.node].heard = None  # what it says every few seconds sets that right again
+        for name, answer in self.channel.late_answers(now):
+            if not self.nature.is_dead(name, now):
+                self.nodes[name].read(answer, now)
         for name, node in self.nodes.items():
             if not self.nature.is_dead(name, now):
                 self._poll(node, told.get(name), now)
@@ -108,26 +143,24 @@ class House:
                 self._poll_content(unit, told.get(name), now)
 
     def _poll(self, node: SimNode, told: Desired | None, now: float) -> None:
-        spoken = node.spoken()
-        has_news = spoken != node.heard
+        spoken, off_s = node.spoken(), self._clock_off(node.node)
+        has_news = spoken != node.heard or off_s != self._off_said.get(node.node, 0.0)
         if not has_news and (told is None or told.generation <= node.memory.read):
             return
-        wire = self.nature.wire
-        if self.nature.chance(wire.lost):
+        if not self.channel.connects(node.node):
             return
         if has_news:
-            if self.nature.chance(wire.delayed):
-                self._late.append((now + self.nature.random.uniform(5, 60), spoken))
-            elif self.survive(lambda: self._hear(spoken)):
+            for _ in range(self.channel.report(spoken, now)):
+                if not self.survive(lambda: self._hear(spoken)):
+                    return
                 node.heard = spoken
-                if self.nature.chance(wire.doubled):
-                    self.survive(lambda: self._hear(spoken))
-            else:
-                return
-        if not self.nature.chance(wire.answer_lost):
+                self._off_said[node.node] = off_s
+        if self.channel.is_answered(node.node):
             order = poll.order(self.store, self._trust, node.node)
             self._check(node, order)
-            node.read(told_of(node.node, order), now)
+            answer = told_of(node.node, order)
+            if self.channel.answer(node.node, answer, now):
+                node.read(answer, now)
 
     def _hear(self, spoken: Spoken) -> None:
         caller = Caller(spoken.node, (Role.NODE,))
@@ -139,11 +172,21 @@ class House:
             detail=spoken.detail,
             metrics=f"http://127.0.0.1/{spoken.node}",
             boot=spoken.boot,
+            clock=self._clock_of(spoken.node),
         )
         try:
             poll.hear(self.store, caller, report)
         except RefusedError:
             return
+
+    def _clock_off(self, node: NodeId) -> float:
+        """How far the node's clock is ahead of the control plane's."""
+        now = self.clock()
+        return self.nature.clock_off(node, now) - self.nature.clock_off("", now)
+
+    def _clock_of(self, node: NodeId) -> float:
+        """What the node's clock shows, where clocks may be wrong; it is not always asked."""
+        return self.steady() + self._clock_off(node) if self.nature.cut.clock_steps else 0.0
 
     def _check(self, node: SimNode, order: poll.Order) -> None:
         """What the door hands out."""
@@ -162,7 +205,7 @@ class House:
         has_news = spoken != unit.heard
         if not has_news and (told is None or told.generation <= unit.generation):
             return
-        if self.nature.chance(self.nature.wire.lost):
+        if not self.channel.connects(unit.unit):
             return
         if has_news and self.survive(lambda: self._write(unit, spoken)):
             unit.heard = spoken

@@ -10,7 +10,7 @@ from wavetrain.agent.memory import Memory
 from wavetrain.agent.update import BEFORE_SWITCH, Event, Over, Step, next_step, phase_of
 from wavetrain.model.fleet import Generation, NodeId, Phase
 from wavetrain.simulate.nature import Nature
-from wavetrain.wire.agent_messages import Told
+from wavetrain.wire.agent_messages import Bans, Told
 
 SECONDS: dict[Step, float] = {
     Step.STAGE: 4.0,
@@ -23,6 +23,21 @@ SECONDS: dict[Step, float] = {
     Step.LEAVE: 2.0,
 }
 """How long each step takes."""
+
+
+class Trusting:
+    """Takes every signature for the control plane's: what is practised here is obedience, not cryptography."""
+
+    def objection(self, _told: Told) -> str:
+        """None."""
+        return ""
+
+    def bans_objection(self, _bans: Bans) -> str:
+        """None."""
+        return ""
+
+
+TRUSTING = Trusting()
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -54,6 +69,8 @@ class SimNode:
         self.node = node
         self.pop = pop
         self.nature = nature
+        self.stream = f"node {node}"
+        """The name of its own chance."""
         self.memory = Memory(running=running)
         self.boot = 1
         self.deeds: list[Deed] = []
@@ -85,7 +102,7 @@ class SimNode:
 
     def read(self, told: Told, now: float) -> None:
         """Take in an answer."""
-        self.memory = accept.accept(self.memory, told, Instant(now, str(self.boot)), lambda _: "")
+        self.memory = accept.accept(self.memory, told, Instant(now, str(self.boot)), TRUSTING)
 
     def live(self, now: float) -> None:
         """Do what there is to do until `now`."""
@@ -93,7 +110,10 @@ class SimNode:
             self._ends = max(self._ends, now)
             self._now = now
             return
-        if self.memory.update is not None and self.nature.chance(self.nature.restart_chance):
+        if self.memory.update is None and self.nature.breaks(self.node, now):
+            broken = {"phase": Phase.FAILED, "detail": f"{self.memory.running} does not run any more"}
+            self.memory = msgspec.structs.replace(self.memory, **broken)
+        if self.memory.update is not None and self.nature.chance(self.nature.restart_chance, self.stream):
             self.restart(now)
         if self.memory.update is None:
             self._ends = max(self._now, 0.0)
@@ -104,7 +124,7 @@ class SimNode:
     def restart(self, now: float) -> None:
         """Its agent begins the step at hand again; after a reboot no permission holds."""
         update = self.memory.update
-        if self.nature.chance(0.3):
+        if self.nature.chance(0.3, self.stream):
             self.boot += 1
         if update is not None:
             self._ends = now + SECONDS[update.step]

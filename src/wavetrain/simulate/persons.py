@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from random import Random
 
 from wavetrain.adapters.memory_store import MemoryStore
-from wavetrain.control import cordons, freezes, nodes, rollouts, withdraw
+from wavetrain.control import cordons, freezes, nodes, rollouts, standstill, withdraw
 from wavetrain.control.rollouts import Consent
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
-from wavetrain.model.fleet import Cordon, Quarantine, Retired
+from wavetrain.model.fleet import Cordon, Phase, Quarantine, Reported, Retired
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave
+from wavetrain.model.standstill import Cause
 from wavetrain.simulate.mirror import Mirror
+from wavetrain.simulate.nature import Nature
 
 OLGA = Caller("olga", (Role.OPERATOR, Role.VIEWER))
 PAVEL = Caller("pavel", (Role.APPROVER, Role.VIEWER))
@@ -23,11 +24,20 @@ OVER = frozenset(
 
 
 class Persons:
-    """Operators at one store. `mend` is told each node that a person goes to see."""
+    """Operators at one store. `mend` is told each node that a person goes to see, `say` each act in words."""
 
-    def __init__(self, random: Random, mend: Callable[[str], None]) -> None:
-        self._random = random
+    def __init__(
+        self,
+        nature: Nature,
+        mend: Callable[[str], None],
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._nature = nature
+        self._clock = clock
+        self._random = nature.stream("acts")
         self._mend = mend
+        self._say = say
         self.done: list[str] = []
         self.consented = False
         """Whether anybody waved evidence through: then a bad release may get further."""
@@ -36,6 +46,10 @@ class Persons:
 
     def act(self, store: MemoryStore, mirror: Mirror) -> None:
         """One act at random; a refusal is an answer too."""
+        name = self._nature.next_of("act")
+        if not self._nature.lets(name):
+            return
+        self._random = self._nature.stream(name)
         under_way = [item for item in mirror.all(Rollout) if item.status not in OVER]
         acts = (
             (6, lambda: self._steer(store, under_way)),
@@ -49,24 +63,33 @@ class Persons:
 
     def answer(self, store: MemoryStore, mirror: Mirror) -> bool:
         """Do what is asked for, everywhere; whether anything was asked."""
-        asked = False
-        for rollout in [item for item in mirror.all(Rollout) if item.status not in OVER]:
-            for hold in holds_of(mirror, rollout):
-                if hold.asks or hold.reason is Reason.CORDONED:
-                    asked = True
-                    self._try(lambda at=rollout, why=hold: self._answer(store, mirror, at, why))  # type: ignore[misc]
-        return asked
+        asked = [
+            (rollout, hold)
+            for rollout in mirror.all(Rollout)
+            if rollout.status not in OVER
+            for hold in holds_of(mirror, rollout)
+            if hold.asks or hold.reason is Reason.CORDONED
+        ]
+        if not asked or not self._nature.lets(name := self._nature.next_of("answer")):
+            return bool(asked)
+        self._random = self._nature.stream(name)
+        for rollout, hold in asked:
+            self._try(lambda at=rollout, why=hold: self._answer(store, mirror, at, why))  # type: ignore[misc]
+        return True
 
     def revert(self, store: MemoryStore, rollout: Rollout) -> None:
-        """G2: reverting is reachable from every state that is not terminal; a refusal here is a broken guard."""
+        """Send it back."""
         rollouts.revert(store, OLGA, rollout.id, "practice")
         self.done.append(f"revert {rollout.id}")
 
     def _try(self, act: Callable[[], None]) -> None:
+        before = len(self.done)
         try:
             act()
         except RefusedError as error:
             self.done.append(f"refused: {error}")
+        for said in self.done[before:]:
+            self._say(f"a person: {said}")
 
     def _steer(self, store: MemoryStore, under_way: list[Rollout]) -> None:
         if not under_way:
@@ -148,17 +171,35 @@ class Persons:
             case Reason.NO_WINDOW | Reason.TOMBSTONED | Reason.REVERTING:
                 rollouts.abort(store, OLGA, rollout.id, "practice")
                 self.done.append(f"abort {rollout.id}")
+            case Reason.CLOCK | Reason.NODE_CLOCK:
+                self._set_right(store, hold)
+            case Reason.CAPACITY if self._random.random() < 0.4:
+                rollouts.approve(store, PAVEL, rollout.id, Consent.FORWARD)
+                self.done.append(f"forward {rollout.id}")
+                self._repair(store, mirror, rollout)
             case Reason.LAPSED_OFTEN:
                 for unit in sorted(unit for turn in mirror.turns_of(rollout.id) for unit in turn.lapses):
                     self._rebuild(store, unit.partition("+")[0])
             case _:
                 self._repair(store, mirror, rollout)
 
+    def _set_right(self, store: MemoryStore, hold: Hold) -> None:
+        """Every clock is set right, or the control plane's taken as it is; a node that does not say so is rebuilt."""
+        if hold.reason is Reason.CLOCK and self._random.random() < 0.5:
+            standstill.confirm(store, PAVEL, Cause.CLOCK.value, "practice")
+            self.done.append("confirm clock")
+            return
+        self._nature.set_clocks(self._clock())
+        self.done.append("set every clock")
+        if hold.reason is Reason.NODE_CLOCK and self._random.random() < 0.3:
+            self._rebuild(store, hold.detail.partition(" ")[0])
+
     def _repair(self, store: MemoryStore, mirror: Mirror, rollout: Rollout) -> None:
         """Uncordon everything, and set up anew every node that is lost, retired or silent."""
         for cordon in mirror.all(Cordon):
             cordons.uncordon(store, OLGA, cordon.subject)
         lost = {item.node for item in mirror.all(Quarantine)} | {item.node for item in mirror.all(Retired)}
+        lost |= {item.node for item in mirror.all(Reported) if item.phase is Phase.FAILED}
         turns = mirror.turns_of(rollout.id)
         with store.read() as view:
             lost |= {slot.owner for slot in mirror.all(Slot) if view.now - slot.since > timedelta(minutes=20)}  # type: ignore[misc]

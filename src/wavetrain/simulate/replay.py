@@ -1,5 +1,7 @@
 """Replay: does a decision, taken again from the store as it was, come out the same?"""
 
+from collections.abc import Callable
+
 import msgspec
 
 from wavetrain.adapters.memory_store import MemoryStore
@@ -43,8 +45,10 @@ class Then:
         return self._facts.unseen_s
 
 
-def differs(store: MemoryStore, decision: Decision) -> str:
-    """G16: what a replay of the decision makes of it otherwise; empty when it is the same."""
+def differs(
+    store: MemoryStore, decision: Decision, decide: Callable[[Facts], Choice] = planner.decide
+) -> str:
+    """G16: what a replay of the decision by the same decider makes of it otherwise; empty when it is the same."""
     facts = decision.facts
     name = facts.rollout.id
     at = store.at(decision.sequence, clock=lambda: facts.steady)
@@ -66,7 +70,7 @@ def differs(store: MemoryStore, decision: Decision) -> str:
         again = load(view, rollout, Then(_evidence(store, decision), facts))
     if digest(again) != digest(facts):
         return f"G16: the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S} cannot be rebuilt"
-    if planner.decide(again) != decision.choice:
+    if decide(again) != decision.choice:
         return f"G16: the decision on {name} at {facts.now:%m-%d %H:%M:%S} comes out otherwise"
     return ""
 

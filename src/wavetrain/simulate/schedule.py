@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 
 from wavetrain.model.release import Release, ReleaseId, Stage
-from wavetrain.simulate.nature import Kind, Nature, Span, Wire
+from wavetrain.simulate.nature import ClockStep, Kind, Nature, Span, Wire
 from wavetrain.simulate.nodes import SimNode
 
 HOUR_S = 3_600.0
@@ -63,22 +63,87 @@ def releases(random: Random) -> list[Coming]:
     return coming
 
 
+def cut(coming: list[Coming], nature: Nature) -> list[Coming]:
+    """The releases that are let come; a bad one that is not let be bad is a good one."""
+    kept = [item for item in coming if nature.lets(f"release-{item.rollout}")]
+    return [
+        item
+        if item.kind is Kind.GOOD or nature.lets(f"bad-{item.rollout}")
+        else msgspec.structs.replace(item, kind=Kind.GOOD)
+        for item in kept
+    ]
+
+
 def faults(random: Random, nature: Nature, nodes: list[SimNode], begins: float, coming: list[Coming]) -> None:
-    """Draw what goes wrong, and write it into the nature of things."""
+    """Draw what goes wrong, and write it into the nature of things, save what is cut."""
     nature.kinds = {item.number: item.kind for item in coming}
-    numbers = [item.number for item in coming if item.lane == "pop"]
+    numbers = [item.number for item in coming if item.lane == "pop"] or ["none"]
     if random.random() < 0.3:
-        nature.sick.add((random.choice(nodes).node, random.choice(numbers)))
+        pair = (random.choice(nodes).node, random.choice(numbers))
+        if nature.lets("sick"):
+            nature.sick.add(pair)
     if random.random() < 0.15:
-        nature.wrong.add((random.choice(nodes).node, random.choice(numbers)))
+        pair = (random.choice(nodes).node, random.choice(numbers))
+        if nature.lets("wrong"):
+            nature.wrong.add(pair)
     if random.random() < 0.2:
-        nature.garbled |= {(random.choice(nodes).node, number) for number in numbers}
+        pairs = {(random.choice(nodes).node, number) for number in numbers}
+        if nature.lets("garbled"):
+            nature.garbled |= pairs
     for _ in range(random.choice((0, 0, 1, 2))):
         node = random.choice(nodes)
         at = begins + random.uniform(0, 200) * HOUR_S
         lasts = random.choice((60.0, 600.0, 5 * HOUR_S, 1e12))
-        nature.dead.setdefault(node.node, []).append(Span(at, at + lasts))
-    if random.random() < 0.3:
+        if nature.lets(nature.next_of("dead")):
+            nature.dead.setdefault(node.node, []).append(Span(at, at + lasts))
+    if random.random() < 0.3 and nature.lets("missing"):
         nature.missing_chance = 0.02
-    nature.wire = random.choice((Wire(), Wire(0.1, 0.1, 0.1, 0.1)))
-    nature.restart_chance = random.choice((0.0, 0.0, 0.03))
+    if random.choice((False, True)):
+        nature.wire = Wire(**{name: 0.1 for name in _OLD_WIRE if nature.lets(f"wire-{name}")})
+    restart_chance = random.choice((0.0, 0.0, 0.03))
+    if restart_chance and nature.lets("restart"):
+        nature.restart_chance = restart_chance
+    _more_faults(nature, nodes, begins)
+
+
+def freezes(nature: Nature) -> list[int]:
+    """The ticks at which the ticker's process stops in the middle of its work."""
+    random = nature.stream("freezes")
+    ticks = sorted(random.randint(5, 120) for _ in range(random.choice((0, 0, 1, 2))))
+    return [tick for tick in ticks if nature.lets(nature.next_of("frozen"))]
+
+
+_OLD_WIRE = ("lost", "answer_lost", "doubled", "delayed")
+
+
+def _more_faults(nature: Nature, nodes: list[SimNode], begins: float) -> None:
+    """Faults with a stream of their own, so that a seed keeps the course that it had without them."""
+    random = nature.stream("faults2")
+    answers = random.random() < 0.3
+    late, doubled = random.random() < 0.2, random.random() < 0.2
+    steps = [
+        ClockStep(begins + random.uniform(0, 300) * HOUR_S, random.choice((-HOUR_S, HOUR_S)), whose)
+        for whose in ("", random.choice(nodes).node)
+    ]
+    home = random.choice(nodes)
+    members = [node for node in nodes if node.pop == home.pop]
+    breaks_at, lost = begins + random.uniform(0, 60) * HOUR_S, _most_of(random, len(members))
+    if random.random() < 0.25 and len(members) > 1 and nature.lets("old-breaks"):
+        nature.breaking = {node.node: breaks_at for node in members[-lost:]}
+    if answers:
+        doubled_answers = 0.1 if nature.lets("wire-answer_doubled") else 0.0
+        delayed_answers = 0.1 if nature.lets("wire-answer_delayed") else 0.0
+        nature.wire = msgspec.structs.replace(
+            nature.wire, answer_doubled=doubled_answers, answer_delayed=delayed_answers
+        )
+    if late and nature.lets("telemetry-late"):
+        nature.late_bin_chance = 0.1
+    if doubled and nature.lets("telemetry-doubled"):
+        nature.doubled_bin_chance = 0.1
+    if nature.cut.clock_steps:
+        nature.clock_steps = [step for step in steps if nature.lets(f"clock-{step.whose or 'control-plane'}")]
+
+
+def _most_of(random: Random, size: int) -> int:
+    """At least half of them, and never all."""
+    return random.randint(max(1, size // 2), max(1, size - 1))
