@@ -28,6 +28,7 @@ from wavetrain.model.fleet import (
     Visit,
 )
 from wavetrain.model.ledger import Ledger
+from wavetrain.model.notice import Alert, AlertKind, Channel, Concern, Delivery, Outgoing, Tenure
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import CurrentPolicy, MetricRule, Policy, PolicyText, Ring, Verdicts
 from wavetrain.model.record import Record
@@ -189,4 +190,24 @@ SAMPLES: tuple[Record, ...] = (
     ),
     Certificate(serial="0abc", node=NODE, not_before=AT, not_after=LATER, by="j1", revoked=True),
     Floor(component="edge", number="2.1.0", reason="CVE", at=AT, by="ada", raised=2),
+    Concern(kind=AlertKind.ASKS, subject="edge-2.1.0/fra1", reason="not_reporting", since=AT),
+    Channel(name="ops", kind="webhook", on=(AlertKind.FAIL, AlertKind.ASKS), since=AT),
+    Tenure(holder="host:1:ab", since=AT),
+    Outgoing(
+        id="alert-1",
+        channel="ops",
+        state=Delivery.WAITING,
+        alert=Alert(
+            id="alert-1",
+            kind=AlertKind.FAIL,
+            subject=ROLLOUT,
+            title="edge-2.1.0 failed",
+            since=AT,
+            why="it leaks",
+            command="wavetrain why edge-2.1.0",
+        ),
+        made_at=AT,
+        queued_at=1.5,
+        due_at=6.5,
+    ),
 )

@@ -12,7 +12,8 @@ from wavetrain.agent.ports import Health, Healthy, Opener, Unhealthy
 from wavetrain.agent.worker import Limits, Worker
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.model.fleet import Generation
-from wavetrain.wire.agent_messages import Permission, Told
+from wavetrain.simulate.nodes import TRUSTING
+from wavetrain.wire.agent_messages import Bans, Permission, Told
 
 BOOT = "boot-1"
 
@@ -24,6 +25,7 @@ class FakeInstaller:
         self.running = {current} if current else set()
         self.acts: list[str] = []
         self.starts = True
+        self.restarts = 0
         self.away = False
 
     def current(self) -> str:
@@ -64,6 +66,13 @@ class FakeInstaller:
     def inside(self) -> str:
         return ""
 
+    def process(self) -> str:
+        return f"{self.now}-{self.restarts}" if self.now in self.running else ""
+
+    def restart(self, process: str) -> None:
+        if process == self.process():
+            self.restarts += 1
+
 
 class FakeTraffic:
     def __init__(self) -> None:
@@ -81,6 +90,9 @@ class FakeTraffic:
 
     def sessions(self) -> int | None:
         return None if self.away else self.left
+
+    def settle(self) -> None:
+        """Nothing comes to a fake that is drained."""
 
     def undrain(self) -> None:
         self._act("undrain")
@@ -181,7 +193,7 @@ class House:
 
     def hear(self, told: Told) -> None:
         now = Instant(self.pace.now(), self.boot)
-        self.keeper.change(lambda memory: accept.accept(memory, told, now, lambda _: ""))
+        self.keeper.change(lambda memory: accept.accept(memory, told, now, TRUSTING))
 
     def work(self) -> Memory:
         while self.worker.work():
@@ -198,8 +210,12 @@ def told(
     lifetime_s: float = 60.0,
     tombstones: tuple[str, ...] = (),
     content: bytes = b"release",
+    bans: Bans | None = None,
 ) -> Told:
-    """An instruction; `lifetime_s` 0 means without a permission."""
+    """An instruction; `lifetime_s` 0 means without a permission. Tombstones come in bans that grow by the counter."""
+    said = (
+        Bans(component="gateway", serial=counter, tombstones=tombstones, signature="") if tombstones else None
+    )
     generation = Generation(0, counter)
     digest = hashlib.sha256(content).hexdigest()
     permission = Permission(
@@ -211,5 +227,5 @@ def told(
         digest=digest,
         size=len(content),
         permission=permission if lifetime_s else None,
-        tombstones=tombstones,
+        bans=bans if bans is not None else said,
     )

@@ -9,14 +9,28 @@ from wavetrain.agent.accept import Instant, Task, accept, begun, lapsed, recalle
 from wavetrain.agent.memory import Memory
 from wavetrain.agent.update import Step
 from wavetrain.model.fleet import Generation, Phase
-from wavetrain.wire.agent_messages import Told
+from wavetrain.wire.agent_messages import Bans, Told
 
 NOW = Instant(100.0, BOOT)
 RUNS = Memory(running="1.0.0")
 
 
+class Objecting:
+    """Finds this wrong with permissions, and that with bans."""
+
+    def __init__(self, permission: str = "", bans: str = "") -> None:
+        self._permission = permission
+        self._bans = bans
+
+    def objection(self, _told: Told) -> str:
+        return self._permission
+
+    def bans_objection(self, _bans: Bans) -> str:
+        return self._bans
+
+
 def hear(memory: Memory, said: Told, now: Instant = NOW, objection: str = "") -> Memory:
-    return accept(memory, said, now, lambda _: objection)
+    return accept(memory, said, now, Objecting(objection))
 
 
 def test_an_older_generation_is_refused_and_changes_nothing_else() -> None:
@@ -113,8 +127,26 @@ def test_an_update_is_recalled_by_a_newer_instruction_only_before_its_switch() -
         assert bool(recalled(hear(memory, told(5, "2.0.0", tombstones=("2.0.0",))))) is before
 
 
-def test_the_number_of_tombstones_remembered_is_bounded() -> None:
-    many = tuple(f"0.{number}" for number in range(1500))
-    memory = hear(RUNS, told(5, "2.0.0", tombstones=many))
-    assert len(memory.tombstones) == 1000
-    assert memory.tombstones[-1] == "0.1499"
+def test_bans_that_do_not_hold_are_not_kept_and_nothing_beside_them_is_read() -> None:
+    said = told(5, "2.0.0", tombstones=("1.5.0",))
+    after = accept(RUNS, said, NOW, Objecting(bans="the signature is not the control plane's"))
+    assert after == msgspec.structs.replace(RUNS, refused="the signature is not the control plane's")
+
+
+def test_a_release_below_the_floor_is_refused_at_any_generation_and_era() -> None:
+    floored = hear(
+        RUNS, told(5, "1.0.0", bans=Bans(component="gateway", serial=1, floor="1.9.0", signature=""))
+    )
+    for counter, release, refused in ((6, "1.8.9", True), (7, "1.9.0", False), (8, "1.10.0", False)):
+        after = hear(floored, told(counter, release))
+        assert ("older than 1.9.0, the oldest that may run" in after.refused) is refused
+        assert (task(after) is Task.NOTHING) is refused
+    restored = msgspec.structs.replace(told(1, "1.8.9"), generation=Generation(1, 1))
+    assert "older than 1.9.0" in hear(floored, restored).refused
+
+
+def test_a_floor_that_comes_while_an_update_is_under_way_recalls_it_only_before_its_switch() -> None:
+    floor = Bans(component="gateway", serial=9, floor="2.1.0", signature="")
+    for step in Step:
+        after = hear(_under_way(step), told(5, "2.0.0", bans=floor))
+        assert bool(recalled(after)) is (step in (Step.STAGE, Step.DRAIN, Step.SWITCH))

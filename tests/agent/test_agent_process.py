@@ -1,6 +1,5 @@
 """The agent as a real process, killed and started again, with real programs on real sockets."""
 
-import base64
 import os
 import shutil
 import signal
@@ -31,8 +30,8 @@ CONFIG = """
 node = "n1"
 pop = "fra1"
 control_plane = "{url}"
-token_file = "token"
-key_file = "key"
+ca_file = "control/authority.pem"
+join_file = "join"
 folder = "a"
 metrics = "http://127.0.0.1:{admin}/metrics"
 visits_url = "{visits}"
@@ -74,16 +73,15 @@ class Node:
         self.folder = Path(tempfile.mkdtemp(prefix="wt-"))
         self.state = self.folder / "a"
         self.key = Ed25519PrivateKey.generate()
-        self.control = FakeControlPlane(self.key)
+        self.control = FakeControlPlane(self.key, self.folder / "control")
         self.balancer = FakeBalancer()
         self._balancer = self.balancer.serve()
         self.sessions, admin = free_port(), free_port()
         old = release("1.0.0")
         old.write(self.folder)
         self.url = self.control.up()
-        (self.folder / "token").write_text("secret\n")
-        public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
-        (self.folder / "key").write_text(public)
+        self.join_file = self.folder / "join"
+        self.join_file.write_text("first\n")
         text = CONFIG.format(
             url=self.url,
             admin=admin,
@@ -326,8 +324,15 @@ REFUSED: dict[str, tuple[Artifact, dict[str, Any], str]] = {
     "another number": (Artifact("2.0.1", TWO.content), {}, "release 2.0.1 says that it is 2.0.0"),
     "another key": (TWO, {"key": Ed25519PrivateKey.generate()}, "signature is not the control plane's"),
     "another node": (TWO, {"node": "n2"}, "is for node n2, this is n1"),
-    "withdrawn": (TWO, {"tombstones": ("2.0.0",)}, "release 2.0.0 was withdrawn"),
-    "older": (release("3.0.0"), {}, "refused generation 0.4: this node has read"),
+    "withdrawn": (release("2.5.0"), {"tombstones": ("2.5.0",)}, "release 2.5.0 was withdrawn"),
+    "below the floor": (release("0.8.0"), {"floor": "0.9.0"}, "release 0.8.0 is older than 0.9.0"),
+    "forged bans": (
+        TWO,
+        {"bans_key": Ed25519PrivateKey.generate()},
+        "the signature of the bans of gateway is not",
+    ),
+    "older bans": (TWO, {"serial": 0}, "refused bans 0 of gateway: this node has read"),
+    "older": (release("3.0.0"), {}, "refused generation 0.4: this node has read"),  # its bans are the newest
 }
 
 
@@ -380,11 +385,11 @@ def test_an_agent_ends_with_the_process_that_it_should_end_with(node: Node) -> N
     node.until_said(Phase.STEADY, "1.0.0", 0)
     node.kill()
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as lab:
-        os.environ["WAVETRAIN_DIE_WITH"] = str(lab.pid)
+        os.environ["WAVETRAIN_LIFELINE_PID"] = str(lab.pid)
         try:
             node.start()
         finally:
-            del os.environ["WAVETRAIN_DIE_WITH"]
+            del os.environ["WAVETRAIN_LIFELINE_PID"]
         until(lambda: node.log().count('"event":"found"') == 2)
         lab.kill()
     assert node.agent is not None

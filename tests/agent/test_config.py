@@ -12,8 +12,9 @@ from wavetrain.errors import RefusedError
 GOOD = """
 node = "fra1-n1"
 pop = "fra1"
-control_plane = "http://127.0.0.1:8700"
-token_file = "token"
+control_plane = "https://127.0.0.1:8700"
+ca_file = "authority.pem"
+join_file = "join"
 key_file = "/etc/wavetrain/key"
 folder = "state"
 metrics = "http://127.0.0.1:9201/metrics"
@@ -46,7 +47,8 @@ def read(tmp_path: Path, text: str) -> config.Config:
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     found = read(tmp_path, GOOD)
     assert found.folder == str(tmp_path / "state")
-    assert found.token_file == str(tmp_path / "token")
+    assert found.ca_file == str(tmp_path / "authority.pem")
+    assert found.join_file == str(tmp_path / "join")
     assert found.key_file == "/etc/wavetrain/key"
     assert isinstance(found.installer, Slots)
     assert found.installer.sockets == str(tmp_path / "state" / "run")

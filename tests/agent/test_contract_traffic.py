@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 from tests.agent.fakes import FakeTraffic
+from tests.agent.haproxy import House, haproxy
+from tests.agent.lab_balancer import LabBalancer
 from tests.agent.servers import FakeBalancer
 from tests.agent.waiting import free_port, until
 
+from wavetrain.agent.haproxy_socket import HaproxySocket
 from wavetrain.agent.ports import Traffic
 from wavetrain.agent.traffic_command import CommandTraffic
+from wavetrain.agent.traffic_haproxy import HaproxyTraffic
 from wavetrain.agent.traffic_lab import LabTraffic
 from wavetrain.agent.traffic_none import NoTraffic
 from wavetrain.errors import UnreachableError
@@ -34,14 +38,17 @@ def commands(folder: Path, *acts: str) -> dict[str, tuple[str, ...]]:
     return {act: (sys.executable, "-I", "-S", str(hook), str(folder / "sessions"), act) for act in acts}
 
 
-@pytest.fixture(params=["fake", "lab", "command", "bare command", "none"])
+@pytest.fixture(params=["fake", "lab", "haproxy", "command", "bare command", "none"])
 def traffic(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Traffic]:
     match request.param:
         case "fake":
             yield FakeTraffic()
         case "lab":
-            with FakeBalancer().serve() as server:
-                yield LabTraffic(server.url, "n1", 800)
+            with LabBalancer(tmp_path / "log") as balancer:
+                yield balancer.traffic("n1")
+        case "haproxy":
+            with House(haproxy()) as house:
+                yield house.traffic()
         case "command":
             yield CommandTraffic("n1", commands(tmp_path, "drain", "undrain", "sessions", "invite"), 10)
         case "bare command":
@@ -66,7 +73,7 @@ def test_every_act_may_be_repeated(traffic: Traffic) -> None:
     assert left is None or left >= 0
 
 
-@pytest.fixture(params=["fake", "lab", "lab that refuses", "command"])
+@pytest.fixture(params=["fake", "lab", "lab that refuses", "haproxy", "command"])
 def away(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Traffic]:
     match request.param:
         case "fake":
@@ -75,6 +82,9 @@ def away(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Traffic]:
             yield fake
         case "lab":
             yield LabTraffic(f"http://127.0.0.1:{free_port()}", "n1", 800)
+        case "haproxy":
+            nobody = HaproxySocket(f"127.0.0.1:{free_port()}", 1.0)
+            yield HaproxyTraffic(nobody, "pop", "n1", node="n1", invite_urls={"n2": "http://127.0.0.1:1/"})
         case "lab that refuses":
             balancer = FakeBalancer()
             balancer.broken = True
@@ -98,9 +108,21 @@ def test_where_it_cannot_be_told_it_says_so_and_the_sessions_are_unknown(away: T
         away.invite()
 
 
-def test_a_node_that_the_balancer_does_not_know_has_unknown_sessions() -> None:
-    with FakeBalancer("n1").serve() as server:
-        other = LabTraffic(server.url, "n7", 800)
+def test_what_is_settled_stays_drained_and_comes_back_when_it_is_undrained(traffic: Traffic) -> None:
+    traffic.drain(0)
+    until(lambda: traffic.sessions() in (0, None))
+    for _ in range(2):
+        traffic.settle()
+    assert traffic.sessions() in (0, None)
+    traffic.undrain()
+    traffic.invite()
+    if traffic.sessions() is not None and not isinstance(traffic, NoTraffic | CommandTraffic):
+        until(lambda: traffic.sessions() == 3)
+
+
+def test_a_node_that_the_balancer_does_not_know_has_unknown_sessions(tmp_path: Path) -> None:
+    with LabBalancer(tmp_path / "log", 0) as balancer:
+        other = balancer.traffic("n7")
         assert other.sessions() is None
         with pytest.raises(UnreachableError, match="n7"):
             other.drain(0)

@@ -11,13 +11,15 @@ from wavetrain.agent.accept import Instant, accept, begun
 from wavetrain.agent.memory import Keeper, Memory
 from wavetrain.errors import LockedError, RefusedError
 from wavetrain.model.fleet import Phase
+from wavetrain.simulate.nodes import TRUSTING
+from wavetrain.wire.agent_messages import Bans
+
+BANS = Bans(component="gateway", serial=3, floor="0.8", tombstones=("0.9",), signature="s")
 
 
 def test_everything_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    memory = begun(accept(Memory(running="1.0.0"), told(5, "2.0.0"), Instant(1.5, BOOT), lambda _: ""))
-    memory = msgspec.structs.replace(
-        memory, phase=Phase.DRAINING, tombstones=("0.9",), trouble="t", refused="r"
-    )
+    memory = begun(accept(Memory(running="1.0.0"), told(5, "2.0.0"), Instant(1.5, BOOT), TRUSTING))
+    memory = msgspec.structs.replace(memory, phase=Phase.DRAINING, bans=(BANS,), trouble="t", refused="r")
     keeper = Keeper(tmp_path)
     keeper.change(lambda _: memory)
     keeper.close()

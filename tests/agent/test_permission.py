@@ -18,11 +18,12 @@ GENERATION = Generation(1, 5)
 
 def told(**changes: object) -> Told:
     """Well signed, then changed."""
-    content = signed_bytes("n1", GENERATION, "d" * 64, 30.0)
+    content = signed_bytes("n1", GENERATION, "d" * 64, "gateway-2.0.0/1", 30.0)
     permission = Permission(
         node="n1",
         generation=GENERATION,
         digest="d" * 64,
+        plan="gateway-2.0.0/1",
         lifetime_s=30.0,
         signature=base64.b64encode(KEY.sign(content)).decode(),
     )
@@ -42,6 +43,8 @@ def test_one_that_the_control_plane_signed_for_this_node_holds() -> None:
         ({"generation": Generation(1, 4)}, "for generation 1.4"),
         ({"digest": "e" * 64}, "for artifact eeee"),
         ({"lifetime_s": 31.0}, "signature"),
+        ({"plan": "gateway-2.0.0/2"}, "signature"),
+        ({"plan": ""}, "signature"),
         ({"lifetime_s": 0.0}, "lasts"),
         ({"lifetime_s": 1e9}, "lasts"),
         ({"lifetime_s": float("nan")}, "lasts"),

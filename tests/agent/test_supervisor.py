@@ -247,15 +247,14 @@ def test_an_address_that_somebody_else_holds_is_told_with_the_way_out(node: Node
         node.supervised.ensure()
 
 
-@pytest.mark.parametrize("name", ["WAVETRAIN_DIE_WITH", "WAVETRAIN_LIFELINE_PID"])
-def test_nothing_is_left_when_the_process_is_gone_that_it_should_end_with(node: Node, name: str) -> None:
+def test_nothing_is_left_when_the_process_is_gone_that_it_should_end_with(node: Node) -> None:
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as lab:
-        os.environ[name] = str(lab.pid)
+        os.environ["WAVETRAIN_LIFELINE_PID"] = str(lab.pid)
         try:
             node.stage(release("1.0.0", deaf=True))
             node.installer.switch("1.0.0")
         finally:
-            del os.environ[name]
+            del os.environ["WAVETRAIN_LIFELINE_PID"]
         until(lambda: node.serves("1.0.0"))
         supervisor, program = node.supervised.ensure().pid, node.pids()["A"]
         lab.kill()

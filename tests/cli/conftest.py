@@ -25,6 +25,7 @@ class Terminal:
         """Run one command; its output."""
         environment = {
             "WAVETRAIN_URL": self.doors.url,
+            "WAVETRAIN_CA": str(self.doors.authority.file),
             "WAVETRAIN_TOKEN": self.doors.secrets[as_],
             "COLUMNS": "200",
         }
@@ -44,7 +45,7 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """A terminal of its own."""
-    with served(Practice(tmp_path)) as doors:
+    with served(Practice(tmp_path), tmp_path) as doors:
         yield Terminal(doors)
 
 

@@ -16,7 +16,7 @@ from wavetrain.model.access import Role
 MAY = {
     Role.VIEWER: {Act.READ},
     Role.CI: {Act.READ, Act.SUBMIT},
-    Role.OPERATOR: {Act.READ, Act.STEER, Act.CORDON, Act.FREEZE, Act.TEND, Act.DESCRIBE},
+    Role.OPERATOR: {Act.READ, Act.STEER, Act.CORDON, Act.FREEZE, Act.TEND, Act.DESCRIBE, Act.ALERT},
     Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
     Role.ADMIN: {Act.READ, Act.ADMIT},
     Role.NODE: {Act.POLL},

@@ -1,10 +1,12 @@
 """docs/health.md names every figure, every event and every check that there is."""
 
 import re
+from collections.abc import Callable
 
 from tests.docs.pages import DOCS, tables
 from tests.doors.test_health import Rig, rig
 
+from wavetrain.doors.health import Checked
 from wavetrain.wiring import checks
 from wavetrain.wiring.log import EVENTS
 
@@ -34,10 +36,14 @@ def test_every_event_of_the_control_plane_stands_in_its_table() -> None:
 
 
 def test_every_check_of_readiness_stands_in_its_table() -> None:
-    told = {row[0].strip("`") for row in TABLES["/readyz"]}
-    assert told == {
-        name for name in ("store", "tick", "lease", "disk", "certificate") if hasattr(checks, name)
+    made = Callable[[], Checked]
+    known = {
+        name
+        for name, item in vars(checks).items()
+        if getattr(item, "__annotations__", {}).get("return") == made
     }
+    assert {row[0].strip("`") for row in TABLES["/readyz"]} == known
+    assert len(known) == 5
 
 
 def test_the_limits_are_those_of_the_program() -> None:

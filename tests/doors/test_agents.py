@@ -132,7 +132,7 @@ def test_many_nodes_wait_without_a_thread_each(doors: Served) -> None:
 @pytest.mark.parametrize(
     ("who", "say", "status", "said"),
     [
-        ("lis1-n2", {}, 403, "the token of node lis1-n2 cannot speak for node lis1-n1"),
+        ("lis1-n2", {}, 403, "the certificate of node lis1-n2 cannot speak for node lis1-n1"),
         ("olga", {}, 403, "takes the role node"),
         (NODE, {"generation": {"era": 0, "counter": 3}}, 422, "reports generation 0.3 after 1.1"),
         (NODE, {"generation": {"era": 9, "counter": 9}}, 422, "the last one given out is 1.1"),

@@ -1,7 +1,7 @@
 """The operators' door over a real socket: who asks what, what they get, and what bad input does not do."""
 
+import contextlib
 import json
-import socket
 from typing import Any
 
 import httpx
@@ -75,14 +75,16 @@ def test_an_approver_consents_and_a_submitter_may_not(doors: Served) -> None:
         assert approver.post(path, json={"consent": "general"}).json()["approvals"][0]["by"] == "anna"
         assert _failure(approver.post(path, json={"consent": "anything"}))[0] == 422
     _, secret = tokens.create(doors.house.store, tokens.HOUSE, "ci", [Role.APPROVER])
-    answer = httpx.post(doors.url + path, json={}, headers={"Authorization": f"Bearer {secret}"})
+    with doors.shown(None, secret) as submitter:
+        answer = submitter.post(path, json={})
     status, kind, text = _failure(answer)
     assert (status, kind) == (403, "forbidden")
     assert "nobody approves their own request" in text
 
 
 def test_freezes_cordons_nodes_and_tokens_are_made_and_unmade(doors: Served) -> None:
-    with doors.to("olga") as operator, doors.to("anna") as approver, doors.to("ada") as admin:
+    with contextlib.ExitStack() as stack:
+        operator, approver, admin = (stack.enter_context(doors.to(name)) for name in ("olga", "anna", "ada"))
         span = {"starts": "2026-12-20T00:00:00+01:00", "ends": "2027-01-02T00:00:00Z", "reason": "holidays"}
         made = operator.post("/v1/freezes", json=span)
         assert (made.status_code, made.json()["starts"]) == (201, "2026-12-19T23:00:00Z")
@@ -94,13 +96,13 @@ def test_freezes_cordons_nodes_and_tokens_are_made_and_unmade(doors: Served) -> 
         assert operator.post("/v1/nodes/lis1-n1/retire", json=BECAUSE).json()["node"] == "lis1-n1"
         assert operator.post("/v1/nodes/lis1-n1/rebuild", json=BECAUSE).status_code == 200
         token = admin.post("/v1/tokens", json={"name": "eve", "roles": ["viewer"], "days": 2})
-        secret = {"Authorization": f"Bearer {token.json()['secret']}"}
-        assert httpx.get(f"{doors.url}/v1/rollouts", headers=secret).status_code == 200
+        eve = stack.enter_context(doors.shown(None, token.json()["secret"]))
+        assert eve.get("/v1/rollouts").status_code == 200
         listed = admin.get("/v1/tokens")
         assert token.json()["secret"] not in listed.text
         assert "sha256" not in listed.text
         assert admin.delete(f"/v1/tokens/{token.json()['token']['id']}").json()["revoked"]
-        assert httpx.get(f"{doors.url}/v1/rollouts", headers=secret).status_code == 401
+        assert eve.get("/v1/rollouts").status_code == 401
 
 
 def test_a_fleet_and_a_policy_are_checked_applied_and_shown(doors: Served) -> None:
@@ -213,18 +215,18 @@ def test_bad_input_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize("path", ["/v1/rollouts", "/v1/agent/poll", "/v1/tokens"])
 def test_without_a_good_token_nobody_gets_in(rolling: Served, header: str | None, path: str) -> None:
     headers = {b"Authorization": header.encode()} if header is not None else {}
-    answer = httpx.request("POST" if "poll" in path else "GET", rolling.url + path, headers=headers)
+    with rolling.to() as stranger:
+        answer = stranger.request("POST" if "poll" in path else "GET", path, headers=headers)
     status, kind, _ = _failure(answer)
     assert (status, kind, answer.headers["www-authenticate"]) == (401, "unauthenticated", "Bearer")
 
 
 def test_an_oversize_body_is_refused_before_it_is_read(doors: Served) -> None:
-    host, port = doors.url.removeprefix("http://").split(":")
     head = (
         f"POST /v1/rollouts/{ROLLOUT}/pause HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n"
         f"Authorization: Bearer {doors.secrets['olga']}\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with doors.connection() as connection:
         connection.sendall(head.encode())
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 413")
@@ -260,19 +262,19 @@ def test_an_upload_comes_in_pieces(doors: Served) -> None:
 
 
 def test_an_upload_that_breaks_off_is_not_kept(doors: Served) -> None:
-    host, port = doors.url.removeprefix("http://").split(":")
     head = (
         f"PUT /v1/artifacts/{DIGEST} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
         f"Authorization: Bearer {doors.secrets['ci']}\r\n\r\nhalf"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with doors.connection() as connection:
         connection.sendall(head.encode())
     with doors.to("ci") as ci:
         assert ci.put(f"/v1/artifacts/{DIGEST}", content=BYTES).status_code == 201
 
 
 def test_the_process_says_that_it_is_alive_to_anybody(doors: Served) -> None:
-    assert httpx.get(f"{doors.url}/healthz").json() == {"alive": True}
+    with doors.to() as stranger:
+        assert stranger.get("/healthz").json() == {"alive": True}
 
 
 def test_every_error_that_a_caller_may_catch_has_a_status() -> None:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from typer.testing import CliRunner
 
 from wavetrain.adapters.artifact_store import ArtifactStore
+from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.cli.main import app
 from wavetrain.control import fleets, policies, tokens
@@ -31,6 +32,9 @@ from wavetrain.simulate.nature import Kind, Nature, Span
 from wavetrain.simulate.nodes import SimNode
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.policy_file import read_policy
+from wavetrain.wiring.clock import utc_now
+from wavetrain.wiring.connection import Connection
+from wavetrain.wiring.tls import Tls, own_pair
 
 BASELINE = "1.9.0"
 PERSONS = {
@@ -80,14 +84,21 @@ class Session:
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
         self._stack = contextlib.ExitStack()
-        self._url = ""
+        self._url = self._ca = ""
         for name in sorted(files.iterdir()):
             (folder / name.name).write_text(name.read_text())
 
     def __enter__(self) -> Self:
         artifacts, trust = ArtifactStore(self.folder / "artifacts"), SigningKey(self.folder / "key")
-        doors = build(self.store, artifacts, trust, self.house.ticker.watch.evidence_of)
-        self._url = self._stack.enter_context(_served(doors))
+        keys = self.folder / "control"
+        keys.mkdir()
+        authority = OwnAuthority(keys, utc_now())
+        doors = build(
+            self.store, artifacts, trust, self.house.ticker.watch.evidence_of, authority=authority
+        )
+        tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
+        self._url = self._stack.enter_context(_served(doors, tls))
+        self._ca = str(authority.file)
         return self
 
     def __exit__(
@@ -119,6 +130,7 @@ class Session:
         """Run one `wavetrain` command as a person; what it prints (errors included) and its exit code."""
         environment = {
             "WAVETRAIN_URL": self._url,
+            "WAVETRAIN_CA": self._ca,
             "WAVETRAIN_TOKEN": self._secrets[person],
             "COLUMNS": COLUMNS,
             "NO_COLOR": "1",
@@ -206,12 +218,15 @@ class Session:
 
 
 @contextlib.contextmanager
-def _served(doors: Starlette) -> Iterator[str]:
+def _served(doors: Starlette, tls: Tls) -> Iterator[str]:
     """The doors on a free port of loopback meanwhile; their address."""
     config = uvicorn.Config(
         doors,
         host="127.0.0.1",
         port=0,
+        http=Connection,
+        ws="none",
+        ssl_context_factory=lambda *_: tls.context,
         log_level="error",
         access_log=False,
         timeout_graceful_shutdown=1,
@@ -225,7 +240,7 @@ def _served(doors: Starlette) -> Iterator[str]:
             looked += 0.005
             pause.wait(0.005)
         assert server.started, "the doors did not open"
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"https://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(OPENS_WITHIN_S)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Generation, Phase
 from wavetrain.wire.agent_messages import Poll, Say, VisitSaid
-from wavetrain.wire.intake import read_message, read_poll
+from wavetrain.wire.intake import read_poll
+from wavetrain.wire.json_message import read_message
 from wavetrain.wire.messages import AddFreeze, Because, MakeToken
 
 POLL = Poll(

@@ -8,7 +8,7 @@ import msgspec
 
 from wavetrain.decide.evidence_kept import PopWatch, RolloutEvidence
 from wavetrain.errors import RefusedError, UnknownError
-from wavetrain.model.access import Token
+from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -22,9 +22,10 @@ from wavetrain.model.fleet import (
     Visit,
 )
 from wavetrain.model.ledger import Ledger
+from wavetrain.model.notice import Channel, Concern, Outgoing, Tenure
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
-from wavetrain.model.release import Release, Tombstone
+from wavetrain.model.release import Floor, Release, Tombstone
 from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Believed, Standstill
 from wavetrain.model.window import Freeze
@@ -56,6 +57,13 @@ KINDS: tuple[type[Record], ...] = (
     RolloutEvidence,
     Standstill,
     Believed,
+    Join,
+    Certificate,
+    Floor,
+    Concern,
+    Channel,
+    Tenure,
+    Outgoing,
 )
 """Every kind that the control plane keeps."""
 

@@ -1,9 +1,9 @@
 """PostgreSQL server: how is a database of it opened, with which promises, and what do its errors mean?"""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -15,6 +15,7 @@ from wavetrain.adapters.sql_session import Write, write_rows
 from wavetrain.adapters.sqlite_file import CONNECTION_WAIT_S, CONNECTIONS_KEPT
 from wavetrain.errors import RefusedError, UnreachableError
 
+SCHEMES = ("postgresql", "postgres")
 CONNECTIONS_MAX = 32
 CONNECT_S = 5
 WRITER_IDLE_MS = 3_000
@@ -27,6 +28,8 @@ META_LOCK = 7_261_873
 COPY_FROM = 100
 """Rows from which on COPY is worth its own round trip."""
 
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/@]*):.*@", re.DOTALL)
+
 _BEGIN_READ = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
     f"SET LOCAL idle_in_transaction_session_timeout = {READER_IDLE_MS}"
@@ -34,6 +37,15 @@ _BEGIN_READ = (
 # The row is locked before anything is read, in a statement of its own: what the next statement reads is then newer
 # than the commit of whoever held the row before.
 _BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM meta WHERE id = 1 FOR UPDATE"
+
+# Neither timeout ends a writer that was frozen in the middle of a COPY or of a pipeline: the server counts it as busy
+# while it waits for the rest. Only a backend that waits for its client, inside a writer's transaction, is ended.
+_EVICT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+    "WHERE relation = 'meta'::regclass AND mode = 'RowShareLock' AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND wait_event_type = 'Client' AND pid <> pg_backend_pid()"
+)
 
 _WAYS_OUT = (
     ("lock timeout", "another process has been writing for too long; stop it"),
@@ -62,9 +74,14 @@ class PostgresqlServer:
 
     def __init__(self, url: str, busy_s: float) -> None:
         try:
-            parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
-        except sa.exc.ArgumentError:
+            given = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
             raise RefusedError("the store's url is no url; give postgresql://USER@HOST/DATABASE") from None
+        if given.drivername not in SCHEMES:
+            raise RefusedError(
+                f"the store's url begins with {given.drivername}://; give postgresql://USER@HOST/DATABASE"
+            )
+        parsed = given.set(drivername="postgresql+psycopg")
         if not parsed.database:
             raise RefusedError(f"{shown(url)} names no database; give postgresql://USER@HOST/DATABASE")
         self.name = shown(url)
@@ -115,6 +132,15 @@ class PostgresqlServer:
                     write_rows(cursor, write)
             cursor.execute("COMMIT")
 
+    def evict(self) -> None:
+        """End the transactions of writers that keep the others out and wait for a process that says nothing."""
+        with self.explained():
+            pooled = self.engine.raw_connection()
+            try:
+                pooled.cursor().execute(_EVICT)
+            finally:
+                pooled.close()
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Say of the server's errors which database they concern and what to do."""
@@ -156,11 +182,11 @@ def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]]) -> No
 
 
 def shown(url: str) -> str:
-    """The url without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url.partition("?")[0] if "password=" in parts.query else url
-    return url.replace(f":{parts.password}@", ":***@", 1).partition("?")[0]
+    """The url without its password, in which any letter may stand, whether it should or not."""
+    plain = url.partition("?")[0] if "password=" in url.lower() else url
+    if sa.make_url(url).password is None:
+        return plain
+    return _PASSWORD.sub(r"\g<user>:***@", plain).partition("?")[0]
 
 
 def _by_hand(connection: Any, _record: object) -> None:

@@ -1,7 +1,7 @@
-"""Signing key: the Ed25519 key that permissions are signed with, kept in the control plane's folder."""
+"""Signing key: the Ed25519 key that permissions and bans are signed with, kept in the control plane's folder."""
 
 import base64
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from wavetrain.adapters.private_file import write_private
 from wavetrain.errors import UnreachableError
 from wavetrain.model.fleet import Generation, NodeId
-from wavetrain.wire.agent_messages import signed_bytes
+from wavetrain.wire.agent_messages import bans_bytes, signed_bytes
 
 
 class SigningKey:
@@ -23,10 +24,16 @@ class SigningKey:
     def __init__(self, file: Path) -> None:
         self._key = _load(file) if file.exists() else _make(file)
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, lifetime_s: float) -> str:
+    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
         """Base64 of the signature over `wire.agent_messages.signed_bytes`."""
-        signature = self._key.sign(signed_bytes(node, generation, digest, lifetime_s))
-        return base64.b64encode(signature).decode()
+        return self._signature(signed_bytes(node, generation, digest, plan, lifetime_s))
+
+    def sign_bans(self, component: str, serial: int, floor: str, tombstones: Sequence[str]) -> str:
+        """Base64 of the signature over `wire.agent_messages.bans_bytes`."""
+        return self._signature(bans_bytes(component, serial, floor, tombstones))
+
+    def _signature(self, content: bytes) -> str:
+        return base64.b64encode(self._key.sign(content)).decode()
 
     def public(self) -> str:
         """Base64 of the raw 32-byte public key."""
@@ -43,11 +50,5 @@ def _load(file: Path) -> Ed25519PrivateKey:
 def _make(file: Path) -> Ed25519PrivateKey:
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-    partial = file.with_suffix(".partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(raw)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.rename(file)
+    write_private(file, raw)
     return key

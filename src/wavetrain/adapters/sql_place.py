@@ -9,7 +9,7 @@ from wavetrain.adapters.sqlite_file import BUSY_S, SqliteFile
 
 def is_url(place: str | Path) -> bool:
     """Whether it is a database server's rather than a file."""
-    return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
+    return isinstance(place, str) and "://" in place
 
 
 def open_place(

@@ -75,6 +75,10 @@ class Place(Protocol):
         """Write the last rows of a transaction, and commit it."""
         ...
 
+    def evict(self) -> None:
+        """End the transactions of writers that keep the others out and wait for a process that says nothing."""
+        ...
+
     def explained(self) -> Any:
         """A context that says of the driver's errors which place they concern and what to do."""
         ...

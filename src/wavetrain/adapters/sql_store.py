@@ -92,9 +92,15 @@ class SqlStore:
 
     def lease(self, holder: str, for_s: float) -> int | None:
         """Become or stay the writer until `for_s` from now, on the store's own clock; the epoch, or None."""
+        # Looked at without the writers' lock first: who only asks does not hold up the one that writes.
+        with self._session(writes=False) as opened:
+            head, expires_at = self._lease_of(opened)
+        if (head.holder, head.epoch) != (holder, self._epoch) and expires_at:
+            if expires_at > head.steady:
+                return None
+            self._place.evict()  # its lease is over: it must not keep the lock either
         with self._turn(), self._session(writes=True) as opened:
-            head = SqlView(self._layout, opened)
-            (expires_at,) = opened.run(self._layout.schema.expires_at).fetchone()
+            head, expires_at = self._lease_of(opened)
             is_mine = head.holder == holder and head.epoch == self._epoch
             if not is_mine and expires_at > head.steady:
                 return None
@@ -109,6 +115,10 @@ class SqlStore:
             head = SqlView(self._layout, opened)
             if head.epoch == self._epoch:
                 self._write_lease(opened, head.epoch, head.holder, 0.0)
+
+    def _lease_of(self, opened: Session) -> tuple[SqlView, float]:
+        (expires_at,) = opened.run(self._layout.schema.expires_at).fetchone()
+        return SqlView(self._layout, opened), float(expires_at)
 
     def _write_lease(self, opened: Session, epoch: int, holder: str, expires_at: float) -> None:
         given = {"new_epoch": epoch, "new_holder": holder, "new_expires_at": expires_at}

@@ -71,6 +71,9 @@ class SqliteFile:
             write_rows(cursor, write)
         cursor.execute("COMMIT")
 
+    def evict(self) -> None:
+        """Nothing to do: the operating system keeps a file's lock for as long as its process lives."""
+
     def explained(self) -> AbstractContextManager[None]:
         """Say of SQLite's errors which file they concern and what to do."""
         return explained(self.file)

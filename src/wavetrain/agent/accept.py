@@ -1,14 +1,15 @@
 """Accept: what does an instruction ask of this node, after all that it has read?"""
 
-from collections.abc import Callable
 from enum import Enum, auto
+from typing import Protocol
 
 import msgspec
 
-from wavetrain.agent.memory import TOMBSTONES_MAX, Memory, Order
+from wavetrain.agent import bans
+from wavetrain.agent.memory import Memory, Order
 from wavetrain.agent.update import BEFORE_SWITCH, Step, Update
 from wavetrain.model.fleet import Phase
-from wavetrain.wire.agent_messages import Told
+from wavetrain.wire.agent_messages import Bans, Told
 
 
 class Instant(msgspec.Struct, frozen=True):
@@ -30,14 +31,29 @@ class Task(Enum):
     """Without a permission: fetch the bytes, touch nothing."""
 
 
-def accept(memory: Memory, told: Told, now: Instant, objection: Callable[[Told], str]) -> Memory:
+class Judging(Protocol):
+    """Knows what the control plane signs."""
+
+    def objection(self, told: Told, /) -> str:
+        """Why the permission in `told` does not hold; empty where it does."""
+        ...
+
+    def bans_objection(self, bans: Bans, /) -> str:
+        """Why these bans are not the control plane's; empty where they are."""
+        ...
+
+
+def accept(memory: Memory, told: Told, now: Instant, judge: Judging) -> Memory:
     """What the node remembers of an answer.
 
-    `objection` says why the answer's permission does not hold. A permission's lifetime is counted from the first
-    reading; reading the same generation again never extends it.
+    A permission's lifetime is counted from the first reading; reading the same generation again never extends it.
+    An answer with bans that do not hold is not read any further.
     """
-    tombstones = tuple(dict.fromkeys((*memory.tombstones, *told.tombstones)))[-TOMBSTONES_MAX:]
-    memory = msgspec.structs.replace(memory, tombstones=tombstones)
+    if told.bans is not None:
+        kept, refused = bans.taken(memory.bans, told.bans, judge.bans_objection)
+        if refused:
+            return msgspec.structs.replace(memory, refused=refused)
+        memory = msgspec.structs.replace(memory, bans=kept)
     if told.generation < memory.read:
         refused = (
             f"refused generation {told.generation}: this node has read {memory.read}; after a restore the control "
@@ -45,32 +61,29 @@ def accept(memory: Memory, told: Told, now: Instant, objection: Callable[[Told],
         )
         return msgspec.structs.replace(memory, refused=refused)
     if told.generation == memory.read:
-        return _read_again(memory, told, now, objection)
-    if told.release in tombstones:
-        refused = (
-            f"refused generation {told.generation}: release {told.release} was withdrawn; name another one"
-        )
+        return _read_again(memory, told, now, judge)
+    banned = bans.banned(memory.bans, told.release)
+    if banned:
+        refused = f"refused generation {told.generation}: {banned}; name another one"
         return msgspec.structs.replace(memory, read=told.generation, order=None, refused=refused)
     if not told.release:
         return msgspec.structs.replace(memory, read=told.generation, order=None, refused="")
     order = Order(generation=told.generation, release=told.release, digest=told.digest, size=told.size)
     memory = msgspec.structs.replace(memory, read=told.generation, order=order, refused="")
-    return _permitted(memory, order, told, now, objection)
+    return _permitted(memory, order, told, now, judge)
 
 
-def _read_again(memory: Memory, told: Told, now: Instant, objection: Callable[[Told], str]) -> Memory:
+def _read_again(memory: Memory, told: Told, now: Instant, judge: Judging) -> Memory:
     order = memory.order
     if order is None or order.until or order.generation <= memory.generation or order.release != told.release:
         return memory
-    return _permitted(memory, order, told, now, objection)
+    return _permitted(memory, order, told, now, judge)
 
 
-def _permitted(
-    memory: Memory, order: Order, told: Told, now: Instant, objection: Callable[[Told], str]
-) -> Memory:
+def _permitted(memory: Memory, order: Order, told: Told, now: Instant, judge: Judging) -> Memory:
     if told.permission is None:
         return memory
-    refused = objection(told)
+    refused = judge.objection(told)
     if refused:
         return msgspec.structs.replace(memory, refused=refused)
     until = now.seconds + told.permission.lifetime_s
@@ -83,7 +96,7 @@ def task(memory: Memory) -> Task:
     order = memory.order
     if order is None or order.generation <= memory.generation:
         return Task.NOTHING
-    if order.release in memory.tombstones:
+    if bans.banned(memory.bans, order.release):
         return Task.NOTHING
     if order.release == memory.running:
         return Task.BEGIN if memory.phase is Phase.FAILED else Task.ADOPT
@@ -124,8 +137,9 @@ def recalled(memory: Memory) -> str:
     update, order = memory.update, memory.order
     if update is None or update.step not in BEFORE_SWITCH:
         return ""
-    if update.release in memory.tombstones:
-        return f"release {update.release} was withdrawn"
+    banned = bans.banned(memory.bans, update.release)
+    if banned:
+        return banned
     if order is not None and order.generation > update.generation and order.release != update.release:
         return f"generation {order.generation} names {order.release}"
     return ""

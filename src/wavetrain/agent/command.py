@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from wavetrain.agent.ports import SilentError
 from wavetrain.errors import RefusedError, UnreachableError
 
 TAIL_CHARACTERS = 300
@@ -13,8 +14,8 @@ TAIL_CHARACTERS = 300
 def run(argv: Sequence[str], variables: Mapping[str, str], timeout_s: float) -> str:
     """What it wrote to its standard output.
 
-    Raises `RefusedError` when it ends with another code than 0, `UnreachableError` when it cannot be started or
-    takes longer than `timeout_s` seconds; then it is killed with all that it started.
+    Raises `RefusedError` when it ends with another code than 0, `UnreachableError` when it cannot be started,
+    `SilentError` when it takes longer than `timeout_s` seconds; then it is killed with all that it started.
     """
     try:
         process = subprocess.Popen(
@@ -35,7 +36,7 @@ def run(argv: Sequence[str], variables: Mapping[str, str], timeout_s: float) -> 
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise UnreachableError(f"the command {argv[0]} took longer than {timeout_s:g} s") from None
+            raise SilentError(f"the command {argv[0]} took longer than {timeout_s:g} s") from None
     if process.returncode != 0:
         tail = said.strip()[-TAIL_CHARACTERS:]
         raise RefusedError(

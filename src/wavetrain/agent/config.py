@@ -7,13 +7,21 @@ from typing import Annotated
 import msgspec
 
 from wavetrain.agent.supervised import Listen
+from wavetrain.agent.traffic_haproxy import Left
 from wavetrain.agent.worker import Initial
 from wavetrain.errors import RefusedError
 from wavetrain.wire.agent_messages import POLL_WAIT_S_MAX
+from wavetrain.wire.log_line import Style
 
 CONFIG_BYTES_MAX = 64 * 1024
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+HaproxyName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
+StatsSocket = Annotated[
+    str, msgspec.Meta(pattern=r"^(/.{1,106}|(127\.[0-9.]+|localhost|\[::1\]):[0-9]{1,5})$")
+]
+"""A path, or HOST:PORT on the loopback: whoever reaches it may do everything."""
+ProgramUrl = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^(http://[^\s]+)?$")]
 Argv = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
@@ -42,6 +50,8 @@ class CommandInstall(
     back: Argv
     current: Argv
     confirm: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    """Kills a program that hangs, and starts it again; without it nobody looks for one."""
     timeout_s: Seconds = 60.0
 
 
@@ -64,6 +74,24 @@ class CommandMove(
     sessions: tuple[str, ...] = ()
     invite: tuple[str, ...] = ()
     timeout_s: Seconds = 10.0
+
+
+class Haproxy(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="haproxy"
+):
+    """HAProxy's runtime API."""
+
+    socket: StatsSocket
+    backend: HaproxyName
+    server: HaproxyName | None = None
+    """Without: the node's own name."""
+    goaway_url: ProgramUrl = ""
+    stay_url: ProgramUrl = ""
+    invite_urls: dict[HaproxyName, ProgramUrl] = {}
+    invite_spread_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 800
+    left: Left = "stay"
+    timeout_s: Seconds = 3.0
+    ready_timeout_s: Seconds = 5.0
 
 
 class NoMove(
@@ -99,19 +127,31 @@ class CommandLook(
     timeout_s: Seconds = 5.0
 
 
+class Watchdog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a program that does not answer is killed and started again."""
+
+    looks: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    """In a row without an answer; 0: never."""
+    every_s: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 0.5
+    restarts_max: Annotated[int, msgspec.Meta(ge=0, le=100)] = 5
+    """In ten minutes."""
+    backoff_s: Seconds = 5.0
+    """Between the first two; twice as long after each."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it. Paths are relative to the file's own folder."""
 
     node: Name
     pop: Name
     control_plane: str
-    token_file: str
-    key_file: str
+    ca_file: str
     folder: str
     installer: Slots | CommandInstall
     probe: HttpLook | TcpLook | CommandLook
-    traffic: LabBalancer | CommandMove | NoMove
-    ca_file: str = ""
+    traffic: LabBalancer | Haproxy | CommandMove | NoMove
+    join_file: str = ""
+    key_file: str = ""
     metrics: str = ""
     visits_url: str = ""
     poll_wait_s: Annotated[float, msgspec.Meta(ge=0, le=POLL_WAIT_S_MAX)] = 20.0
@@ -121,8 +161,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     probe_timeout_s: Seconds = 10.0
     probe_every_s: Seconds = 0.1
     probe_successes: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
+    watchdog: Watchdog = Watchdog()
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
     initial: Initial | None = None
+    log: Style = "auto"
 
 
 def read(path: Path) -> Config:
@@ -155,9 +197,9 @@ def _placed(config: Config, beside: Path) -> Config:
     return replace(
         config,
         folder=str(folder),
-        token_file=str(beside / config.token_file),
-        key_file=str(beside / config.key_file),
-        ca_file=str(beside / config.ca_file) if config.ca_file else "",
+        ca_file=str(beside / config.ca_file),
+        join_file=str(beside / config.join_file) if config.join_file else "",
+        key_file=str(beside / config.key_file) if config.key_file else "",
         installer=installer,
         initial=replace(initial, file=str(beside / initial.file)) if initial else None,
     )

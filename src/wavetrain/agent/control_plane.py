@@ -2,16 +2,16 @@
 
 import hashlib
 import http.client
-import ipaddress
 import ssl
 from collections.abc import Iterator
-from urllib.parse import SplitResult, urlsplit
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 from wavetrain.agent.ports import Opener
 from wavetrain.errors import RefusedError, UnreachableError
-from wavetrain.wire.agent_messages import Poll, Told
+from wavetrain.wire.agent_messages import JoinAsked, Joined, Poll, RenewAsked, Told
 
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 256 * 1024
@@ -20,27 +20,48 @@ SAID_CHARACTERS = 300
 BACKOFF_FIRST_S = 0.5
 
 
+REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 422})
+"""Answers that stay the same however often one asks."""
+
+
+class Known(Protocol):
+    """Whom the node believes, and by what it is known itself."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """For connections that are this node's own."""
+        ...
+
+    @property
+    def bare(self) -> ssl.SSLContext:
+        """For connections of a node that is not known yet."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Grows with each certificate."""
+        ...
+
+
 class ControlPlane:
     """The node agents' door at `url`. Polls keep one connection, an artifact has one of its own.
 
     For one thread's polls; artifacts may be read by another.
     """
 
-    def __init__(self, url: str, token: str, ca_file: str = "") -> None:
+    def __init__(self, url: str, known: Known) -> None:
         self._url = urlsplit(url)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+        if self._url.scheme != "https" or not self._url.hostname:
             raise RefusedError(f"the control plane's url is {url!r}; it must be like https://HOST:PORT")
-        if self._url.scheme == "http" and not _stays_here(self._url):
-            raise RefusedError(
-                f"the control plane's url {url} is not loopback; it must be https, so that no token leaks"
-            )
-        self._token = token
-        self._ca_file = ca_file
-        self._connection: http.client.HTTPConnection | None = None
+        self._known = known
+        self._connection: http.client.HTTPSConnection | None = None
+        self._revision = -1
 
     def poll(self, poll: Poll) -> Told:
         """Report and ask; waits up to `poll.wait_s` for news. Raises `UnreachableError`."""
         body = msgspec.json.encode(poll)
+        if self._revision != self._known.revision:
+            self.close()  # it bears the certificate that this node had before
         fresh = self._connection is None
         try:
             status, content = self._exchange(body, poll.wait_s)
@@ -65,6 +86,14 @@ class ControlPlane:
                 f"the control plane's answer is not understood, and ignored: {error}"
             ) from error
 
+    def join(self, asked: JoinAsked) -> Joined:
+        """Ask for the first certificate. Raises `RefusedError` for a secret that does not count, `UnreachableError`."""
+        return self._enrol("/v1/agent/join", asked, self._known.bare)
+
+    def renew(self, asked: RenewAsked) -> Joined:
+        """Ask for the next certificate. Raises `RefusedError`, `UnreachableError`."""
+        return self._enrol("/v1/agent/renew", asked, self._known.context)
+
     def opener(self, digest: str) -> Opener:
         """Reads an artifact, from its first byte on each call."""
         return lambda: self._artifact(digest)
@@ -77,12 +106,35 @@ class ControlPlane:
 
     def _exchange(self, body: bytes, wait_s: float) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = self._open()
+            self._revision = self._known.revision
+            self._connection = self._open(self._known.context)
         connection = self._connection
         if connection.sock is None:
             connection.connect()
         connection.sock.settimeout(wait_s + TIMEOUT_S)
-        connection.request("POST", self._path("/v1/agent/poll"), body, self._headers("application/json"))
+        return self._posted(connection, "/v1/agent/poll", body)
+
+    def _enrol(self, path: str, asked: JoinAsked | RenewAsked, context: ssl.SSLContext) -> Joined:
+        connection = self._open(context)
+        try:
+            status, content = self._posted(connection, path, msgspec.json.encode(asked))
+        except (OSError, http.client.HTTPException) as error:
+            raise _away(error) from error
+        finally:
+            connection.close()
+        if status not in (200, 201):
+            said = content[:SAID_CHARACTERS].decode(errors="replace")
+            refusal = RefusedError if status in REFUSALS else UnreachableError
+            raise refusal(f"the control plane gave no certificate, with {status}: {said}")
+        try:
+            return msgspec.json.decode(content, type=Joined)
+        except msgspec.DecodeError as error:
+            raise UnreachableError(
+                f"the control plane's answer is not understood, and ignored: {error}"
+            ) from error
+
+    def _posted(self, connection: http.client.HTTPSConnection, path: str, body: bytes) -> tuple[int, bytes]:
+        connection.request("POST", self._path(path), body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         content = answer.read(ANSWER_BYTES_MAX + 1)
         if len(content) > ANSWER_BYTES_MAX:
@@ -90,9 +142,9 @@ class ControlPlane:
         return answer.status, content
 
     def _artifact(self, digest: str) -> Iterator[bytes]:
-        connection = self._open()
+        connection = self._open(self._known.context)
         try:
-            connection.request("GET", self._path(f"/v1/agent/artifacts/{digest}"), headers=self._headers())
+            connection.request("GET", self._path(f"/v1/agent/artifacts/{digest}"))
             answer = connection.getresponse()
             if answer.status != 200:
                 raise UnreachableError(
@@ -107,19 +159,13 @@ class ControlPlane:
         finally:
             connection.close()
 
-    def _open(self) -> http.client.HTTPConnection:
-        host = self._url.hostname or ""
-        if self._url.scheme == "http":
-            return http.client.HTTPConnection(host, self._url.port, timeout=TIMEOUT_S)
-        context = ssl.create_default_context(cafile=self._ca_file or None)
-        return http.client.HTTPSConnection(host, self._url.port, timeout=TIMEOUT_S, context=context)
+    def _open(self, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(
+            self._url.hostname or "", self._url.port, timeout=TIMEOUT_S, context=context
+        )
 
     def _path(self, path: str) -> str:
         return self._url.path.rstrip("/") + path
-
-    def _headers(self, content_type: str = "") -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        return {**headers, "Content-Type": content_type} if content_type else headers
 
 
 def backoff_s(node: str, failures: int, most_s: float) -> float:
@@ -132,14 +178,10 @@ def backoff_s(node: str, failures: int, most_s: float) -> float:
     return whole * (0.5 + 0.5 * int.from_bytes(bits, "big") / 2**32)
 
 
-def _stays_here(url: SplitResult) -> bool:
-    """Whether the host is this machine, as a name or an address; a name that merely begins like one is not."""
-    host = url.hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _away(error: Exception) -> UnreachableError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UnreachableError(
+            f"the control plane's certificate is not believed ({error.verify_message}); see that `control_plane` "
+            "names it as its certificate does, and that `ca_file` holds its authority.pem"
+        )
     return UnreachableError(f"the control plane does not answer: {error or type(error).__name__}")

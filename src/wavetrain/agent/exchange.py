@@ -4,6 +4,7 @@ import http.client
 import socket
 from urllib.parse import urlsplit
 
+from wavetrain.agent.ports import SilentError
 from wavetrain.errors import UnreachableError
 
 ANSWER_BYTES_MAX = 1024 * 1024
@@ -28,7 +29,8 @@ def exchange(
 ) -> tuple[int, bytes]:
     """The status and the body of the answer. `inside` names a unix socket that stands in for the URL's host.
 
-    `timeout_s` bounds each wait for bytes. Raises `UnreachableError` where there is no usable answer.
+    `timeout_s` bounds each wait for bytes. Raises `UnreachableError` where there is no usable answer, `SilentError`
+    where there was none in time.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -41,6 +43,8 @@ def exchange(
         connection.request(method, target, body or None, headers)
         answer = connection.getresponse()
         content = answer.read(ANSWER_BYTES_MAX + 1)
+    except TimeoutError as error:
+        raise SilentError(f"{method} {url}: no answer within {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException) as error:
         raise UnreachableError(f"{method} {url}: {error or type(error).__name__}") from error
     finally:

@@ -13,10 +13,11 @@ from wavetrain.agent.ports import Opener
 from wavetrain.errors import RefusedError
 
 NUMBER_CHARACTERS_MAX = 200
+ANY_PROGRAM = "the operator's program"
 
 
 class CommandInstaller:
-    """`commands` holds the argument lists of stage, switch, back and current, and may hold confirm.
+    """`commands` holds the argument lists of stage, switch, back and current, and may hold confirm and restart.
 
     `current` writes the number of the release that the node is set to run.
     """
@@ -68,6 +69,14 @@ class CommandInstaller:
 
     def inside(self) -> str:
         return ""
+
+    def process(self) -> str:
+        """One name for all of them: the operator's programs do not say which one runs."""
+        return ANY_PROGRAM if "restart" in self._commands else ""
+
+    def restart(self, process: str) -> None:
+        if process:
+            self._run("restart", WAVETRAIN_RELEASE=self.current())
 
     def _check(self, release: str) -> None:
         now = self.current()

@@ -115,6 +115,14 @@ class SlotsInstaller:
         program = self._program()
         return program.admin if program else ""
 
+    def process(self) -> str:
+        program = self._program()
+        return f"{program.slot}-{program.pid}" if program and program.state == "running" else ""
+
+    def restart(self, process: str) -> None:
+        slot, _, pid = process.partition("-")
+        self._supervised.restart(slot, int(pid))
+
     def _program(self) -> Program | None:
         slot = self._current()
         for program in self._supervised.programs():

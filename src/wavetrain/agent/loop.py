@@ -3,14 +3,15 @@
 from collections.abc import Callable
 
 from wavetrain.agent import accept
-from wavetrain.agent.accept import Instant, Task
+from wavetrain.agent.accept import Instant, Judging, Task
 from wavetrain.agent.control_plane import ControlPlane, backoff_s
+from wavetrain.agent.enrol import Enrolment
 from wavetrain.agent.log import Log
 from wavetrain.agent.memory import Keeper, Memory
 from wavetrain.agent.pace import Pace
 from wavetrain.agent.visits import Visits
 from wavetrain.errors import UnreachableError
-from wavetrain.wire.agent_messages import DETAIL_CHARACTERS_MAX, Poll, Say, Told
+from wavetrain.wire.agent_messages import DETAIL_CHARACTERS_MAX, Poll, Say
 
 BUSY_EVERY_S = 0.5
 """How often a node that is being updated asks, beside at each change of its phase."""
@@ -26,7 +27,8 @@ class Loop:
         keeper: Keeper,
         control_plane: ControlPlane,
         visits: Visits,
-        objection: Callable[[Told], str],
+        enrolment: Enrolment,
+        judge: Callable[[], Judging],
         pace: Pace,
         log: Log,
         *,
@@ -40,7 +42,8 @@ class Loop:
         self._keeper = keeper
         self._control_plane = control_plane
         self._visits = visits
-        self._objection = objection
+        self._enrolment = enrolment
+        self._judge = judge
         self._pace = pace
         self._log = log
         self._node = node
@@ -69,11 +72,18 @@ class Loop:
         )
         asked = self._pace.now()
         try:
+            self._enrolment.tend()
             told = self._control_plane.poll(poll)
+            judge = self._judge()
         except UnreachableError as error:
             self._failures += 1
             wait_s = backoff_s(self._node, self._failures, self._backoff_max_s)
-            self._log("away", error=str(error), failures=self._failures, wait_s=round(wait_s, 2))
+            self._log(
+                "away",
+                error=f"{error}{self._enrolment.hint()}",
+                failures=self._failures,
+                wait_s=round(wait_s, 2),
+            )
             self._keeper.wait(revision, wait_s)
             return
         if self._failures:
@@ -81,7 +91,14 @@ class Loop:
             self._failures = 0
         self._visits.heard(said)
         now = Instant(self._pace.now(), self._boot)
-        after = self._keeper.change(lambda memory: accept.accept(memory, told, now, self._objection))
+        try:
+            after = self._keeper.change(lambda memory: accept.accept(memory, told, now, judge))
+        except UnreachableError as error:
+            # What was told is asked for again: without it written down, a crash would forget that it was begun.
+            self._log("cannot write", error=str(error))
+            self._keeper.complain(str(error))
+            self._keeper.wait(self._keeper.revision, CALM_S)
+            return
         if after.read != memory.read or after.refused != memory.refused:
             self._log("told", generation=str(told.generation), release=told.release, refused=after.refused)
         if is_busy(after):
@@ -99,7 +116,7 @@ class Loop:
             self._log("no visits", error=str(error))
 
     def _say(self, memory: Memory) -> Say:
-        parts = (memory.detail, memory.refused, memory.trouble)
+        parts = (memory.detail, memory.refused, memory.trouble, memory.hung)
         return Say(
             node=self._node,
             generation=memory.generation,

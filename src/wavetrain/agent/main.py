@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import assert_never
 
 from wavetrain.agent import config as configuration
+from wavetrain.agent import watchdog as watching
 from wavetrain.agent import worker as work
 from wavetrain.agent.config import (
     CommandInstall,
     CommandLook,
     CommandMove,
     Config,
+    Haproxy,
     HttpLook,
     LabBalancer,
     NoMove,
@@ -23,23 +25,27 @@ from wavetrain.agent.config import (
     TcpLook,
 )
 from wavetrain.agent.control_plane import ControlPlane
+from wavetrain.agent.enrol import Enrolment
+from wavetrain.agent.haproxy_socket import HaproxySocket
+from wavetrain.agent.identity import Identity
 from wavetrain.agent.install_command import CommandInstaller
 from wavetrain.agent.install_slots import SlotsInstaller
-from wavetrain.agent.log import log_for
+from wavetrain.agent.log import Log, log_for
 from wavetrain.agent.loop import Loop
 from wavetrain.agent.memory import Keeper
 from wavetrain.agent.pace import Pace
-from wavetrain.agent.permission import Judge, boot_id
+from wavetrain.agent.permission import boot_id
 from wavetrain.agent.ports import Installer, Probe, Traffic
 from wavetrain.agent.probe_command import CommandProbe
 from wavetrain.agent.probe_http import HttpProbe
 from wavetrain.agent.probe_tcp import TcpProbe
 from wavetrain.agent.supervised import Settings, Supervised
 from wavetrain.agent.traffic_command import CommandTraffic
+from wavetrain.agent.traffic_haproxy import HaproxyTraffic
 from wavetrain.agent.traffic_lab import LabTraffic
 from wavetrain.agent.traffic_none import NoTraffic
 from wavetrain.agent.visits import Visits
-from wavetrain.errors import LockedError, RefusedError
+from wavetrain.errors import LockedError, RefusedError, UnreachableError
 
 FINISH_WITHIN_S = 2.0
 
@@ -53,16 +59,18 @@ def run(config_path: Path) -> None:
     config = configuration.read(config_path)
     pace = Pace()
     _watch_lifeline()
-    log = log_for(config.node)
-    control_plane = ControlPlane(config.control_plane, _word(config.token_file, "the token"), config.ca_file)
-    judge = Judge(config.node, _word(config.key_file, "the control plane's key"))
+    log = log_for(config.node, config.log)
     boot = boot_id()
     keeper = Keeper(Path(config.folder))
+    identity = Identity(config.node, Path(config.folder), config.ca_file, config.key_file)
+    control_plane = ControlPlane(config.control_plane, identity)
+    enrolment = Enrolment(config.node, identity, control_plane, config.join_file, log, time.time, pace.now)
+    installer, probe = installer_for(config), probe_for(config)
     worker = work.Worker(
         keeper,
-        installer_for(config),
-        traffic_for(config),
-        probe_for(config),
+        installer,
+        _checked(traffic_for(config), log),
+        probe,
         control_plane.opener,
         _limits(config),
         pace,
@@ -73,7 +81,8 @@ def run(config_path: Path) -> None:
         keeper,
         control_plane,
         Visits(config.visits_url),
-        judge.objection,
+        enrolment,
+        lambda: identity.judge,
         pace,
         log,
         node=config.node,
@@ -84,11 +93,15 @@ def run(config_path: Path) -> None:
         backoff_max_s=config.backoff_max_s,
     )
     working = work.thread(worker)
+    rules = _watch_rules(config)
+    watch = watching.thread(watching.Watchdog(keeper, installer, probe, rules, pace, log))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     try:
         worker.recover(config.initial)
         working.start()
+        if rules.looks:
+            watch.start()
         loop.run()
     except _EndError:
         log("ends")
@@ -123,8 +136,8 @@ def installer_for(config: Config) -> Installer:
                 "back": hooks.back,
                 "current": hooks.current,
             }
-            if hooks.confirm:
-                commands["confirm"] = hooks.confirm
+            maybe = {"confirm": hooks.confirm, "restart": hooks.restart}
+            commands |= {name: hook for name, hook in maybe.items() if hook}
             return CommandInstaller(folder, config.node, commands, hooks.timeout_s)
         case other:
             assert_never(other)
@@ -135,6 +148,20 @@ def traffic_for(config: Config) -> Traffic:
     match config.traffic:
         case LabBalancer() as balancer:
             return LabTraffic(balancer.url, config.node, balancer.invite_spread_ms)
+        case Haproxy() as place:
+            return HaproxyTraffic(
+                HaproxySocket(place.socket, place.timeout_s),
+                place.backend,
+                place.server or config.node,
+                node=config.node,
+                goaway_url=place.goaway_url,
+                stay_url=place.stay_url,
+                invite_urls=place.invite_urls,
+                invite_spread_ms=place.invite_spread_ms,
+                left=place.left,
+                timeout_s=place.timeout_s,
+                ready_timeout_s=place.ready_timeout_s,
+            )
         case CommandMove() as hooks:
             commands = {"drain": hooks.drain, "undrain": hooks.undrain}
             commands |= {"sessions": hooks.sessions} if hooks.sessions else {}
@@ -159,6 +186,27 @@ def probe_for(config: Config) -> Probe:
             assert_never(other)
 
 
+def _checked(traffic: Traffic, log: Log) -> Traffic:
+    """Raises `RefusedError` where the balancer answers and lacks what the config names; it may be away for now."""
+    if isinstance(traffic, HaproxyTraffic):
+        try:
+            traffic.check()
+        except UnreachableError as error:
+            log("traffic not checked", problem=str(error))
+    return traffic
+
+
+def _watch_rules(config: Config) -> watching.Rules:
+    return watching.Rules(
+        every_s=config.watchdog.every_s,
+        looks=config.watchdog.looks,
+        look_s=config.probe.timeout_s,
+        grace_s=config.probe_timeout_s,
+        backoff_s=config.watchdog.backoff_s,
+        restarts_max=config.watchdog.restarts_max,
+    )
+
+
 def _limits(config: Config) -> work.Limits:
     return work.Limits(
         drain_timeout_s=config.drain_timeout_s,
@@ -170,16 +218,6 @@ def _limits(config: Config) -> work.Limits:
     )
 
 
-def _word(file: str, what: str) -> str:
-    try:
-        word = Path(file).read_text().strip()
-    except OSError as error:
-        raise RefusedError(f"{what} cannot be read from {file}: {error.strerror}; write it there") from error
-    if not word:
-        raise RefusedError(f"{file} is empty; write {what} there")
-    return word
-
-
 def _end(*_: object) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -188,7 +226,7 @@ def _end(*_: object) -> None:
 
 def _watch_lifeline() -> None:
     """End at once when the process is gone that the environment says the agent should end with."""
-    named = os.environ.get("WAVETRAIN_DIE_WITH") or os.environ.get("WAVETRAIN_LIFELINE_PID")
+    named = os.environ.get("WAVETRAIN_LIFELINE_PID")
     if not named:
         return
     try:

@@ -1,5 +1,6 @@
 """Memory: what must the agent still know after it was killed?"""
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -9,10 +10,9 @@ from pathlib import Path
 import msgspec
 
 from wavetrain.agent.update import Update
-from wavetrain.errors import LockedError, RefusedError
+from wavetrain.errors import LockedError, RefusedError, UnreachableError
 from wavetrain.model.fleet import FIRST, Generation, Phase
-
-TOMBSTONES_MAX = 1_000
+from wavetrain.wire.agent_messages import Bans
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +42,15 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Why the last instruction was refused; empty after one that was not."""
     trouble: str = ""
     """What is wrong with the program that runs."""
-    tombstones: tuple[str, ...] = ()
+    hung: str = ""
+    """What its watchdog did about it."""
+    bans: tuple[Bans, ...] = ()
+    """The newest of each component, as the control plane signed them."""
+
+    @property
+    def tombstones(self) -> tuple[str, ...]:
+        """Every release that is known to be withdrawn."""
+        return tuple(release for bans in self.bans for release in bans.tombstones)
 
 
 class Keeper:
@@ -78,15 +86,35 @@ class Keeper:
         return self._revision
 
     def change(self, how: Callable[[Memory], Memory]) -> Memory:
-        """Write `how(memory)`, so that it survives a power cut, before anybody sees it."""
+        """Write `how(memory)`, so that it survives a power cut, before anybody sees it.
+
+        Raises `UnreachableError` when it cannot be written; then nothing has changed.
+        """
         with self._changed:
             changed = how(self._memory)
             if changed != self._memory:
-                self._save(changed)
-                self._memory = changed
-                self._revision += 1
-                self._changed.notify_all()
+                try:
+                    self._save(changed)
+                except OSError as error:
+                    raise UnreachableError(
+                        f"the agent cannot write {self._path}: {error.strerror}; free some space, nothing moves till then"
+                    ) from error
+                self._show(changed)
             return changed
+
+    def complain(self, trouble: str) -> None:
+        """Have the next report say it, written down or not: what is wrong may be that nothing can be written."""
+        with self._changed:
+            changed = msgspec.structs.replace(self._memory, trouble=trouble)
+            if changed != self._memory:
+                with contextlib.suppress(OSError):
+                    self._save(changed)
+                self._show(changed)
+
+    def _show(self, changed: Memory) -> None:
+        self._memory = changed
+        self._revision += 1
+        self._changed.notify_all()
 
     def wait(self, revision: int, timeout_s: float) -> None:
         """Until the revision is another than `revision`, at most for `timeout_s` seconds."""

@@ -1,4 +1,4 @@
-"""Permission: may this node disturb itself for this instruction?"""
+"""Permission: did the control plane sign that this node may disturb itself for this instruction?"""
 
 import base64
 import binascii
@@ -8,9 +8,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from wavetrain.errors import RefusedError
-from wavetrain.wire.agent_messages import Permission, Told, signed_bytes
+from wavetrain.wire.agent_messages import Bans, Permission, Told, bans_bytes, signed_bytes
 
 LIFETIME_S_MAX = 24 * 3600.0
+KEY_WAY_OUT = "if the control plane has a new key, let the node join again, or correct `key_file`"
 
 
 class Judge:
@@ -39,22 +40,29 @@ class Judge:
             return f"the permission is for artifact {permission.digest[:12]}, told was {told.digest[:12]}; refused"
         if not 0 < permission.lifetime_s <= LIFETIME_S_MAX:
             return f"the permission lasts {permission.lifetime_s} s, at most {LIFETIME_S_MAX:g} are allowed; refused"
-        if not self._signed(permission):
-            return (
-                "the permission's signature is not the control plane's; refused, nothing is disturbed: see that "
-                "`key_file` holds the key of this control plane"
-            )
+        if not self._signed(_content(permission), permission.signature):
+            return f"the permission's signature is not the control plane's; refused, nothing is moved: {KEY_WAY_OUT}"
         return ""
 
-    def _signed(self, permission: Permission) -> bool:
-        content = signed_bytes(
-            permission.node, permission.generation, permission.digest, permission.lifetime_s
-        )
+    def bans_objection(self, bans: Bans) -> str:
+        """Why these bans are not the control plane's; empty where they are."""
+        content = bans_bytes(bans.component, bans.serial, bans.floor, bans.tombstones)
+        if self._signed(content, bans.signature):
+            return ""
+        return f"the signature of the bans of {bans.component} is not the control plane's; refused: {KEY_WAY_OUT}"
+
+    def _signed(self, content: bytes, signature: str) -> bool:
         try:
-            self._key.verify(base64.b64decode(permission.signature, validate=True), content)
+            self._key.verify(base64.b64decode(signature, validate=True), content)
         except (InvalidSignature, binascii.Error, ValueError):
             return False
         return True
+
+
+def _content(permission: Permission) -> bytes:
+    return signed_bytes(
+        permission.node, permission.generation, permission.digest, permission.plan, permission.lifetime_s
+    )
 
 
 def boot_id() -> str:

@@ -5,8 +5,14 @@ from typing import Protocol
 
 import msgspec
 
+from wavetrain.errors import UnreachableError
+
 Opener = Callable[[], Iterator[bytes]]
 """Begins to read an artifact from its first byte. Raises `UnreachableError` at once or while it is read."""
+
+
+class SilentError(UnreachableError):
+    """A question was taken, and not answered in time."""
 
 
 class Healthy(msgspec.Struct, frozen=True):
@@ -17,6 +23,8 @@ class Unhealthy(msgspec.Struct, frozen=True):
     """The release does not serve, and what was seen instead."""
 
     detail: str
+    silent: bool = False
+    """Whether it took the question and did not answer in time: it may hang."""
 
 
 Health = Healthy | Unhealthy
@@ -59,6 +67,14 @@ class Installer(Protocol):
         """A unix socket on which the program of the current release alone answers; empty for none."""
         ...
 
+    def process(self) -> str:
+        """A name for the running program of the current release, another one after each start; empty for none."""
+        ...
+
+    def restart(self, process: str) -> None:
+        """Kill that program, if it still runs, and start it again."""
+        ...
+
 
 class Traffic(Protocol):
     """Moves the node's work away and back. All but `sessions` raise `UnreachableError` where it cannot."""
@@ -69,6 +85,10 @@ class Traffic(Protocol):
 
     def sessions(self) -> int | None:
         """The sessions that the node still carries; None where nobody can tell."""
+        ...
+
+    def settle(self) -> None:
+        """The time to move is over: nothing may come before `undrain`, also where the balancer forgot the drain."""
         ...
 
     def undrain(self) -> None:

@@ -1,7 +1,7 @@
 """Probe by command: does the operator's own check pass?"""
 
 from wavetrain.agent import command
-from wavetrain.agent.ports import Health, Healthy, Unhealthy
+from wavetrain.agent.ports import Health, Healthy, SilentError, Unhealthy
 from wavetrain.errors import RefusedError, UnreachableError
 
 
@@ -18,5 +18,5 @@ class CommandProbe:
         try:
             command.run(self._argv, variables, self._timeout_s)
         except (RefusedError, UnreachableError) as error:
-            return Unhealthy(str(error))
+            return Unhealthy(str(error), silent=isinstance(error, SilentError))
         return Healthy()

@@ -1,7 +1,7 @@
 """Probe by HTTP: does the release answer with 200?"""
 
 from wavetrain.agent.exchange import exchange
-from wavetrain.agent.ports import Health, Healthy, Unhealthy
+from wavetrain.agent.ports import Health, Healthy, SilentError, Unhealthy
 from wavetrain.errors import UnreachableError
 
 SAID_CHARACTERS = 200
@@ -18,7 +18,7 @@ class HttpProbe:
         try:
             status, content = exchange("GET", self._url, timeout_s=self._timeout_s, inside=inside)
         except UnreachableError as error:
-            return Unhealthy(str(error))
+            return Unhealthy(str(error), silent=isinstance(error, SilentError))
         if status == 200:
             return Healthy()
         said = content[:SAID_CHARACTERS].decode(errors="replace")

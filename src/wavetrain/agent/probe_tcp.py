@@ -23,5 +23,7 @@ class TcpProbe:
                 socket.create_connection(self._address, self._timeout_s).close()
         except OSError as error:
             where = inside or "{}:{}".format(*self._address)
-            return Unhealthy(f"a connection to {where} failed: {error}")
+            return Unhealthy(
+                f"a connection to {where} failed: {error}", silent=isinstance(error, TimeoutError)
+            )
         return Healthy()

@@ -85,6 +85,10 @@ class Supervised:
         """Have the program of a slot leave; it may serve on for its grace."""
         self._ask({"do": "stop", "slot": slot})
 
+    def restart(self, slot: str, pid: int) -> None:
+        """Have a program of a slot killed and started again, if it is still the one with this process id."""
+        self._ask({"do": "restart", "slot": slot, "pid": pid})
+
     def programs(self) -> tuple[Program, ...]:
         """All that run; none where there is no supervisor."""
         try:

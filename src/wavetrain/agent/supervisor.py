@@ -10,10 +10,11 @@ can share them and no connection is refused in between. It is told what to do ov
 
     {"do": "start", "slot": "A"}    start the program of a slot, unless it runs; restarted when it ends
     {"do": "stop", "slot": "A"}     SIGTERM, and SIGKILL after the grace
+    {"do": "restart", "slot": "A", "pid": 7}  SIGKILL to the program of this pid, if it still runs; then started again
     {"do": "status"}
     {"do": "quit", "grace_s": 1.0}  stop all, and end
 
-It also ends, with all programs, when the process that WAVETRAIN_DIE_WITH or WAVETRAIN_LIFELINE_PID names is gone.
+It also ends, with all programs, when the process that WAVETRAIN_LIFELINE_PID names is gone.
 Only the standard library, and little of it: there is one of these on each node.
 """
 
@@ -62,6 +63,7 @@ class Program:
         self.started = 0.0
         self.due = 0.0  # when it is restarted, or killed
         self.admin = ""
+        self.is_hung = False  # it is killed to be started again, which is no end by itself
 
 
 class Supervisor:
@@ -119,12 +121,16 @@ class Supervisor:
                 error = self._start(str(request["slot"]))
             case "stop":
                 self._stop(str(request["slot"]), self._grace_s)
+            case "restart":
+                self._restart(str(request["slot"]), int(request["pid"]))
             case "quit":
                 self._quit(float(request.get("grace_s", self._grace_s)))
             case "status":
                 pass
             case other:
-                error = f"there is nothing to do called {other!r}; there are start, stop, status, quit"
+                error = (
+                    f"there is nothing to do called {other!r}; there are start, stop, restart, status, quit"
+                )
         return {
             "error": error,
             "pid": self._pid,
@@ -166,6 +172,13 @@ class Supervisor:
             program.state = STOPPING
             program.due = time.monotonic() + grace_s
             _signal(program.pid, signal.SIGTERM)
+
+    def _restart(self, slot: str, pid: int) -> None:
+        for program in self._programs:
+            if (program.slot, program.pid, program.state) == (slot, pid, RUNNING):
+                program.is_hung = True
+                _say(f"slot {slot}: {pid} does not answer and is killed")
+                _signal(pid, signal.SIGKILL)
 
     def _quit(self, grace_s: float) -> None:
         self._quitting = True
@@ -215,6 +228,10 @@ class Supervisor:
         _say(f"slot {program.slot}: {program.pid} ended with {how}")
         if program.state == STOPPING:
             self._programs.remove(program)
+        elif program.is_hung:
+            program.is_hung = False
+            program.state = WAITING
+            program.due = now
         else:
             if now - program.started >= CALM_S:
                 program.backoff_s = BACKOFF_FIRST_S
@@ -316,7 +333,7 @@ class Supervisor:
         self._asked_to_quit = True
 
     def _watch_lifeline(self) -> None:
-        named = os.environ.get("WAVETRAIN_DIE_WITH") or os.environ.get("WAVETRAIN_LIFELINE_PID")
+        named = os.environ.get("WAVETRAIN_LIFELINE_PID")
         if not named:
             return
         try:

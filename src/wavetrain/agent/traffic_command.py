@@ -28,6 +28,9 @@ class CommandTraffic:
         except (UnreachableError, ValueError):
             return None
 
+    def settle(self) -> None:
+        """The operator's programs know no more than `drain`."""
+
     def undrain(self) -> None:
         self._run("undrain")
 

@@ -33,6 +33,9 @@ class LabTraffic:
             return None
         return next((server.sessions for server in servers if server.node == self._node), None)
 
+    def settle(self) -> None:
+        """The lab's balancer keeps a drain for as long as it runs."""
+
     def undrain(self) -> None:
         self._ask("POST", f"/servers/{self._node}/ready")
 

@@ -10,6 +10,9 @@ class NoTraffic:
     def sessions(self) -> int | None:
         return 0
 
+    def settle(self) -> None:
+        """Nothing comes."""
+
     def undrain(self) -> None:
         """Nothing was moved."""
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from wavetrain.agent import accept, quiet
+from wavetrain.agent import accept, bans, quiet
 from wavetrain.agent.accept import Instant, Task
 from wavetrain.agent.log import Log
 from wavetrain.agent.memory import Keeper, Memory
@@ -116,7 +116,8 @@ class Worker:
             except Exception as error:
                 # A node must not stop listening because of one fault: the next turn begins the same step again.
                 self._log("fault", error=repr(error))
-                self._change(trouble=f"the agent met a fault: {error!r}")
+                known = isinstance(error, UnreachableError)
+                self._keeper.complain(str(error) if known else f"the agent met a fault: {error!r}")
                 self._keeper.wait(self._keeper.revision, TEND_EVERY_S)
 
     def work(self) -> bool:
@@ -157,7 +158,7 @@ class Worker:
         event, detail = self._steps[update.step](update)
         self._log("step", step=update.step, happened=event, release=update.release, detail=detail)
         running = self._installer.current()
-        way_back = update.came_from not in self._keeper.memory.tombstones
+        way_back = not bans.withdrawn(self._keeper.memory.bans, update.came_from)
         after = next_step(update, event, detail, way_back=way_back)
 
         def write(memory: Memory) -> Memory:
@@ -207,10 +208,12 @@ class Worker:
                 continue
             left = self._traffic.sessions()
             if left == 0:
+                self._settle()
                 return Event.DONE, ""
             if self._pace.now() >= latest:
                 how_many = "nobody knows how many" if left is None else left
                 self._log("drain ended", sessions=left)
+                self._settle()
                 return (
                     Event.DONE,
                     f"sessions that did not move in {self._limits.drain_timeout_s:g} s: {how_many}",
@@ -227,6 +230,7 @@ class Worker:
 
     def _verify(self, update: Update) -> Happened:
         """Probe what is current now: the new release, or the old one after going back."""
+        self._settle()
         self.tend()
         latest = self._pace.now() + self._limits.probe_timeout_s
         good = 0
@@ -262,6 +266,13 @@ class Worker:
         return Event.DONE, ""
 
     # What several steps do
+
+    def _settle(self) -> None:
+        """Once; the update goes on without it, because what is left of a drain may not come to hold it up."""
+        try:
+            self._traffic.settle()
+        except UnreachableError as error:
+            self._log("not settled", problem=str(error))
 
     def _refill(self) -> None:
         """Take traffic again, for as long as it takes; the invitation alone may fail."""

@@ -1,6 +1,6 @@
 """Client: how does a command speak to the control plane's doors?"""
 
-import ipaddress
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -39,19 +39,15 @@ KINDS: dict[str, type[WavetrainError]] = {
 class Client:
     """One caller at the operators' door. Every refusal is raised as the error that the use case raised."""
 
-    def __init__(self, url: str, token: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, token: str, ca: Path | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        """`ca` holds the authorities that the door's certificate is believed by; without: those of the system."""
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host:
+        if parts.scheme != "https" or not parts.hostname:
             raise RefusedError(f"the control plane's url is `{url}`; give one like https://HOST:PORT")
-        if parts.scheme == "http" and not _stays_here(host):
-            raise RefusedError(
-                f"the control plane's url {url} is not loopback; use https, so that no token leaks"
-            )
-        self._url, is_tls = url.rstrip("/"), parts.scheme == "https"
+        self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self._url, headers=headers, timeout=timeout_s, trust_env=False, verify=is_tls
+            base_url=self._url, headers=headers, timeout=timeout_s, trust_env=False, verify=_trusting(ca)
         )
 
     def __enter__(self) -> Self:
@@ -89,6 +85,8 @@ class Client:
             answer = self._http.request(method, path, **more)
             said = answer.json() if answer.content else None
         except httpx.HTTPError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise UnreachableError(_not_believed(self._url, error)) from None
             raise UnreachableError(
                 f"the control plane at {self._url} does not answer ({error or type(error).__name__}); "
                 "see that it runs, or give another --url"
@@ -110,11 +108,27 @@ def at(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def _stays_here(host: str) -> bool:
+def _trusting(ca: Path | None) -> ssl.SSLContext:
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise RefusedError(
+            f"the authorities in {ca} cannot be used ({error.strerror or error}); "
+            "give the control plane's authority.pem with --ca or WAVETRAIN_CA"
+        ) from None
+
+
+def _not_believed(url: str, error: Exception) -> str:
+    """Certificates are refused for two reasons, with another way out each."""
+    why = str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or str(error)
+    if "mismatch" in why or "not valid for" in why:
+        return (
+            f"{url}: {why}; name it as its certificate does, or add the name to [tls] names in wavetrain.toml"
+        )
+    return (
+        f"the certificate of {url} is not believed ({why}); give the control plane's authority.pem, which lies in "
+        "its folder, with --ca FILE or WAVETRAIN_CA"
+    )
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

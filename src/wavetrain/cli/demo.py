@@ -14,6 +14,7 @@ from wavetrain.cli.demo_screen import Screen
 from wavetrain.cli.lab_house import LabHouse, Setting
 from wavetrain.errors import UnreachableError
 from wavetrain.lab.admin_call import ask
+from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import FLEET, POLICY
 from wavetrain.lab.releases import DEGRADED, GOOD
 from wavetrain.simulate.live import LiveGuards
@@ -44,7 +45,7 @@ STORY: tuple[Scene, ...] = (
 )
 
 
-def demo_setting() -> Setting:
+def demo_setting(balancer: Choice = Choice.AUTO) -> Setting:
     """The lab's own fleet and policy, with its live sessions shared out among the PoPs."""
     return Setting(
         fleet=FLEET.read_text(),
@@ -52,6 +53,7 @@ def demo_setting() -> Setting:
         sites=SITES,
         users=USERS,
         stubborn=STUBBORN,
+        balancer=balancer,
         prefix="demo-",
     )
 
@@ -148,7 +150,8 @@ def _play(house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene])
         guards.close()
         screen.warn(guards.broken)
     good, bad, fix = chapters
-    return receipt(good, bad, fix, violated, time.monotonic() - begun, house.memory_mb())
+    seconds = time.monotonic() - begun
+    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), house.lab.balancers.kind)
 
 
 def _stay(house: LabHouse, console: Console) -> None:
@@ -158,7 +161,7 @@ def _stay(house: LabHouse, console: Console) -> None:
         f"\nEverything stays up until Ctrl-C. Look around from another terminal:\n\n  export WAVETRAIN_URL={house.url}"
     )
     console.print(
-        f"  export WAVETRAIN_TOKEN=$(cat {token})\n  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
+        f"  export WAVETRAIN_CA={house.authority}\n  export WAVETRAIN_TOKEN=$(cat {token})\n  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
     )
     try:
         while True:

@@ -33,7 +33,13 @@ class Chapter(msgspec.Struct, frozen=True):
 
 
 def receipt(
-    good: Chapter, bad: Chapter, fix: Chapter, violated: int, seconds: float, memory_mb: float
+    good: Chapter,
+    bad: Chapter,
+    fix: Chapter,
+    violated: int,
+    seconds: float,
+    memory_mb: float,
+    balancer: str = "builtin",
 ) -> dict[str, Any]:
     """The figures as `--json` writes them; every one was measured in this run."""
     evidence = bad.rollout.get("evidence") or {}
@@ -60,6 +66,7 @@ def receipt(
         "guards_violated": violated,
         "control_plane_mb": memory_mb,
         "seconds": round(seconds, 1),
+        "balancer": balancer,
     }
 
 
@@ -94,7 +101,7 @@ def show(figures: dict[str, Any], console: Console) -> None:
     console.print(
         f"2.1.1 took {later}. The first train took {figures['train_days']} days of train time; the whole "
         f"demonstration {figures['seconds']} s. Guards violated: {figures['guards_violated']}. "
-        f"Control plane: {figures['control_plane_mb']} MB at most."
+        f"Control plane: {figures['control_plane_mb']} MB at most. Balancers: {figures['balancer']}."
     )
 
 

@@ -29,15 +29,19 @@ Url = Annotated[str | None, typer.Option("--url", envvar="WAVETRAIN_URL", help="
 Secret = Annotated[
     str | None, typer.Option("--token", envvar="WAVETRAIN_TOKEN", help="The token to speak with.")
 ]
+Ca = Annotated[
+    Path | None,
+    typer.Option("--ca", envvar="WAVETRAIN_CA", help="Its authority.pem; without: the system's authorities."),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words; the journal keeps it.")]
 
 
 class Desk:
     """What one command has at hand."""
 
-    def __init__(self, as_json: bool, url: str | None, token: str | None) -> None:
+    def __init__(self, as_json: bool, url: str | None, token: str | None, ca: Path | None = None) -> None:
         self.as_json = as_json
-        self._url, self._token = url, token
+        self._url, self._token, self._ca = url, token, ca
         self._client: Client | None = None
 
     @property
@@ -46,18 +50,18 @@ class Desk:
         if self._client is None:
             from wavetrain.cli.client import Client
 
-            url, token = _found(self._url, self._token)
+            url, token, ca = _found(self._url, self._token, self._ca)
             if not url:
                 raise RefusedError(
                     f"no control plane is named; give --url, set WAVETRAIN_URL, or go to a folder with a {CONFIG}"
                 )
-            self._client = Client(url, token)
+            self._client = Client(url, token, ca)
         return self._client
 
     @property
     def is_configured(self) -> bool:
         """Whether a control plane is named anywhere."""
-        return bool(_found(self._url, self._token)[0])
+        return bool(_found(self._url, self._token, self._ca)[0])
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -100,11 +104,11 @@ class Desk:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--json`, `--url` and `--token`, a desk as its first argument, and exit codes for errors."""
+    """Give a command `--json`, `--url`, `--token` and `--ca`, a desk as its first argument, and exit codes for errors."""
 
     @functools.wraps(function)
-    def run(*, as_json: bool, url: str | None, secret: str | None, **own: Any) -> None:
-        desk = Desk(as_json, url, secret)
+    def run(*, as_json: bool, url: str | None, secret: str | None, ca: Path | None, **own: Any) -> None:
+        desk = Desk(as_json, url, secret, ca)
         with exit_codes():
             try:
                 function(desk, **own)
@@ -118,6 +122,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("as_json", keyword, default=False, annotation=Json),
         inspect.Parameter("url", keyword, default=None, annotation=Url),
         inspect.Parameter("secret", keyword, default=None, annotation=Secret),
+        inspect.Parameter("ca", keyword, default=None, annotation=Ca),
     ]
     parameters = [*(parameter.replace(kind=keyword) for parameter in own), *more]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -155,25 +160,35 @@ def text_of(file: Path) -> str:
         raise RefusedError(f"{file} is not UTF-8 text; save it as UTF-8") from None
 
 
-def _found(url: str | None, token: str | None) -> tuple[str, str]:
+def _found(url: str | None, token: str | None, ca: Path | None) -> tuple[str, str, Path | None]:
     """What was given, completed from the control plane's own configuration in this folder."""
-    if url and token:
-        return url, token
-    listen, folder = _configured()
-    if not url:
-        url = f"http://{listen}" if listen else ""
-    secret = Path(folder, "admin.token")
-    if not token and listen and url == f"http://{listen}" and os.access(secret, os.R_OK):
-        token = secret.read_text().strip()
-    return url, token or ""
+    if url and token and ca:
+        return url, token, ca
+    own, folder, authority = _configured()
+    url = url or own
+    if own and url.rstrip("/") == own:
+        secret = Path(folder, "admin.token")
+        if not token and os.access(secret, os.R_OK):
+            token = secret.read_text().strip()
+        if ca is None and authority is not None and authority.is_file():
+            ca = authority
+    return url, token or "", ca
 
 
-def _configured() -> tuple[str, str]:
-    """`listen` and `folder` of the `wavetrain.toml` here; empty when there is none."""
+def _configured() -> tuple[str, str, Path | None]:
+    """The control plane of the `wavetrain.toml` here: its url, its folder, its own authority unless it has another.
+
+    Empty when there is none.
+    """
     if not Path(CONFIG).is_file():
-        return "", ""
+        return "", "", None
     try:
         values = tomllib.loads(text_of(Path(CONFIG)))
     except tomllib.TOMLDecodeError as error:
         raise RefusedError(f"{CONFIG} is not TOML: {error}; correct that line") from None
-    return str(values.get("listen", "127.0.0.1:8440")), str(values.get("folder", "var"))
+    host, _, port = str(values.get("listen", "127.0.0.1:8440")).rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    folder = str(values.get("folder", "var"))
+    tls = values.get("tls", {})
+    is_own = not (isinstance(tls, dict) and tls.get("certificate"))
+    return f"https://{host}:{port}", folder, Path(folder, "authority.pem") if is_own else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavetrain.cli.desk import exit_codes
+from wavetrain.lab.balancer_choice import Choice
 
 if TYPE_CHECKING:
     from wavetrain.lab.open_lab import OpenLab
@@ -56,6 +57,9 @@ def lab(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep everything here instead of a temporary folder.")
     ] = None,
+    balancer: Annotated[
+        Choice, typer.Option(help="What stands before the nodes; auto: HAProxy where it is installed.")
+    ] = Choice.AUTO,
     jump: Annotated[bool, typer.Option(help="Let train time jump when everything waits for it.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -76,6 +80,7 @@ def lab(
             users=users,
             stubborn=stubborn,
             jump=jump,
+            balancer=balancer,
         )
         stay(setting, folder, as_json)
 
@@ -155,7 +160,9 @@ def release(
         }[kind]
         opened = _running(folder)
         artifact = releases.build(Path(opened.folder) / "lab" / "artifacts", number, faults)
-        with Client(opened.url, Path(opened.token_file).read_text().strip()) as client:
+        with Client(
+            opened.url, Path(opened.token_file).read_text().strip(), Path(opened.ca_file)
+        ) as client:
             answer = submit(client, artifact, fixes, f"built by the lab: {kind.value}")
         typer.echo(json.dumps(answer, indent=2) if as_json else answer["text"])
 

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 import msgspec
 
-from wavetrain.cli.client import Client
+from wavetrain.cli.client import Client, at
 from wavetrain.errors import UnreachableError
 from wavetrain.lab.agents import Times, agent_command, agent_config
+from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from
 from wavetrain.lab.pops import Lab
 from wavetrain.lab.releases import GOOD, Artifact, build
@@ -40,6 +41,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     tick_s: float = 0.25
     jump: bool = True
     """Whether train time jumps when everything waits for it."""
+    balancer: Choice = Choice.AUTO
     prefix: str = "lab-"
     """Of the names that the desks speak under."""
 
@@ -58,9 +60,9 @@ class LabHouse:
         fleet = folder / "fleet.toml"
         fleet.write_text(setting.fleet)
         sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn)
-        self.lab = Lab(folder / "lab", sizes, utc_now())
+        self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
-        self.url = f"http://{self.address}"
+        self.url = f"https://{self.address}"
         self.baseline = build(self.lab.artifacts, BASELINE)
         self.desk: dict[str, Client] = {}
         """A client for each of `DESKS`."""
@@ -87,6 +89,11 @@ class LabHouse:
     def admin_token(self) -> Path:
         """The file that the control plane writes the first token into."""
         return self.folder / "control" / "admin.token"
+
+    @property
+    def authority(self) -> Path:
+        """The file that the control plane is believed by."""
+        return self.folder / "control" / "authority.pem"
 
     @property
     def log(self) -> Path:
@@ -145,10 +152,10 @@ class LabHouse:
     def _start(self) -> None:
         is_new = not self.admin_token.exists()
         self.start_control_plane()
-        with Client(self.url, self.admin_token.read_text().strip()) as admin:
+        with Client(self.url, self.admin_token.read_text().strip(), self.authority) as admin:
             for name, roles in DESKS:
                 body = {"name": f"{self.setting.prefix}{name}", "roles": roles.split()}
-                self.desk[name] = Client(self.url, admin.post("/v1/tokens", body)["secret"])
+                self.desk[name] = Client(self.url, admin.post("/v1/tokens", body)["secret"], self.authority)
             admin.post("/v1/fleet", {"text": self.setting.fleet})
             admin.post("/v1/policy", {"text": self.setting.policy})
             self.lab.start_agents(lambda node: self._agent(admin, node), agent_command)
@@ -165,12 +172,11 @@ class LabHouse:
         self.lab.stop()
 
     def _agent(self, admin: Client, node: NodePlace) -> str:
-        made = admin.post("/v1/tokens", {"name": node.name, "roles": ["node"]})
-        token = node.folder / "token"
-        token.write_text(made["secret"])
-        token.chmod(0o600)
-        key = self.folder / "control" / "signing.pub"
-        return agent_config(node, self.url, key, token, self.baseline, self.setting.times)
+        secret = node.folder / "join"
+        secret.touch(mode=0o600)
+        secret.write_text(admin.post(at("nodes", node.name, "join"), {})["secret"])
+        traffic = self.lab.traffic(node, self.setting.times.invite_spread_ms)
+        return agent_config(node, self.url, self.authority, secret, self.baseline, self.setting.times, traffic)
 
 
 def submit(desk: Client, artifact: Artifact, fixes: str = "", notes: str = "") -> dict[str, Any]:

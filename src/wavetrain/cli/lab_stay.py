@@ -46,7 +46,12 @@ def stay(setting: Setting, folder: Path | None, as_json: bool) -> None:
         with _progress(console, as_json) as progress:
             house = stack.enter_context(LabHouse(place, setting, progress))
         opened = OpenLab(
-            folder=str(place), url=house.url, token_file=str(house.admin_token), pops=house.lab.pops
+            folder=str(place),
+            url=house.url,
+            token_file=str(house.admin_token),
+            ca_file=str(house.authority),
+            pops=house.lab.pops,
+            balancer=house.lab.balancers.kind,
         )
         open_lab.write(opened)
         if as_json:
@@ -93,13 +98,14 @@ def _hint(opened: OpenLab) -> Text:
         f"""\
 The lab runs in {opened.folder} until Ctrl-C; its control plane is at {opened.url}. From another terminal:
 
-  export WAVETRAIN_URL={opened.url} WAVETRAIN_TOKEN=$(cat {opened.token_file})
+  export WAVETRAIN_URL={opened.url} WAVETRAIN_CA={opened.ca_file}
+  export WAVETRAIN_TOKEN=$(cat {opened.token_file})
   wavetrain fleet show
   wavetrain lab release 2.0.0 --folder {opened.folder}
   wavetrain rollout watch
   wavetrain lab fault kill {node} --folder {opened.folder}
 
-Balancers: {", ".join(f"{pop.size.id} {pop.vip[0]}:{pop.vip[1]}" for pop in opened.pops)}
+Balancers ({opened.balancer}): {", ".join(f"{pop.size.id} {pop.vip[0]}:{pop.vip[1]}" for pop in opened.pops)}
 """
     )
 

@@ -3,7 +3,10 @@
 import typer
 
 from wavetrain.cli import (
+    alert_commands,
     ask_commands,
+    bench_command,
+    doctor_command,
     fleet_commands,
     freeze_commands,
     lab_command,
@@ -14,6 +17,7 @@ from wavetrain.cli import (
     run_commands,
     simulate_command,
     standstill_commands,
+    store_commands,
     token_commands,
 )
 
@@ -26,6 +30,7 @@ app = typer.Typer(
 app.command()(run_commands.up)
 app.command()(run_commands.agent)
 app.command()(run_commands.demo)
+app.command()(doctor_command.doctor)
 app.command()(simulate_command.simulate)
 app.add_typer(lab_command.app, name="lab")
 app.add_typer(fleet_commands.app, name="fleet")
@@ -34,10 +39,13 @@ app.add_typer(release_commands.app, name="release")
 app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(freeze_commands.app, name="freeze")
 app.add_typer(standstill_commands.app, name="standstill")
+app.add_typer(store_commands.app, name="store")
+app.add_typer(bench_command.app, name="bench")
 app.add_typer(place_commands.pops, name="pop")
 app.add_typer(place_commands.nodes, name="node")
 app.command()(ask_commands.why)
 app.command()(ask_commands.journal)
+app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")
 
 

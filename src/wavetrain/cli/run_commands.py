@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wavetrain.cli.desk import CONFIG, OTHERWISE, exit_codes
+from wavetrain.lab.balancer_choice import Choice
 
 
 def up(
@@ -35,6 +36,9 @@ def demo(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures into this file.")
     ] = None,
+    balancer: Annotated[
+        Choice, typer.Option(help="What stands before the nodes; auto: HAProxy where it is installed.")
+    ] = Choice.AUTO,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep everything here instead of a temporary folder.")
     ] = None,
@@ -43,7 +47,7 @@ def demo(
     with exit_codes():
         from rich.console import Console
 
-        from wavetrain.cli.demo import run
+        from wavetrain.cli.demo import demo_setting, run
 
-        if not run(exit_after, json_file, folder, Console()):
+        if not run(exit_after, json_file, folder, Console(), demo_setting(balancer)):
             raise typer.Exit(OTHERWISE)

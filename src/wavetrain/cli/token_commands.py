@@ -18,14 +18,13 @@ class RoleName(StrEnum):
     OPERATOR = "operator"
     APPROVER = "approver"
     ADMIN = "admin"
-    NODE = "node"
 
 
 @app.command()
 @command
 def create(
     desk: Desk,
-    name: Annotated[str, typer.Argument(help="Who carries it; for a node, the node's id.")],
+    name: Annotated[str, typer.Argument(help="Who carries it: a person or a pipeline.")],
     role: Annotated[list[RoleName], typer.Option(help="Repeat it for more than one.")],
     days: Annotated[int | None, typer.Option(min=1, help="Its lifetime; without: no end.")] = None,
 ) -> None:

@@ -10,6 +10,7 @@ from wavetrain.control.rollouts import active, check_reason
 from wavetrain.decide import staffing
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
+from wavetrain.model.access import Certificate, Join
 from wavetrain.model.fleet import Desired, NodeId, Pop, Quarantine, Reported, Retired, UnitId
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.rollout import Slot, Turn, TurnPhase
@@ -28,15 +29,20 @@ class Tended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def retire(store: Store, caller: Caller, node: str, reason: str) -> Tended:
-    """Take a node out for good, or until it is rebuilt: it owns no slot, no turn counts on it, it is told nothing."""
+    """Take a node out for good, or until it is rebuilt: it owns no slot, no turn counts on it, it is told nothing.
+
+    Nobody is this node any more: its certificates are revoked, and once rebuilt it joins anew.
+    """
     require(caller, Act.TEND)
     check_reason("retire", reason)
     with store.write() as transaction:
         pop = _home(transaction, node)
         tended = _let_go(transaction, pop, node, staffing.without)
+        certificates, _ = disown(transaction, node)
         if transaction.get(Retired, node) is None:
             transaction.put(Retired(node=NodeId(node), by=caller.name, since=transaction.now, reason=reason))
-        _journal(transaction, caller, tended, f"retired: {reason}")
+        revoked = f"; {certificates} certificates revoked" if certificates else ""
+        _journal(transaction, caller, tended, f"retired: {reason}{revoked}")
     return tended
 
 
@@ -57,6 +63,15 @@ def rebuild(store: Store, caller: Caller, node: str, reason: str) -> Tended:
                 transaction.remove(known)
         _journal(transaction, caller, tended, f"rebuilt: {reason}")
     return tended
+
+
+def disown(transaction: Transaction, node: str) -> tuple[int, int]:
+    """Revoke what a node is known by; how many certificates, and how many join tokens that were still to be used."""
+    certificates = [item for item in transaction.find(Certificate, node=node) if not item.revoked]
+    joins = [item for item in transaction.find(Join, node=node) if item.used_at is None and not item.revoked]
+    for item in (*certificates, *joins):
+        transaction.put(item.changed(revoked=True))
+    return len(certificates), len(joins)
 
 
 def home_of(view: View, node: str) -> Pop | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from wavetrain.control.bans import Banned, banned, signed
 from wavetrain.control.chronicle import tell
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.nodes import home_of
@@ -22,7 +23,7 @@ from wavetrain.model.fleet import (
     Visit,
 )
 from wavetrain.model.record import Record
-from wavetrain.model.release import Release, ReleaseId, Tombstone
+from wavetrain.model.release import Release, ReleaseId
 from wavetrain.model.rollout import Rollout
 from wavetrain.model.standstill import Standstill
 
@@ -62,9 +63,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     digest: str = ""
     size: int = 0
+    plan: str = ""
+    """The rollout and its timetable's number that it belongs to; empty where no rollout says so."""
     permitted_s: float = 0.0
     signature: str = ""
-    tombstones: tuple[str, ...] = ()
+    bans: Banned | None = None
+    """None where the node's component is not known."""
+
+    @property
+    def tombstones(self) -> tuple[str, ...]:
+        """The withdrawn versions of the node's component, as far as it is known."""
+        return self.bans.tombstones if self.bans is not None else ()
 
 
 def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visitor] = ()) -> None:
@@ -123,23 +132,23 @@ def order(store: Store, trust: Trust, node: NodeId) -> Order:
         desired, said = view.get(Desired, node), view.get(Reported, node)
         if desired is None:
             generation, release = (said.generation, said.release) if said is not None else (FIRST, "")
-            return Order(generation=generation, release=release, tombstones=_tombstones(view, ""))
+            bans = _bans(view, _of_number(view, release))
+            return Order(generation=generation, release=release, bans=_signed(bans, trust))
         component = _component(view, desired)
-        release_id = ReleaseId(f"{component}@{desired.release}")
-        known = view.get(Release, release_id)
+        known = view.get(Release, ReleaseId(f"{component}@{desired.release}"))
         digest, size = (known.digest, known.size) if known is not None else ("", 0)
-        tombstones = _tombstones(view, component)
-        permitted_s = _permitted_s(desired, said, tombstones, view.steady)
-        if view.find(Standstill):
-            permitted_s = 0.0
+        bans, plan = _bans(view, component), _plan(view, desired)
+        permitted_s = 0.0 if view.find(Standstill) else _permitted_s(desired, said, bans, view.steady)
+    signature = trust.sign(node, desired.generation, digest, plan, permitted_s) if permitted_s > 0 else ""
     return Order(
         generation=desired.generation,
         release=desired.release,
         digest=digest,
         size=size,
+        plan=plan,
         permitted_s=permitted_s,
-        signature=trust.sign(node, desired.generation, digest, permitted_s) if permitted_s > 0 else "",
-        tombstones=tombstones,
+        signature=signature,
+        bans=_signed(bans, trust),
     )
 
 
@@ -159,12 +168,10 @@ def may_fetch(store: Store, caller: Caller, digest: str) -> None:
         )
 
 
-def _permitted_s(
-    desired: Desired, said: Reported | None, tombstones: tuple[str, ...], steady: float
-) -> float:
+def _permitted_s(desired: Desired, said: Reported | None, bans: Banned | None, steady: float) -> float:
     """What is left of the permission, in seconds.
 
-    None once the node has come to an end with this generation, nor onto a release that was withdrawn. A permission
+    None once the node has come to an end with this generation, nor onto a release that is banned. A permission
     ages from when it was given, not from when it is fetched: after an outage nobody disturbs itself on an old one.
     """
     left = desired.permitted_s - max(0.0, steady - desired.permitted_at)
@@ -173,8 +180,8 @@ def _permitted_s(
     if said is None:
         return left
     has_ended = said.generation == desired.generation and said.phase in _ENDED
-    is_withdrawn = desired.release in tombstones and said.release != desired.release
-    return 0.0 if has_ended or is_withdrawn else left
+    is_banned = bans is not None and bans.has(desired.release) and said.release != desired.release
+    return 0.0 if has_ended or is_banned else left
 
 
 def _component(view: View, desired: Desired) -> str:
@@ -182,14 +189,26 @@ def _component(view: View, desired: Desired) -> str:
     rollout = view.get(Rollout, desired.rollout) if desired.rollout else None
     if rollout is not None:
         return rollout.component
-    components = {item.component for item in view.find(Release) if item.number == desired.release}
+    return _of_number(view, desired.release)
+
+
+def _of_number(view: View, number: str) -> str:
+    """The only component that has a release of this number; empty where none or several have."""
+    components = {item.component for item in view.find(Release) if item.number == number}
     return components.pop() if len(components) == 1 else ""
 
 
-def _tombstones(view: View, component: str) -> tuple[str, ...]:
-    """The numbers that a node of this component must refuse; of every component where it is not known."""
-    prefix = f"{component}@" if component else ""
-    return tuple(sorted({item.number for item in view.find(Tombstone) if item.release.startswith(prefix)}))
+def _plan(view: View, desired: Desired) -> str:
+    rollout = view.get(Rollout, desired.rollout) if desired.rollout else None
+    return f"{rollout.id}/{rollout.timetable}" if rollout is not None else ""
+
+
+def _bans(view: View, component: str) -> Banned | None:
+    return banned(view, component) if component else None
+
+
+def _signed(bans: Banned | None, trust: Trust) -> Banned | None:
+    return signed(bans, trust) if bans is not None else None
 
 
 def _home(view: View, node: str) -> Pop:

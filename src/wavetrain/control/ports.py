@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
 from wavetrain.model.journal import Entry
+from wavetrain.model.notice import Alert, Outcome
 from wavetrain.model.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -178,12 +179,50 @@ class Target(Protocol):
 class Trust(Protocol):
     """Keys: what the control plane signs."""
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, lifetime_s: float) -> str:
+    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
         """The signature of a permission, as text."""
         ...
 
+    def sign_bans(self, component: str, serial: int, floor: str, tombstones: Sequence[str]) -> str:
+        """The signature of what a component's nodes must refuse, as text."""
+        ...
+
     def public(self) -> str:
-        """The public key that nodes check permissions with, as text."""
+        """The public key that nodes check permissions and bans with, as text."""
+        ...
+
+
+class Authority(Protocol):
+    """The control plane's own certificate authority, which nodes are known by."""
+
+    def issue(self, node: NodeId, csr: str, now: datetime) -> "Issued":
+        """A client certificate for the node on the key of the signing request; its own names are not looked at.
+
+        `RefusedError` when the text is no request, or not by the holder of its key, or its key is too weak.
+        """
+        ...
+
+    def chain(self) -> str:
+        """The certificates that nodes and persons verify the doors with, in PEM."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the authority's certificate in lower-case hex."""
+        ...
+
+
+class Issued(Protocol):
+    """A client certificate that was just made."""
+
+    @property
+    def serial(self) -> str: ...
+    @property
+    def not_before(self) -> datetime: ...
+    @property
+    def not_after(self) -> datetime: ...
+    @property
+    def certificate(self) -> str:
+        """PEM."""
         ...
 
 
@@ -199,4 +238,15 @@ class Artifacts(Protocol):
 
     def path(self, digest: str) -> str | None:
         """The file that holds the bytes, or None."""
+        ...
+
+
+class Notifier(Protocol):
+    """A way to operators."""
+
+    def deliver(self, alert: Alert, at: float) -> Outcome:
+        """Try once to hand an alert over, with its id, in a bounded time; never raises.
+
+        `at` is when, on the store's steady clock in seconds. The same alert again is the same message to its receiver.
+        """
         ...

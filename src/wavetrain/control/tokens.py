@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from wavetrain.control.chronicle import tell
-from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Role, Token
 
 NAME_CHARACTERS_MAX = 100
-DAYS_MAX = 3_650
+DAYS, DAYS_MAX = 90, 3_650
 SECRET_CHARACTERS_MAX = 200
+_SECRET = re.compile(r"wt_[A-Za-z0-9_-]{43}")
 PERSON = (Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN)
 
 HOUSE = Caller("wavetrain", (Role.ADMIN,))
@@ -41,16 +42,24 @@ def create(
 ) -> tuple[TokenSeen, str]:
     """A new token and its secret, which is shown this once; only its SHA-256 is kept.
 
-    Lifetimes count on the store's own clock, which is never jumped. A node's token bears the node's id.
+    Without `days` it ends after `DAYS`. Lifetimes count on the store's own clock, which is never jumped.
     """
     require(caller, Act.ADMIT)
     _check_asked(name, roles, days)
-    secret = f"wt_{secrets.token_urlsafe(32)}"
+    secret = new_secret()
+    return _made(store, caller, name, roles, secret, DAYS if days is None else days), secret
+
+
+def new_secret() -> str:
+    """One that nobody can guess."""
+    return f"wt_{secrets.token_urlsafe(32)}"
+
+
+def _made(
+    store: Store, caller: Caller, name: str, roles: Sequence[Role], secret: str, days: int | None
+) -> TokenSeen:
+    """`days` is None for a token without an end."""
     with store.write() as transaction:
-        if Role.NODE in roles and home_of(transaction, name) is None:
-            raise UnknownError(
-                f"there is no node {name} in the fleet; apply a fleet that has it, or correct the name"
-            )
         made_at = _clock(transaction)
         token = Token(
             id=f"t-{secrets.token_hex(6)}",
@@ -63,16 +72,47 @@ def create(
         )
         transaction.put(token)
         said = ", ".join(role.value for role in token.roles)
-        tell(transaction, caller, "token", token.id, f"made for {name}: {said}")
-    return _seen(token), secret
+        end = f", until {token.expires_at:%Y-%m-%d}" if token.expires_at is not None else ""
+        tell(transaction, caller, "token", token.id, f"made for {name}: {said}{end}")
+    return _seen(token)
 
 
-def ensure_first(store: Store, name: str = "admin") -> str | None:
-    """The secret of a first token with every person's role, or None when a token is there already."""
+def has_admin(store: Store) -> bool:
+    """Whether anybody may make tokens."""
     with store.read() as view:
-        if view.find(Token):
-            return None
-    return create(store, HOUSE, name, PERSON)[1]
+        clock = _clock(view)
+        return any(Role.ADMIN in token.roles and _is_good(token, clock) for token in view.find(Token))
+
+
+def first_secret(store: Store, handed_out: str = "") -> str | None:
+    """The secret that a first token should get, to be handed out before `ensure_first`; None where none is needed.
+
+    `handed_out` is what an earlier start may have left when it was cut short: it stays, unless it was a token's before.
+    """
+    if has_admin(store):
+        return None
+    with store.read() as view:
+        is_new = is_secret(handed_out) and not view.find(Token, secret_sha256=_hash(handed_out))
+    return handed_out if is_new else new_secret()
+
+
+def ensure_first(store: Store, secret: str = "", name: str = "admin") -> str | None:
+    """Where nobody may make tokens, the secret of a token with every person's role and without an end; else None.
+
+    Who gives the secret has handed it out before: else a crash in between leaves a token that nobody knows.
+    """
+    if has_admin(store):
+        return None
+    if secret and not is_secret(secret):
+        raise RefusedError("the first token's secret was not made for it; let the control plane make one")
+    secret = secret or new_secret()
+    _made(store, HOUSE, name, PERSON, secret, None)
+    return secret
+
+
+def is_secret(text: str) -> bool:
+    """Whether the text may be a token's secret."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def seen(store: Store, caller: Caller) -> list[TokenSeen]:
@@ -112,7 +152,9 @@ def authenticate(store: Store, secret: str) -> Caller | None:
 
 
 def _is_good(token: Token, clock: datetime) -> bool:
-    return not token.revoked and (token.expires_at is None or clock < token.expires_at)
+    """A node is known by its certificate: a token that says otherwise is from older times, and counts no more."""
+    is_over = token.expires_at is not None and clock >= token.expires_at
+    return not token.revoked and not is_over and Role.NODE not in token.roles
 
 
 def _check_asked(name: str, roles: Sequence[Role], days: int | None) -> None:
@@ -121,11 +163,13 @@ def _check_asked(name: str, roles: Sequence[Role], days: int | None) -> None:
             f"a token's name has 1 to {NAME_CHARACTERS_MAX} printable characters; give such a name"
         )
     if not roles:
-        raise RefusedError(f"token {name} has no role; give one of: {', '.join(role.value for role in Role)}")
-    if Role.NODE in roles and len(set(roles)) > 1:
-        raise RefusedError(f"token {name} is a node's and a person's; make one token for each")
+        raise RefusedError(
+            f"token {name} has no role; give one of: {', '.join(role.value for role in PERSON)}"
+        )
+    if Role.NODE in roles:
+        raise RefusedError(f"nodes have certificates and no tokens; run: wavetrain node join {name}")
     if days is not None and not 0 < days <= DAYS_MAX:
-        raise RefusedError(f"token {name} would live {days} days; give 1 to {DAYS_MAX}, or none for no end")
+        raise RefusedError(f"token {name} would live {days} days; give 1 to {DAYS_MAX}")
 
 
 def _check_admin_left(view: View, token: Token) -> None:

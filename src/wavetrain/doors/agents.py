@@ -1,4 +1,4 @@
-"""Agents' door: a node reports, is told what to run, and fetches it; its token speaks for itself alone."""
+"""Agents' door: a node joins, reports, is told what to run, and fetches it; it speaks for itself alone."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,24 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from wavetrain.control import joins
 from wavetrain.control import poll as use
+from wavetrain.control.ports import Issued
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.house import House, house_of, off_loop
-from wavetrain.doors.intake import body_of, caller_of
-from wavetrain.errors import UnknownError
+from wavetrain.doors.intake import body_of, caller_of, message_of
+from wavetrain.doors.limits import address_of
+from wavetrain.doors.peer import peer_of
+from wavetrain.errors import ForbiddenError, UnknownError
 from wavetrain.model.fleet import NodeId
-from wavetrain.wire.agent_messages import POLL_BYTES_MAX, Poll
+from wavetrain.wire.agent_messages import (
+    JOIN_BYTES_MAX,
+    POLL_BYTES_MAX,
+    JoinAsked,
+    Joined,
+    Poll,
+    RenewAsked,
+)
 from wavetrain.wire.intake import read_poll, report_of, visitors_of
 from wavetrain.wire.told import told_of
 
@@ -47,6 +58,36 @@ async def artifact(request: Request) -> Response:
     return FileResponse(path, media_type="application/octet-stream")
 
 
+async def join(request: Request) -> Response:
+    """`JoinAsked` in, `Joined` out; nothing else may be asked here without a credential."""
+    house = house_of(request)
+    house.limits.join(address_of(request.scope))
+    asked = await message_of(request, JoinAsked, "join", JOIN_BYTES_MAX)
+    issued = await off_loop(lambda: joins.joined(house.store, house.own_authority, asked.secret, asked.csr))
+    return _joined(house, issued)
+
+
+async def renew(request: Request) -> Response:
+    """`RenewAsked` in, `Joined` out, over a connection with the certificate that is to be followed."""
+    house, caller, peer = house_of(request), await caller_of(request), peer_of(request)
+    if peer is None or peer.node != caller.name:
+        raise ForbiddenError(
+            f"{caller.name} asks for a node's certificate over a connection without one; only a node that has one "
+            "renews it: let it join with wavetrain node join NODE"
+        )
+    asked = await message_of(request, RenewAsked, "renew", JOIN_BYTES_MAX)
+    issued = await off_loop(
+        lambda: joins.renewed(house.store, house.own_authority, caller, peer.serial, asked.csr)
+    )
+    return _joined(house, issued)
+
+
+def _joined(house: House, issued: Issued) -> Response:
+    authority = house.own_authority.chain()
+    answer = Joined(certificate=issued.certificate, authority=authority, key=house.trust.public())
+    return Response(msgspec.json.encode(answer), 201, media_type="application/json")
+
+
 def _hear(house: House, caller: Caller, asked: Poll) -> None:
     use.hear(house.store, caller, report_of(asked.say), visitors_of(asked.visits))
 
@@ -54,4 +95,6 @@ def _hear(house: House, caller: Caller, asked: Poll) -> None:
 ROUTES = [
     Route("/v1/agent/poll", poll, methods=["POST"]),
     Route("/v1/agent/artifacts/{digest}", artifact, methods=["GET"]),
+    Route("/v1/agent/join", join, methods=["POST"]),
+    Route("/v1/agent/renew", renew, methods=["POST"]),
 ]

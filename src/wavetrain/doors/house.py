@@ -7,9 +7,11 @@ import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 
-from wavetrain.control.ports import Artifacts, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.doors.herald import Herald
+from wavetrain.doors.limits import Limits
+from wavetrain.errors import UnreachableError
 
 T = TypeVar("T")
 
@@ -21,8 +23,18 @@ class House(msgspec.Struct, frozen=True):
     artifacts: Artifacts
     trust: Trust
     herald: Herald
+    limits: Limits
+    authority: Authority | None = None
+    """Absent where only the operators' door is of interest."""
     evidence: Live | None = None
     """The running tests, fresher than the store has them."""
+
+    @property
+    def own_authority(self) -> Authority:
+        """Of the nodes' certificates."""
+        if self.authority is None:
+            raise UnreachableError("this control plane gives out no certificates; ask the one that does")
+        return self.authority
 
 
 def house_of(request: Request) -> House:

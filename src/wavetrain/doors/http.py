@@ -1,42 +1,56 @@
 """HTTP: the doors of one control plane as one application."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from wavetrain.control.ports import Artifacts, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
-from wavetrain.doors import agents, operators
+from wavetrain.doors import agents, health, openapi, operators
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
+from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
+from wavetrain.doors.metrics import Metrics
 
 
-def build(store: Store, artifacts: Artifacts, trust: Trust, evidence: Live | None = None) -> Starlette:
+def build(
+    store: Store,
+    artifacts: Artifacts,
+    trust: Trust,
+    evidence: Live | None = None,
+    ready: health.Readiness | None = None,
+    metrics: Metrics | None = None,
+    *,
+    authority: Authority | None = None,
+    limits: Limits | None = None,
+) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
-    `evidence` gives the running test of a rollout where it is fresher than the store's.
+    `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
+    for the process itself, where there is one to speak of. Without an `authority` no node can join.
     """
     herald = Herald(store)
+    limits = limits or Limits(time.monotonic)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with herald.working():
             yield
 
+    own = [Route("/healthz", health.alive)]
+    own += [Route("/readyz", ready.answer)] if ready is not None else []
+    own += [Route("/metrics", metrics.answer)] if metrics is not None else []
+    around = [Middleware(metrics.traffic.around)] if metrics is not None else []
     app = Starlette(
-        routes=[Route("/healthz", _alive), *agents.ROUTES, *operators.ROUTES],
-        exception_handlers=HANDLERS,
+        routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
+        exception_handlers={**HANDLERS, TooOftenError: on_too_often},
         lifespan=lifespan,
+        middleware=[*around, Middleware(limits.around)],
     )
-    app.state.house = House(store, artifacts, trust, herald, evidence)
+    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence)
     return app
-
-
-async def _alive(_: Request) -> Response:
-    """The process answers; says nothing about what it controls."""
-    return Response(b'{"alive": true}', media_type="application/json")

@@ -9,11 +9,13 @@ import anyio.from_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from wavetrain.control import tokens
+from wavetrain.control import joins, tokens
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.house import house_of, off_loop
+from wavetrain.doors.limits import address_of
+from wavetrain.doors.peer import peer_of
 from wavetrain.errors import RefusedError
-from wavetrain.wire.intake import read_message
+from wavetrain.wire.json_message import read_message
 from wavetrain.wire.messages import MESSAGE_BYTES_MAX
 
 T = TypeVar("T")
@@ -25,15 +27,28 @@ BODY_S = 60.0
 
 
 async def caller_of(request: Request) -> Caller:
-    """Whose token the request bears; 401 when it bears none that is good."""
+    """The node whose certificate the connection has, else whose token the request bears.
+
+    401 when neither is good, 429 when it is asked too often.
+    """
+    house = house_of(request)
+    peer = peer_of(request)
+    text = "there is no token; send the header: Authorization: Bearer TOKEN"
+    if peer is not None:
+        caller = await off_loop(partial(joins.recognised, house.store, peer))
+        if caller is not None:
+            house.limits.ask(caller)
+            return caller
+        way_out = f"let the node join anew: wavetrain node join {peer.node}"
+        text = f"the certificate is unknown, revoked or expired; {way_out}"
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        caller = await off_loop(partial(tokens.authenticate, house_of(request).store, secret.strip()))
+        caller = await off_loop(partial(tokens.authenticate, house.store, secret.strip()))
         if caller is not None:
+            house.limits.ask(caller)
             return caller
         text = "the token is unknown, revoked or expired; ask an admin for another"
-    else:
-        text = "there is no token; send the header: Authorization: Bearer TOKEN"
+    house.limits.fail(address_of(request.scope))
     raise HTTPException(401, text, {"WWW-Authenticate": "Bearer"})
 
 

@@ -11,11 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetrain.control import (
+    bans,
     cordons,
     enquire,
     explain,
     fleets,
     freezes,
+    joins,
     nodes,
     policies,
     progress,
@@ -27,6 +29,7 @@ from wavetrain.control import (
 )
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Caller
+from wavetrain.doors import alerts
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
 from wavetrain.doors.query import query_of
@@ -34,7 +37,19 @@ from wavetrain.model.fleet import Fleet
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
-from wavetrain.wire.messages import AddFreeze, Approve, Because, Confirm, FileText, MakeToken, Resume
+from wavetrain.wire.messages import (
+    AddFreeze,
+    Approve,
+    Because,
+    Confirm,
+    FileText,
+    Kept,
+    LetJoin,
+    MadeToken,
+    MakeToken,
+    RaiseFloor,
+    Resume,
+)
 from wavetrain.wire.policy_file import POLICY_BYTES_MAX, read_policy
 from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, read_release
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
@@ -132,8 +147,8 @@ async def _keep(request: Request) -> Response:
     check_length(request, ARTIFACT_BYTES_MAX)
     artifacts, digest = house_of(request).artifacts, request.path_params["name"]
 
-    def keep() -> dict[str, object]:
-        return {"digest": digest, "size": submit.keep(artifacts, caller, digest, chunks_of(request))}
+    def keep() -> Kept:
+        return Kept(digest=digest, size=submit.keep(artifacts, caller, digest, chunks_of(request)))
 
     async with asyncio.timeout(UPLOAD_S):
         kept = await off_loop(keep)
@@ -213,11 +228,26 @@ async def _make_token(request: Request) -> Response:
     message = await message_of(request, MakeToken, "token")
     store = house_of(request).store
 
-    def make() -> dict[str, object]:
+    def make() -> MadeToken:
         token, secret = tokens.create(store, caller, message.name, message.roles, message.days)
-        return {"token": token, "secret": secret}
+        return MadeToken(token=token, secret=secret)
 
     return await _said(make, 201)
+
+
+async def _raise_floor(request: Request) -> Response:
+    caller = await caller_of(request)
+    asked = await message_of(request, RaiseFloor, "floor")
+    store, name = house_of(request).store, request.path_params["name"]
+    return await _said(partial(bans.raise_floor, store, caller, name, asked.number, asked.reason))
+
+
+async def _let_join(request: Request) -> Response:
+    caller = await caller_of(request)
+    asked = await message_of(request, LetJoin, "join")
+    house, name = house_of(request), request.path_params["name"]
+    deed = partial(joins.make, house.store, house.own_authority, caller, name, asked.minutes)
+    return await _said(deed, 201)
 
 
 ROUTES = [
@@ -247,6 +277,9 @@ ROUTES = [
     Route("/v1/nodes/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),
     Route("/v1/nodes/{name}/retire", _because(nodes.retire, "retire"), methods=["POST"]),
     Route("/v1/nodes/{name}/rebuild", _because(nodes.rebuild, "rebuild"), methods=["POST"]),
+    Route("/v1/nodes/{name}/join", _let_join, methods=["POST"]),
+    Route("/v1/nodes/{name}/revoke", _removing(joins.revoke), methods=["POST"]),
+    Route("/v1/components/{name}/floor", _raise_floor, methods=["POST"]),
     Route("/v1/fleet", _reading(enquire.fleet)),
     Route("/v1/fleet", _fleet(fleets.apply), methods=["POST"]),
     Route("/v1/fleet/check", _fleet(fleets.check), methods=["POST"]),
@@ -257,4 +290,5 @@ ROUTES = [
     Route("/v1/tokens", _reading(tokens.seen)),
     Route("/v1/tokens", _make_token, methods=["POST"]),
     Route("/v1/tokens/{name}", _removing(tokens.revoke), methods=["DELETE"]),
+    *alerts.ROUTES,
 ]

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from wavetrain.errors import RefusedError
 
 VALUE_CHARACTERS_MAX = 200
-_WHOLE_MAX = 2**53
+WHOLE_MAX = 2**53
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ def query_of(request: Request, *, whole: Sequence[str] = (), text: Sequence[str]
             )
         if name in text:
             texts[name] = value
-        elif value.isascii() and value.isdecimal() and int(value) <= _WHOLE_MAX:
+        elif value.isascii() and value.isdecimal() and int(value) <= WHOLE_MAX:
             wholes[name] = int(value)
         else:
             raise RefusedError(f"parameter {name} is `{value[:40]}`; give a whole number of 0 or more")

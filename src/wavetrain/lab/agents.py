@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from wavetrain.agent.supervised import Settings, Supervised
-from wavetrain.lab.layout import Address, NodePlace
+from wavetrain.lab.layout import NodePlace, text_of
 from wavetrain.lab.releases import Artifact
 
 
@@ -27,22 +27,23 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 def agent_config(
     node: NodePlace,
     control_plane: str,
-    key_file: Path,
-    token_file: Path,
+    ca_file: Path,
+    join_file: Path,
     initial: Artifact,
     times: Times,
+    traffic: str,
 ) -> str:
-    """The text of a node's `agent.toml`."""
+    """The text of a node's `agent.toml`; `traffic` holds the lines about its balancer."""
     return f"""\
 # The agent of {node.name}
 node = "{node.name}"
 pop = "{node.pop}"
 control_plane = "{control_plane}"
-token_file = "{token_file}"
-key_file = "{key_file}"
+ca_file = "{ca_file}"
+join_file = "{join_file}"
 folder = "agent"
-metrics = "http://{_text(node.admin_at)}/metrics"
-visits_url = "http://{_text(node.admin_at)}/visits"
+metrics = "http://{text_of(node.admin_at)}/metrics"
+visits_url = "http://{text_of(node.admin_at)}/visits"
 drain_spread_ms = {times.drain_spread_ms}
 drain_timeout_s = {times.drain_timeout_s}
 probe_timeout_s = {times.probe_timeout_s}
@@ -56,18 +57,16 @@ shared = "{node.shared}"
 sockets = "{node.sockets}"
 stop_grace_s = {times.stop_grace_s}
 listen = [
-  {{ name = "sessions", address = "{_text(node.sessions_at)}" }},
-  {{ name = "admin", address = "{_text(node.admin_at)}" }},
+  {{ name = "sessions", address = "{text_of(node.sessions_at)}" }},
+  {{ name = "admin", address = "{text_of(node.admin_at)}" }},
 ]
 
 [probe]
 kind = "http"
-url = "http://{_text(node.admin_at)}/healthz"
+url = "http://{text_of(node.admin_at)}/healthz"
 
 [traffic]
-kind = "lab"
-url = "http://{_text(node.balancer_at)}"
-invite_spread_ms = {times.invite_spread_ms}
+{traffic}
 
 [initial]
 number = "{initial.version}"
@@ -86,7 +85,3 @@ def end_supervisor(node: NodePlace) -> None:
     file = node.sockets / "supervisor.json"
     if file.exists():
         Supervised(msgspec.json.decode(file.read_bytes(), type=Settings)).quit(grace_s=0.0)
-
-
-def _text(address: Address) -> str:
-    return f"{address[0]}:{address[1]}"

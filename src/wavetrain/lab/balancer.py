@@ -27,7 +27,9 @@ from wavetrain.lab.balancer_relay import Relay
 from wavetrain.lab.lifeline import hold_lifeline
 
 CHECK_EVERY_S = 0.15
-CHECK_WITHIN_S = 0.4
+CHECK_AGAIN_S = 0.05
+"""After a check that failed. A node that hangs is down after 0.15 + 0.3 + 0.05 + 0.3 s, and twice a late look."""
+CHECK_WITHIN_S = 0.3
 DOWN_AFTER = 2
 DRAIN_SPREAD_MS = 500
 INVITE_SPREAD_MS = 800
@@ -68,7 +70,7 @@ class Health:
                 if self._failed >= DOWN_AFTER:
                     self._down()
             try:
-                async with asyncio.timeout(CHECK_EVERY_S):
+                async with asyncio.timeout(CHECK_AGAIN_S if self._failed else CHECK_EVERY_S):
                     await self._now.wait()
             except TimeoutError:
                 continue

@@ -120,6 +120,11 @@ def listening(address: Address) -> socket.socket:
     return sock
 
 
+def text_of(address: Address) -> str:
+    """As HOST:PORT."""
+    return f"{address[0]}:{address[1]}"
+
+
 def free_port() -> int:
     """One port that nobody listens on, away from those that a lab of this process is laid out on."""
     return next(_free_ports(1, len(PORTS) // 2))

@@ -19,7 +19,11 @@ class OpenLab(msgspec.Struct, frozen=True, kw_only=True):
     """Of its control plane."""
     token_file: str
     """The admin's token at that control plane."""
+    ca_file: str
+    """What that control plane is believed by."""
     pops: tuple[PopPlace, ...]
+    balancer: str = "builtin"
+    """Which kind stands before the nodes."""
 
     @property
     def nodes(self) -> tuple[NodePlace, ...]:

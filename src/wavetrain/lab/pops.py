@@ -14,9 +14,11 @@ import msgspec
 from wavetrain.errors import UnreachableError
 from wavetrain.lab.admin_call import ask
 from wavetrain.lab.agents import end_supervisor
+from wavetrain.lab.balancer_choice import Choice
+from wavetrain.lab.balancers import balancers
 from wavetrain.lab.certificates import Authority
 from wavetrain.lab.faults import Faults
-from wavetrain.lab.layout import NodePlace, PopPlace, PopSize, lay_out, listening
+from wavetrain.lab.layout import NodePlace, PopPlace, PopSize, lay_out, listening, text_of
 from wavetrain.lab.processes import Processes
 from wavetrain.lab.site_figures import PopFelt, all_pops
 
@@ -29,8 +31,15 @@ Progress = Callable[[str, int, int], None]  # what is waited for, how many are t
 class Lab:
     """PoPs of real processes. Use it as a context: whatever ends the block, nothing is left running."""
 
-    def __init__(self, root: Path, sizes: Sequence[PopSize], now: datetime.datetime) -> None:
+    def __init__(
+        self,
+        root: Path,
+        sizes: Sequence[PopSize],
+        now: datetime.datetime,
+        balancer: Choice = Choice.BUILTIN,
+    ) -> None:
         self.root = root
+        self.balancers = balancers(balancer)
         self.pops: tuple[PopPlace, ...] = lay_out(root, sizes)
         self.nodes: dict[str, NodePlace] = {node.name: node for pop in self.pops for node in pop.nodes}
         self.faults = Faults(self.nodes.values())
@@ -70,12 +79,7 @@ class Lab:
     def start_balancers(self) -> None:
         """Start the balancer of each PoP."""
         for pop in self.pops:
-            nodes = [
-                f"--node={node.name}={_text(node.sessions_at)},{_text(node.admin_at)}" for node in pop.nodes
-            ]
-            with listening(pop.vip) as vip, listening(pop.balancer_at) as admin:
-                command = [f"--vip-fd={vip.fileno()}", f"--admin-fd={admin.fileno()}", *nodes]
-                self._start(pop, "balancer", command, (vip.fileno(), admin.fileno()))
+            self.balancers.start(pop, self.root, self.processes)
 
     def start_sites(self) -> None:
         """Start the sites and users of each PoP."""
@@ -85,7 +89,7 @@ class Lab:
                 command = [
                     f"--pop={size.id}",
                     f"--index={pop.index}",
-                    f"--balancer={_text(pop.vip)}",
+                    f"--balancer={text_of(pop.vip)}",
                     f"--authority={self.authority}",
                     f"--admin-fd={admin.fileno()}",
                     f"--sites={size.sites}",
@@ -118,7 +122,11 @@ class Lab:
 
     def servers(self, pop: str) -> dict[str, dict[str, Any]]:
         """The nodes of a PoP as its balancer sees them, by name."""
-        return {server["node"]: server for server in ask(self.pop(pop).balancer_at, "GET", "/servers")}
+        return self.balancers.servers(self.pop(pop))
+
+    def traffic(self, node: NodePlace, invite_spread_ms: int) -> str:
+        """What the agent of a node is told about its balancer."""
+        return self.balancers.traffic(self.pop(node.pop), node, invite_spread_ms)
 
     def pop(self, name: str) -> PopPlace:
         """Where a PoP is."""
@@ -148,7 +156,10 @@ class Lab:
         self.processes.start(name, [sys.executable, "-m", f"wavetrain.lab.{program}", *command], log, sockets)
 
     def _nodes_up(self) -> int:
-        return sum(server["up"] for pop in self.pops for server in self.servers(pop.size.id).values())
+        try:
+            return sum(server["up"] for pop in self.pops for server in self.servers(pop.size.id).values())
+        except UnreachableError:  # a balancer may still be about to start
+            return 0
 
     def _sessions_up(self) -> int:
         felt = self.felt()
@@ -173,7 +184,3 @@ class Lab:
                     f"lab: {there} of {wanted} {what} after {within_s:g} s; see the logs in {self.root}"
                 )
             time.sleep(LOOK_EVERY_S)
-
-
-def _text(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"

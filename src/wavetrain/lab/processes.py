@@ -13,6 +13,7 @@ from wavetrain.lab.lifeline import LIFELINE
 
 END_WITHIN_S = 5.0
 PR_SET_PDEATHSIG = 1
+NOBODY = 65_534
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,12 +37,15 @@ class Processes:
         sockets: Sequence[int] = (),
         extra: Mapping[str, str] | None = None,
         tied: bool = False,
+        as_nobody: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Start a program in a session of its own; its output goes to the end of `log`.
 
         `tied` is for a program that does not hold the lifeline itself: the kernel kills it when the *thread*
-        that started it ends, so call from one that lives as long as the lab.
+        that started it ends, so call from one that lives as long as the lab. `as_nobody` is for a program that
+        needs no rights where this process has all of them.
         """
+        nobody = NOBODY if as_nobody and os.geteuid() == 0 else None
         with log.open("ab") as output:
             process = subprocess.Popen(
                 command,
@@ -52,6 +56,9 @@ class Processes:
                 env=environment(extra),
                 start_new_session=True,
                 preexec_fn=_die_with_parent(os.getpid()) if tied else None,
+                user=nobody,
+                group=nobody,
+                extra_groups=None if nobody is None else [],
             )
         self._running[name] = process
         return process

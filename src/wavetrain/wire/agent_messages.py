@@ -1,10 +1,13 @@
 """Agent messages: what a node says to the control plane, and what it is told."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from wavetrain.model.fleet import Generation, Phase
 
 POLL_BYTES_MAX = 64 * 1024
+JOIN_BYTES_MAX = 16 * 1024
 POLL_WAIT_S_MAX = 30.0
 DETAIL_CHARACTERS_MAX = 2_000
 
@@ -50,7 +53,25 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     node: str
     generation: Generation
     digest: str
+    plan: str = ""
+    """The rollout and the number of its timetable that this disturbance belongs to, as `ROLLOUT/NUMBER`."""
     lifetime_s: float
+    signature: str
+
+
+class Bans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which releases of its component a node must refuse at any generation, for as long as it lives.
+
+    `signature` is Ed25519 (base64) over `bans_bytes`, by the key that signs permissions.
+    """
+
+    component: str
+    serial: int
+    """Grows with every change of what follows, and over a restore of the control plane's store."""
+    floor: str = ""
+    """The oldest version allowed, by `model.release.is_older`; empty where there is none."""
+    tombstones: tuple[str, ...] = ()
+    """Versions that were withdrawn, sorted."""
     signature: str
 
 
@@ -62,11 +83,50 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     digest: str = ""
     size: int = 0
     permission: Permission | None = None
-    tombstones: tuple[str, ...] = ()
-    """Versions that this node must refuse at any generation."""
+    bans: Bans | None = None
+    """None where the node's component is not known: what it has kept goes on to hold."""
+
+    @property
+    def tombstones(self) -> tuple[str, ...]:
+        """The withdrawn versions, as far as this says them."""
+        return self.bans.tombstones if self.bans is not None else ()
 
 
-def signed_bytes(node: str, generation: Generation, digest: str, lifetime_s: float) -> bytes:
-    """What a signature covers: domain, node, generation, digest, lifetime in milliseconds; one a line."""
-    lines = ("wavetrain-permission-1", node, str(generation), digest, str(round(lifetime_s * 1000)))
-    return "\n".join(lines).encode()
+class JoinAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A node that has no certificate yet asks for its first. `csr` is a signing request (PKCS #10) in PEM."""
+
+    secret: str
+    """Of a join token; it counts once."""
+    csr: str
+
+
+class RenewAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A node asks, over a connection with its certificate, for the next one."""
+
+    csr: str
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes a node known, and what it knows the control plane by."""
+
+    certificate: str
+    """PEM; its key never leaves the node."""
+    authority: str
+    """The control plane's own authorities, PEM; the node's certificate is one of theirs."""
+    key: str
+    """The public key (Ed25519, base64 of its 32 bytes) that permissions and bans are checked with."""
+
+
+def signed_bytes(node: str, generation: Generation, digest: str, plan: str, lifetime_s: float) -> bytes:
+    """What a permission's signature covers: a JSON array, without spaces, of domain, node, generation (as text),
+    digest, plan and the lifetime in whole milliseconds.
+    """
+    parts = ("wavetrain-permission-2", node, str(generation), digest, plan, round(lifetime_s * 1000))
+    return msgspec.json.encode(parts)
+
+
+def bans_bytes(component: str, serial: int, floor: str, tombstones: Sequence[str]) -> bytes:
+    """What the signature of bans covers: a JSON array, without spaces, of domain, component, serial, floor and the
+    array of tombstones.
+    """
+    return msgspec.json.encode(("wavetrain-bans-1", component, serial, floor, tuple(tombstones)))

@@ -1,12 +1,8 @@
-"""Intake: which bytes become a message, and where is the bad field?"""
+"""Intake: is what a node says within its bounds?"""
 
 import ipaddress
-import re
 from datetime import date
-from typing import TypeVar
 from urllib.parse import urlsplit
-
-import msgspec
 
 from wavetrain.control.poll import Report, Visitor
 from wavetrain.errors import RefusedError
@@ -19,8 +15,7 @@ from wavetrain.wire.agent_messages import (
     Say,
     VisitSaid,
 )
-
-T = TypeVar("T")
+from wavetrain.wire.json_message import read_message
 
 NAME_CHARACTERS_MAX = 100
 VISITS_MAX = 500
@@ -43,23 +38,6 @@ _NEAR = tuple(
     )
 )
 """Loopback and the networks that are an operator's own (RFC 1918, RFC 6598, RFC 4193); link-local is not."""
-_PLACE = re.compile(r"^(?P<rule>.*?) - at `(?P<place>.*)`$", re.DOTALL)
-_MISSING = "Object missing required field"
-
-
-def read_message(body: bytes, kind: type[T], what: str) -> T:
-    """The message of `kind` that the JSON bytes say; `RefusedError` names the path of the bad field."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        match = _PLACE.match(str(error))
-        place, rule = (match["place"], match["rule"]) if match else ("$", str(error))
-        way_out = "add it" if rule.startswith(_MISSING) else "correct or remove it"
-        raise RefusedError(f"{what}: at {place}: {rule}; {way_out}") from None
-    except msgspec.DecodeError as error:
-        raise RefusedError(f"{what} is not JSON: {error}; send one JSON object") from None
-    except RecursionError:
-        raise RefusedError(f"{what} is nested too deeply; send plain JSON") from None
 
 
 def read_poll(body: bytes) -> Poll:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import msgspec
 
+from wavetrain.control.joins import MINUTES
 from wavetrain.control.rollouts import REASON_CHARACTERS_MAX, Consent
+from wavetrain.control.tokens import TokenSeen
 from wavetrain.model.access import Role
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
@@ -53,17 +55,44 @@ class AddFreeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class MakeToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make a credential; `days` is its lifetime, none for no end."""
+    """Make a credential; `days` is its lifetime, by default 90."""
 
     name: Name
     roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1, max_length=len(Role))]
     days: int | None = None
 
 
+class LetJoin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a join token for a node; `minutes` is its lifetime."""
+
+    minutes: int = MINUTES
+
+
+class RaiseFloor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The oldest release of a component that any device may run from now on."""
+
+    number: Name
+    reason: ReasonText
+
+
 class FileText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The text of a TOML file, as it is on disk."""
 
     text: Annotated[str, msgspec.Meta(max_length=FILE_BYTES_MAX)]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact's bytes are there."""
+
+    digest: str
+    size: int
+
+
+class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A new credential; its secret is shown this once."""
+
+    token: TokenSeen
+    secret: str
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

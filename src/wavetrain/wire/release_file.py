@@ -1,5 +1,7 @@
 """Release file: a manifest in TOML or JSON to the candidate that asks to enter."""
 
+from typing import Annotated
+
 import msgspec
 
 from wavetrain.decide.admission import Candidate
@@ -7,10 +9,24 @@ from wavetrain.errors import RefusedError
 from wavetrain.model.lane import LANES
 from wavetrain.model.release import ARTIFACT_BYTES_MAX, Urgency
 from wavetrain.wire.faults import Faults
-from wavetrain.wire.toml_table import Table, open_table
+from wavetrain.wire.toml_table import TEXT_CHARACTERS_MAX, Table, open_table
 
 MANIFEST_BYTES_MAX = 256 * 1024
 GATES_MAX = 100
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a manifest may say, as documents show it; `read_release` reads it and says every fault at once."""
+
+    component: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+    number: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z][0-9A-Za-z.+-]{0,62}$")]
+    lane: str
+    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    size: Annotated[int, msgspec.Meta(ge=0, le=ARTIFACT_BYTES_MAX)]
+    gates: Annotated[dict[str, bool], msgspec.Meta(max_length=GATES_MAX)] = {}
+    fixes: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX)] = ""
+    urgency: Urgency = Urgency.ROUTINE
+    notes: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX * 20)] = ""
 
 
 def read_release(

@@ -1,8 +1,9 @@
 """Told: how is an order put on the wire?"""
 
+from wavetrain.control.bans import Banned
 from wavetrain.control.poll import Order
 from wavetrain.model.fleet import NodeId
-from wavetrain.wire.agent_messages import Permission, Told
+from wavetrain.wire.agent_messages import Bans, Permission, Told
 
 
 def told_of(node: NodeId, order: Order) -> Told:
@@ -13,6 +14,7 @@ def told_of(node: NodeId, order: Order) -> Told:
             node=node,
             generation=order.generation,
             digest=order.digest,
+            plan=order.plan,
             lifetime_s=order.permitted_s,
             signature=order.signature,
         )
@@ -22,5 +24,15 @@ def told_of(node: NodeId, order: Order) -> Told:
         digest=order.digest,
         size=order.size,
         permission=permission,
-        tombstones=order.tombstones,
+        bans=_bans_of(order.bans) if order.bans is not None else None,
+    )
+
+
+def _bans_of(bans: Banned) -> Bans:
+    return Bans(
+        component=bans.component,
+        serial=bans.serial,
+        floor=bans.floor,
+        tombstones=bans.tombstones,
+        signature=bans.signature,
     )

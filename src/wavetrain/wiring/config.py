@@ -2,12 +2,35 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
+from wavetrain.adapters.sql_place import is_url
 from wavetrain.errors import RefusedError
+from wavetrain.wire.log_line import Style
+from wavetrain.wiring import channels
 
 TICK_S_MIN, TICK_S_MAX = 0.05, 60.0
+PORT_MAX = 65_535
+NAMES_MAX = 100
+ServerName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$"),
+]
+"""An address, or a name as the network has it."""
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tls]`: how the doors show themselves."""
+
+    certificate: str = ""
+    """PEM file with the operator's own server certificate and what leads to its authority; empty for one that the
+    control plane makes itself."""
+    key: str = ""
+    """PEM file with its key."""
+    names: Annotated[tuple[ServerName, ...], msgspec.Meta(max_length=NAMES_MAX)] = ()
+    """Names and addresses that others reach the doors by, beside `listen` and this machine's own."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,43 +38,96 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     folder: str = "var"
     """Where the store, the artifacts and the keys are kept."""
+    store: str = ""
+    """A file, or `postgresql://USER@HOST/DATABASE`; empty for `store.sqlite` in the folder."""
     listen: str = "127.0.0.1:8440"
     tick_s: float = 1.0
     """The longest pause between two ticks; a report or a request starts one at once."""
     jump: bool = False
     """Whether train time jumps when everything waits for it; for demonstrations only."""
     nice: int = 0
+    log: Style = "auto"
+    disk_free_mb: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
+    """With less free space for `folder` the control plane says that it is not ready."""
+    alert: tuple[channels.Table, ...] = ()
+    """How operators are told."""
+    tls: TlsConfig = TlsConfig()
 
 
 def load(file: Path) -> tuple[Config, Path]:
-    """The configuration, and the folder it keeps its things in. Raises `RefusedError` with the place and the rule."""
+    """The configuration, and the folder it keeps its things in, made where it is missing. Raises as `read` does."""
+    config, folder = read(file)
+    # Private from the start: keys and tokens are kept in it. One that is there already is its owner's business.
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return config, folder
+
+
+def read(file: Path) -> tuple[Config, Path]:
+    """The configuration, and the folder it names. Raises `RefusedError` with the place, the rule and the way out."""
     try:
         config = msgspec.toml.decode(file.read_bytes(), type=Config)
     except FileNotFoundError:
         raise RefusedError(f'{file} does not exist; write one, e.g.: folder = "var"') from None
     except msgspec.ValidationError as error:
         raise RefusedError(f"{file}: {error}; see docs/configuration.md") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(f"{file} is not TOML: {error}") from None
+    except OSError as error:
+        raise RefusedError(f"{file} cannot be read: {error.strerror}; name the file with --config") from None
     if not TICK_S_MIN <= config.tick_s <= TICK_S_MAX:
         raise RefusedError(f"{file}: tick_s = {config.tick_s}; give {TICK_S_MIN} to {TICK_S_MAX:g} seconds")
-    host, port = place_of(config.listen, file)
-    if not host.is_loopback:
-        raise RefusedError(
-            f"{file}: listen = {host}:{port} is not loopback, and the doors do not speak TLS yet; "
-            f"listen on 127.0.0.1:{port} behind a proxy that does"
-        )
-    folder = file.parent / config.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    return config, folder
+    _check_tls(config, file)
+    if config.tls.certificate:
+        certificate, key = (str(file.parent / name) for name in (config.tls.certificate, config.tls.key))
+        tls = msgspec.structs.replace(config.tls, certificate=certificate, key=key)
+        config = msgspec.structs.replace(config, tls=tls)
+    alert = channels.checked(config.alert, file)
+    return msgspec.structs.replace(config, alert=alert), file.parent / config.folder
 
 
 def place_of(listen: str, file: Path) -> tuple[IPv4Address | IPv6Address, int]:
     """Host and port of `listen`. Raises `RefusedError`."""
     host, _, port = listen.rpartition(":")
     try:
-        return ip_address(host.strip("[]")), int(port)
+        address, number = ip_address(host.strip("[]")), int(port)
+        if not 0 <= number <= PORT_MAX:
+            raise ValueError
+        return address, number
     except ValueError:
         raise RefusedError(
             f'{file}: listen = "{listen}" is not ADDRESS:PORT; give e.g. "127.0.0.1:8440"'
         ) from None
+
+
+def server_names(config: Config) -> tuple[str, ...]:
+    """What the doors' own certificate names, beside this machine's own names."""
+    host = ip_address(config.listen.rpartition(":")[0].strip("[]"))
+    return tuple(dict.fromkeys((*([] if host.is_unspecified else [str(host)]), *config.tls.names)))
+
+
+def door_certificate(config: Config, folder: Path) -> Path:
+    """The file with the certificate that the doors show."""
+    return folder / (config.tls.certificate or "door.pem")
+
+
+def _check_tls(config: Config, file: Path) -> None:
+    host, _ = place_of(config.listen, file)
+    tls = config.tls
+    if bool(tls.certificate) != bool(tls.key):
+        raise RefusedError(
+            f"{file}: [tls] has {'certificate' if tls.certificate else 'key'} alone; give certificate and key, or "
+            "neither for a certificate that the control plane makes itself"
+        )
+    if host.is_unspecified and not tls.certificate and not tls.names:
+        raise RefusedError(
+            f"{file}: listen = {config.listen} is every address of this machine, and a certificate has to name one; "
+            'give e.g. [tls] names = ["wavetrain.example.net"], or listen on one address'
+        )
+
+
+def store_place(config: Config, folder: Path) -> Path | str:
+    """Where the store is: a url, or a file, which a relative path names beside the folder's things."""
+    if not config.store:
+        return folder / "store.sqlite"
+    return config.store if is_url(config.store) else folder / config.store

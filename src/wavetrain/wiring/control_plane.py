@@ -1,29 +1,42 @@
 """Control plane: which parts does the running program consist of?"""
 
-import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 
 from wavetrain.adapters.artifact_store import ArtifactStore
+from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.adapters.private_file import write_private
 from wavetrain.adapters.scrape import ScrapeSource
 from wavetrain.adapters.signing_key import SigningKey
+from wavetrain.adapters.sql_place import is_url
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.control import tokens
 from wavetrain.control.leap import leap
 from wavetrain.control.tick import Ticker
+from wavetrain.control.vitals import Vitals
+from wavetrain.doors.health import Checked, Readiness, ReadySeen
 from wavetrain.doors.http import build
-from wavetrain.errors import StaleError, UnreachableError, WavetrainError
-from wavetrain.wiring.clock import running_s
-from wavetrain.wiring.config import TICK_S_MIN, Config, load
+from wavetrain.doors.metrics import Metrics, Traffic, version
+from wavetrain.errors import LockedError, StaleError, UnreachableError, WavetrainError
+from wavetrain.wiring import checks
+from wavetrain.wiring.alerts import Couriers
+from wavetrain.wiring.clock import running_s, utc_now
+from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, load, server_names, store_place
+from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection
+from wavetrain.wiring.lease import LeaseKeeper, holder
+from wavetrain.wiring.log import Log
+from wavetrain.wiring.notify import Notify
 from wavetrain.wiring.server import Server
+from wavetrain.wiring.timed_store import TimedStore
+from wavetrain.wiring.tls import Tls, given_pair, own_pair
 
 TRIM_EVERY_S = 3600.0
 """How often changes and journal lines beyond the store's limits are forgotten."""
@@ -34,40 +47,93 @@ STOP_S = 5.0
 class ControlPlane:
     """One running control plane: a store, a ticker in its own thread, and the doors."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, stopped: Callable[[], bool] = lambda: False) -> None:
+        """On a database server it waits here until no other control plane holds the lease.
+
+        `stopped` ends that wait, with `LockedError`.
+        """
         self._config = config
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        self.store = SqlStore(folder / "store.sqlite", exclusive=True, holder=holder)
-        self.store.take(holder)
+        self._folder = folder
+        self._log = Log(config.log)
+        self._manager = Notify()
+        self._vitals = Vitals()
+        name = holder()
+        self.store = SqlStore(store_place(config, folder), exclusive=True, holder=name)
+        self._ended = threading.Event()
+        self._lost = ""
+        self._server: Server | None = None
+        self._keeper = LeaseKeeper(self.store, name, self._lose) if is_url(config.store) else None
+        if self._keeper is None:
+            self.store.take(name)
+        elif not self._keeper.take(self._wait_for_lease, stopped):
+            self.store.close()
+            raise LockedError("told to stop while another control plane held the lease")
         self.artifacts = ArtifactStore(folder / "artifacts")
         self.trust = SigningKey(folder / "signing.key")
         (folder / "signing.pub").write_text(self.trust.public() + "\n")
+        self.authority = OwnAuthority(folder, utc_now())
+        self._tls = self._tls_of(config, folder)
         self.health = ScrapeSource()
-        self.ticker = Ticker(self.store, self.health, running=running_s)
-        self._ended = threading.Event()
+        self._timed = TimedStore(self.store, self._vitals.wrote)
+        self.ticker = Ticker(self._timed, self.health, running=running_s)
+        self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
         _first_token(self.store, folder / "admin.token")
 
     def serve(self) -> None:
         """Serve until SIGTERM or SIGINT. Prints one line of JSON when the doors are open."""
-        app = build(self.store, self.artifacts, self.trust, self.ticker.watch.evidence_of)
+        self._log.take_over()
+        self._log.say("starts", version=version(), folder=str(self._folder), listen=self._config.listen)
+        ready = Readiness(self._checks(), time.monotonic, self._turned)
+        metrics = Metrics(self._vitals, Traffic(), time.monotonic, ready)
+        live = self.ticker.watch.evidence_of
+        app = build(self._timed, self.artifacts, self.trust, live, ready, metrics, authority=self.authority)
         config = uvicorn.Config(
             app,
+            log_config=None,
             log_level="warning",
             access_log=False,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
+            ws="none",
+            ssl_context_factory=lambda *_: self._tls.context,
+            limit_concurrency=CONNECTIONS_MAX,
             lifespan="on",
             timeout_graceful_shutdown=int(STOP_S),
             timeout_keep_alive=60,
         )
-        server = Server(config, self._config.listen, app.state.house.herald.close)
+        self._server = server = Server(
+            config, self._config.listen, app.state.house.herald.close, self._opened, self._tls.refresh
+        )
         try:
             with self._listening() as door:
                 self._thread.start()
+                self._couriers.start()
                 server.run([door])
         finally:
             self.close()
+        if self._lost:
+            raise LockedError(f"{self._lost}; this one has ended: start it again as its standby")
+
+    def _tls_of(self, config: Config, folder: Path) -> Tls:
+        """The own certificate, or by configuration the operator's."""
+        if config.tls.certificate:
+            pair = given_pair(Path(config.tls.certificate), Path(config.tls.key))
+        else:
+            pair = own_pair(self.authority, folder, server_names(config))
+        return Tls(self.authority, pair, utc_now, self._log.say)
+
+    def _wait_for_lease(self) -> None:
+        self._manager.waits("another control plane holds the lease")
+        self._log.say("standby", text="another control plane holds the lease; waiting for it")
+
+    def _lose(self, why: str) -> None:
+        """Nothing more is written, and the doors close: who asks next finds the control plane that took over."""
+        self._lost = why
+        self._log.say("lease lost", error=why)
+        self._ended.set()
+        if self._server is not None:
+            self._server.should_exit = True
 
     def _listening(self) -> socket.socket:
         host, _, port = self._config.listen.rpartition(":")
@@ -79,13 +145,39 @@ class ControlPlane:
                 f"cannot listen on {self._config.listen}: {error.strerror}; end what listens there, or change listen"
             ) from None
 
+    def _checks(self) -> dict[str, Callable[[], Checked]]:
+        """What /readyz asks."""
+        keeper = self._keeper
+        return {
+            "store": checks.store(self.store),
+            "tick": checks.tick(self._vitals, self._config.tick_s, time.monotonic),
+            "lease": checks.lease((lambda: keeper.held) if keeper is not None else None),
+            "disk": checks.disk(self._folder, self._config.disk_free_mb),
+            "certificate": checks.certificate(door_certificate(self._config, self._folder), utc_now),
+        }
+
+    def _opened(self, where: str) -> None:
+        self._manager.ready(where)
+        self._log.say("ready", where=where)
+
+    def _turned(self, seen: ReadySeen) -> None:
+        if seen.ready:
+            self._log.say("ready again")
+        else:
+            self._log.say("not ready", checks={item.name: item.text for item in seen.checks if not item.ok})
+
     def close(self) -> None:
         """End the ticker, then let go of the store."""
+        self._manager.ends()
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
         self.health.close()
+        self._couriers.end()
+        if self._keeper is not None:
+            self._keeper.end()
         self.store.close()
+        self._log.say("ends")
 
     def _run(self) -> None:
         """Tick when something changed, at the latest after `tick_s`; an error is said, and the next tick goes on.
@@ -96,22 +188,44 @@ class ControlPlane:
         seen, trimmed_at = 0, time.monotonic()
         while not self._ended.is_set():
             seen = self.store.wait_change(seen, 0.0)
+            commits = stale = 0
+            failure = ""
+            self._vitals.begins(time.monotonic())
             try:
-                self.ticker.tick()
+                done = self.ticker.tick()
+                commits, stale = done.commits, len(done.stale)
+                for text in done.stale:
+                    self._log.say("tick stale", error=text)
                 if self._config.jump:
                     leap(self.store)
                 if time.monotonic() - trimmed_at > TRIM_EVERY_S:
                     trimmed_at = time.monotonic()
                     self.store.trim()
             except StaleError as error:
-                _say(f"tick: {error}")
+                stale += 1
+                self._log.say("tick stale", error=str(error))
             except WavetrainError as error:
-                _say(f"tick failed: {error}")
-            except Exception:
+                failure = str(error)
+                self._log.say("tick failed", error=failure)
+            except Exception as error:
                 # A fault of ours must not end the ticker in silence: nothing was written, the next tick tries again.
-                _say(f"tick failed by a fault of its own\n{traceback.format_exc()}")
+                failure = repr(error)
+                self._log.say("tick fault", trace=traceback.format_exc())
+            self._vitals.ends(time.monotonic(), commits=commits, stale=stale, error=failure)
+            self._manager.beat()
+            self._couriers.after_tick()
+            self._take_picture()
             self._ended.wait(TICK_S_MIN)
             self.store.wait_change(seen, self._config.tick_s)
+
+    def _take_picture(self) -> None:
+        """For /metrics; what cannot be gathered now is left as it was."""
+        try:
+            self._vitals.look(self.store, self.ticker.watch.evidence_of, time.monotonic)
+        except WavetrainError as error:
+            self._log.say("picture failed", error=str(error))
+        except Exception:
+            self._log.say("picture failed", trace=traceback.format_exc())
 
 
 def serve(file: Path) -> None:
@@ -120,23 +234,24 @@ def serve(file: Path) -> None:
     if config.nice:
         os.nice(config.nice)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server hears them while it serves, and raises them again when it has ended: by then we close.
-        signal.signal(number, lambda *_: None)
-    ControlPlane(config, folder).serve()
+        signal.signal(number, lambda *_: stopped.set())
+    ControlPlane(config, folder, stopped.is_set).serve()
 
 
 def _first_token(store: SqlStore, file: Path) -> None:
-    """The first start leaves an admin's token in a file that only its owner may read."""
-    secret = tokens.ensure_first(store)
-    if secret is None:
-        return
-    with contextlib.suppress(FileNotFoundError):
-        file.unlink()
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(secret + "\n")
+    """Where nobody may make tokens, an admin's token is left in a file that only its owner may read.
 
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} wavetrain {text}\n")
-    sys.stderr.flush()
+    The file comes first: a start that is cut short in between leaves a secret that counts from the next one on, and
+    never a token that nobody has.
+    """
+    try:
+        handed_out = file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        handed_out = ""
+    secret = tokens.first_secret(store, handed_out)
+    if secret is not None:
+        write_private(file, f"{secret}\n".encode())
+        tokens.ensure_first(store, secret)

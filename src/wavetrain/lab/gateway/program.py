@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn
 
 from wavetrain.lab.admin_door import TEXT_TYPE, AdminDoor, Answer, Request, json_answer, not_found
 from wavetrain.lab.gateway.figures import Figures
-from wavetrain.lab.gateway.sessions import REASONS, Sessions
+from wavetrain.lab.gateway.sessions import REASONS, SESSIONS_LIMIT, Sessions
 from wavetrain.lab.gateway.switches import Switches, switches_from, switches_in, threshold
 from wavetrain.lab.gateway.visits import Visits
 from wavetrain.lab.lifeline import hold_lifeline
@@ -198,6 +198,9 @@ class Gateway:
                 raise ValueError('/move-away: the body must be {"peers": ["ADDRESS:PORT", ...]}') from error
             if not isinstance(peers, list) or not all(isinstance(peer, str) for peer in peers):
                 raise ValueError("/move-away: peers must be a list of texts like 127.0.0.1:53122")
+        elif "count" in request.query:
+            count = request.whole_number("count", 0, SESSIONS_LIMIT)
+            peers = self._sessions.who_may_leave(count, request.query.get("from", ""))
         return json_answer({"told": self._sessions.move_away(reason, spread_ms / 1000, peers)})
 
 

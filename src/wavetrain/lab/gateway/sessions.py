@@ -157,6 +157,12 @@ class Sessions:
                 self._tell(session, line, reason)
         return len(chosen)
 
+    def who_may_leave(self, count: int, came_from: str) -> list[str]:
+        """So many sessions that were not asked yet: those that came from this node first, the newest before."""
+        staying = [session for session in reversed(self._serving.values()) if not session.told]
+        staying.sort(key=lambda session: session.previous != came_from)
+        return [session.peer for session in staying[:count]]
+
     def stay(self) -> None:
         """The drain is called off: whoever comes may stay."""
         self.draining = False

@@ -1,0 +1,239 @@
+"""Operators' door, described: what does each of its routes take and give?"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from wavetrain.control import (
+    bans,
+    cordons,
+    enquire,
+    explain,
+    fleets,
+    freezes,
+    joins,
+    nodes,
+    notices,
+    policies,
+    progress,
+    rollouts,
+    standstill,
+    submit,
+    tokens,
+    withdraw,
+)
+from wavetrain.decide.permit import Act
+from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
+from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
+from wavetrain.model.notice import Delivery
+from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.messages import (
+    AddFreeze,
+    Approve,
+    Because,
+    Confirm,
+    FileText,
+    Kept,
+    LetJoin,
+    MadeToken,
+    MakeToken,
+    RaiseFloor,
+    Resume,
+)
+from wavetrain.wire.policy_file import POLICY_BYTES_MAX
+from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, Manifest
+from wavetrain.wire.toml_table import FILE_BYTES_MAX
+
+Use = Callable[..., object]
+
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
+Recent = Annotated[int, msgspec.Meta(ge=0, le=progress.ROLLOUTS_PAGE_MAX)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=enquire.JOURNAL_PAGE_MAX)]
+Filter = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)]
+
+BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
+RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
+ROLLOUT = Param("name", "The rollout.", required=True)
+FREEZE = Param("name", "The freeze.", required=True)
+POP = Param("name", "The PoP.", required=True)
+COMPONENT = Param("name", "The component.", required=True)
+NODE = Param("name", "The node.", required=True)
+TOKEN = Param("name", "The token's id; never its secret.", required=True)
+SUBJECT = Param("name", "A PoP, node, rollout or release.", required=True)
+CAUSE = Param("name", "The cause of the standstill.", required=True)
+ALERT = Param("name", "The alert's id.", required=True)
+CHANNEL = Param("name", "The channel, as `wavetrain.toml` calls it.", required=True)
+DIGEST = Param("name", "The SHA-256 of the bytes, in lower-case hex.", Digest, required=True)
+
+
+def _read(path: str, name: str, use: Use, *params: Param, act: Act = Act.READ) -> Described:
+    return Described(
+        method="GET", path=path, name=name, text=says(use), act=act, gives=gives(use), params=params
+    )
+
+
+def _deed(
+    path: str, name: str, act: Act, use: Use, body: Body | None, *params: Param, **more: Any
+) -> Described:
+    values = {"method": "POST", "gives": gives(use), "text": says(use), **more}
+    return Described(path=path, name=name, act=act, body=body, params=params, **values)
+
+
+def _off(path: str, name: str, act: Act, use: Use, param: Param) -> Described:
+    return _deed(path, name, act, use, None, param, method="DELETE")
+
+
+def _file(limit: int, example: str) -> Body:
+    return Body(kind=FileText, limit=limit * 2, example={"text": example})
+
+
+_FLEET = _file(FILE_BYTES_MAX, '[[region]]\nid = "emea"\n')
+_POLICY = _file(POLICY_BYTES_MAX, 'lane = "pop"\n')
+_MANIFEST = Body(
+    kind=Manifest,
+    also="application/toml",
+    limit=MANIFEST_BYTES_MAX,
+    example={
+        "component": "gateway",
+        "number": "2.0.0",
+        "lane": "pop",
+        "digest": "0" * 64,
+        "size": 13,
+        "gates": {"build": True, "tests": True},
+    },
+)
+_FREEZE = {
+    "starts": "2026-12-20T00:00:00+01:00",
+    "ends": "2027-01-02T00:00:00Z",
+    "reason": "holidays",
+    "scope": ["emea"],
+}
+_TOKEN = {"name": "eve", "roles": ["viewer"], "days": 30}
+
+OPERATORS = (
+    _read(
+        "/v1/status",
+        "status",
+        progress.status,
+        Param(
+            "recent", f"How many finished rollouts are shown, {progress.ROLLOUTS_PAGE_MAX} at most.", Whole
+        ),
+    ),
+    _read(
+        "/v1/journal",
+        "journal",
+        enquire.journal,
+        Param("after", "Entries whose number is greater; without it: the last ones.", Whole),
+        Param("limit", f"How many entries, from 1 to {enquire.JOURNAL_PAGE_MAX}; 50 without it.", Limit),
+        *(Param(name, f"Entries whose `{name}` is this.", Filter) for name in enquire.JOURNAL_FILTERS),
+    ),
+    _read("/v1/why/{name}", "why", explain.why, SUBJECT),
+    _deed(
+        "/v1/artifacts/{name}",
+        "artifact.keep",
+        Act.SUBMIT,
+        submit.keep,
+        Body(media=BYTES, limit=ARTIFACT_BYTES_MAX),
+        DIGEST,
+        method="PUT",
+        gives=Kept,
+        status=201,
+    ),
+    _read("/v1/releases", "release.list", enquire.releases),
+    _deed("/v1/releases", "release.submit", Act.SUBMIT, submit.submit, _MANIFEST, status=201),
+    _read("/v1/releases/{name}", "release.show", enquire.release, RELEASE),
+    _deed(
+        "/v1/releases/{name}/withdraw", "release.withdraw", Act.WITHDRAW, withdraw.withdraw, BECAUSE, RELEASE
+    ),
+    _read("/v1/rollouts", "rollout.list", progress.rollouts),
+    _read("/v1/rollouts/{name}", "rollout.show", progress.rollout, ROLLOUT),
+    _deed("/v1/rollouts/{name}/pause", "rollout.pause", Act.STEER, rollouts.pause, BECAUSE, ROLLOUT),
+    _deed("/v1/rollouts/{name}/abort", "rollout.abort", Act.STEER, rollouts.abort, BECAUSE, ROLLOUT),
+    _deed("/v1/rollouts/{name}/revert", "rollout.revert", Act.STEER, rollouts.revert, BECAUSE, ROLLOUT),
+    _deed(
+        "/v1/rollouts/{name}/resume",
+        "rollout.resume",
+        Act.STEER,
+        rollouts.resume,
+        Body(kind=Resume, example={"reason": "the alerts are closed"}),
+        ROLLOUT,
+    ),
+    _deed(
+        "/v1/rollouts/{name}/approve",
+        "rollout.approve",
+        Act.APPROVE,
+        rollouts.approve,
+        Body(kind=Approve, example={"consent": "general"}),
+        ROLLOUT,
+    ),
+    _read("/v1/standstills", "standstill.list", standstill.seen),
+    _deed(
+        "/v1/standstills/{name}/confirm",
+        "standstill.confirm",
+        Act.APPROVE,
+        standstill.confirm,
+        Body(kind=Confirm, example={"reason": "the clock is right"}),
+        CAUSE,
+    ),
+    _read("/v1/freezes", "freeze.list", enquire.freezes),
+    _deed(
+        "/v1/freezes",
+        "freeze.add",
+        Act.FREEZE,
+        freezes.add,
+        Body(kind=AddFreeze, example=_FREEZE),
+        status=201,
+    ),
+    _off("/v1/freezes/{name}", "freeze.remove", Act.THAW, freezes.remove, FREEZE),
+    _deed("/v1/pops/{name}/cordon", "pop.cordon", Act.CORDON, cordons.cordon, BECAUSE, POP),
+    _off("/v1/pops/{name}/cordon", "pop.uncordon", Act.CORDON, cordons.uncordon, POP),
+    _deed("/v1/nodes/{name}/cordon", "node.cordon", Act.CORDON, cordons.cordon, BECAUSE, NODE),
+    _off("/v1/nodes/{name}/cordon", "node.uncordon", Act.CORDON, cordons.uncordon, NODE),
+    _deed("/v1/nodes/{name}/retire", "node.retire", Act.TEND, nodes.retire, BECAUSE, NODE),
+    _deed("/v1/nodes/{name}/rebuild", "node.rebuild", Act.TEND, nodes.rebuild, BECAUSE, NODE),
+    _deed(
+        "/v1/nodes/{name}/join",
+        "node.join",
+        Act.ENROL,
+        joins.make,
+        Body(kind=LetJoin, example={"minutes": 60}),
+        NODE,
+        status=201,
+    ),
+    _deed("/v1/nodes/{name}/revoke", "node.revoke", Act.ENROL, joins.revoke, None, NODE),
+    _deed(
+        "/v1/components/{name}/floor",
+        "floor.raise",
+        Act.WITHDRAW,
+        bans.raise_floor,
+        Body(kind=RaiseFloor, example={"number": "2.1.0", "reason": "CVE-2027-1234"}),
+        COMPONENT,
+    ),
+    _read("/v1/fleet", "fleet.show", enquire.fleet),
+    _deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),
+    _deed("/v1/fleet/check", "fleet.check", Act.READ, fleets.check, _FLEET),
+    _deed("/v1/fleet/adopt", "fleet.adopt", Act.DESCRIBE, fleets.adopt, None),
+    _read("/v1/policy", "policy.show", policies.current),
+    _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
+    _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
+    _deed(
+        "/v1/tokens",
+        "token.create",
+        Act.ADMIT,
+        tokens.create,
+        Body(kind=MakeToken, example=_TOKEN),
+        gives=MadeToken,
+        status=201,
+    ),
+    _off("/v1/tokens/{name}", "token.revoke", Act.ADMIT, tokens.revoke, TOKEN),
+    _read("/v1/alerts", "alert.list", notices.listed, Param("state", "Messages in this state.", Delivery)),
+    _deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
+    _read("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),
+    _deed("/v1/alerts/{name}/retry", "alert.retry", Act.ALERT, notices.retry, None, ALERT),
+    _read("/v1/channels", "channel.list", notices.channels),
+    _deed("/v1/channels/{name}/test", "channel.test", Act.ALERT, notices.test, None, CHANNEL, status=201),
+)
+"""All of them; `doors/operators.py` opens no other."""
