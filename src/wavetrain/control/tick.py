@@ -1,12 +1,13 @@
 """Tick: observe, judge, plan, commit; the only thing that gives a unit another release."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain
 
 import msgspec
 
+from wavetrain.control.bans import banned
 from wavetrain.control.clock_watch import ClockWatch
 from wavetrain.control.facts import digest, load, policy_of
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
@@ -19,7 +20,7 @@ from wavetrain.model.fleet import NodeId, Pop, Reported
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES, Lane, UnitKind
 from wavetrain.model.policy import CurrentPolicy
-from wavetrain.model.release import Release, Stage, Tombstone
+from wavetrain.model.release import Release, Stage
 from wavetrain.model.rollout import Rollout, RolloutId, Slot, Status, Turn, Wave
 from wavetrain.model.standstill import Standstill
 
@@ -77,6 +78,24 @@ class Ticker:
                 stale.append(str(error))
         return Ticked(commits, tuple(stale))
 
+    def _decide_all(self, rollouts: Sequence[Rollout]) -> Iterator[Callable[[], int]]:
+        """Each in its turn; then again those that a later one of the same component may have taken units from (G13)."""
+        moved: set[RolloutId] = set()
+
+        def step(name: RolloutId) -> int:
+            made = self._decide(name)
+            if made:
+                moved.add(name)
+            return made
+
+        yield from (partial(step, item.id) for item in rollouts)
+        overtaken = [
+            item
+            for place, item in enumerate(rollouts)
+            if any(other.id in moved and other.component == item.component for other in rollouts[place + 1 :])
+        ]
+        yield from (partial(self._decide, item.id) for item in overtaken)
+
     def _admit_releases(self) -> int:
         """Give every new candidate its rollout, pinned to the current policy of its lane."""
         with self._store.read() as view:
@@ -96,8 +115,8 @@ class Ticker:
     def _rollout_ticks(self) -> Iterator[Callable[[], int]]:
         """Asked for when the releases are admitted, so that a new rollout gets its reason in its first tick."""
         with self._store.read() as view:
-            names = [rollout.id for rollout in due(view)][:ROLLOUTS_PER_TICK_MAX]
-        yield from (partial(self._decide, name) for name in names)
+            rollouts = due(view)[:ROLLOUTS_PER_TICK_MAX]
+        yield from self._decide_all(rollouts)
 
     def _decide(self, name: RolloutId) -> int:
         """Look without holding anybody up; where there is something to choose, choose inside the transaction.
@@ -195,36 +214,34 @@ def _failed(view: View, release: Release) -> Rollout | None:
 
 
 def _is_withdrawn(view: View, release: Release, number: str) -> bool:
-    return view.get(Tombstone, f"{release.component}@{number}") is not None
+    return banned(view, release.component).has(number)
 
 
 def previous(view: View, release: Release) -> str:
-    """The version that the component's devices run, and may go back to: never one that was withdrawn.
+    """The version that the component's devices run, and may go back to: never one that is banned.
 
     Of the last rollout that completed, else what most devices of the lane report.
     """
-    withdrawn = {
-        item.number for item in view.find(Tombstone) if item.release.startswith(f"{release.component}@")
-    }
+    bans = banned(view, release.component)
     done = [
         rollout
         for rollout in view.find(Rollout, lane=release.lane)
         if rollout.component == release.component
         and rollout.status in (Status.COMPLETED, Status.RESIDUE)
-        and rollout.number not in withdrawn
+        and not bans.has(rollout.number)
     ]
     if done:
         return max(done, key=lambda rollout: (rollout.over_at or rollout.created_at, rollout.id)).number
     lane = LANES[release.lane]
-    return majority(view, lane, withdrawn) if lane.unit is UnitKind.NODE else ""
+    return majority(view, lane, bans.has) if lane.unit is UnitKind.NODE else ""
 
 
-def majority(view: View, lane: Lane, withdrawn: Collection[str] = ()) -> str:
+def majority(view: View, lane: Lane, is_banned: Callable[[str], bool] = lambda _: False) -> str:
     """The release that most of a lane's devices report; empty where none reports one."""
     devices = {NodeId(node + lane.suffix) for pop in view.find(Pop) for node in pop.nodes}
     counts: dict[str, int] = {}
     for item in view.find(Reported):
-        if item.node in devices and item.release and item.release not in withdrawn:
+        if item.node in devices and item.release and not is_banned(item.release):
             counts[item.release] = counts.get(item.release, 0) + 1
     return max(sorted(counts), key=lambda number: counts[number], default="")
 
