@@ -1,5 +1,6 @@
 """The agent as a real process, killed and started again, with real programs on real sockets."""
 
+import json
 import os
 import shutil
 import signal
@@ -134,6 +135,11 @@ class Node:
     def log(self) -> str:
         return (self.folder / "agent.log").read_text()
 
+    def logged(self, event: str) -> int:
+        """How often its agent said so."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return sum(line["event"] == event for line in lines)
+
     @property
     def shared(self) -> Path:
         return self.state / "shared"
@@ -194,6 +200,19 @@ def test_a_fresh_node_adopts_what_it_was_given_and_then_does_what_it_is_told(nod
     order = list(Phase)
     assert phases[-1] is Phase.STEADY
     assert phases[:-1] == sorted(phases[:-1], key=order.index)
+
+
+def test_a_program_that_hangs_is_killed_and_started_again_and_the_node_says_so(node: Node) -> None:
+    node.until_said(Phase.STEADY, "1.0.0", 0)
+    until(lambda: node.serves("1.0.0"))
+    frozen = node.supervised().programs()[0].pid
+    os.kill(frozen, signal.SIGSTOP)
+    until(lambda: len(starts(node.shared)) == 2, 20)
+    until(lambda: node.serves("1.0.0"))
+    assert node.supervised().programs()[0].crashes == 0
+    node.control.tell(5, release("1.0.0"))
+    said = node.until_detail("killed and started again once in 600 s")
+    assert (said.phase, said.release) == (Phase.STEADY, "1.0.0")
 
 
 STEPS = ["stage", "drain", "switch", "verify", "return"]
@@ -286,10 +305,10 @@ def test_with_the_control_plane_away_an_update_is_finished_and_nothing_goes_back
     node.control.tell(5, release("2.0.0", waits_for="well"))
     until(lambda: node.step() == "verify", 15, node.log)
     node.control.down()
-    until(lambda: '"event":"away"' in node.log())
+    until(lambda: node.logged("away") > 0)
     (node.shared / "well").touch()
     until(lambda: node.memory().update is None)
-    until(lambda: node.log().count('"event":"away"') > 3)
+    until(lambda: node.logged("away") > 3)
     assert node.memory().running == "2.0.0"
     assert node.serves("2.0.0")
     node.control.said.clear()
@@ -312,9 +331,11 @@ def sceptic() -> Iterator[Node]:
 
 TWO = release("2.0.0")
 OUTSIDE = Artifact("2.0.0", packed({"../outside": b"x", "start": b"", "release.json": b"{}"}))
+CUT = release("2.7.0")
+"""Each case has a number of its own: bytes that one case may fetch must not be there in another one."""
 REFUSED: dict[str, tuple[Artifact, dict[str, Any], str]] = {
     "other bytes": (TWO, {"bytes_instead": TWO.content[:-1] + b"x"}, "the SHA-256 of what came is"),
-    "cut short": (TWO, {"bytes_instead": TWO.content[:-1]}, "refused as cut short"),
+    "cut short": (CUT, {"bytes_instead": CUT.content[:-1]}, "refused as cut short"),
     "outside of its folder": (OUTSIDE, {}, "'../outside' lies outside of its folder"),
     "another component": (
         Artifact("2.0.0", packed({"start": b"", "release.json": b'{"component":"dns","version":"2.0.0"}'})),
@@ -322,16 +343,20 @@ REFUSED: dict[str, tuple[Artifact, dict[str, Any], str]] = {
         "is of dns, this node runs gateway",
     ),
     "another number": (Artifact("2.0.1", TWO.content), {}, "release 2.0.1 says that it is 2.0.0"),
-    "another key": (TWO, {"key": Ed25519PrivateKey.generate()}, "signature is not the control plane's"),
-    "another node": (TWO, {"node": "n2"}, "is for node n2, this is n1"),
+    "another key": (
+        release("2.2.0"),
+        {"key": Ed25519PrivateKey.generate()},
+        "signature is not the control plane's",
+    ),
+    "another node": (release("2.3.0"), {"node": "n2"}, "is for node n2, this is n1"),
     "withdrawn": (release("2.5.0"), {"tombstones": ("2.5.0",)}, "release 2.5.0 was withdrawn"),
     "below the floor": (release("0.8.0"), {"floor": "0.9.0"}, "release 0.8.0 is older than 0.9.0"),
     "forged bans": (
-        TWO,
+        release("2.4.0"),
         {"bans_key": Ed25519PrivateKey.generate()},
         "the signature of the bans of gateway is not",
     ),
-    "older bans": (TWO, {"serial": 0}, "refused bans 0 of gateway: this node has read"),
+    "older bans": (release("2.6.0"), {"serial": 0}, "refused bans 0 of gateway: this node has read"),
     "older": (release("3.0.0"), {}, "refused generation 0.4: this node has read"),  # its bans are the newest
 }
 
@@ -360,8 +385,24 @@ def test_an_agent_that_is_told_to_end_leaves_its_programs_serving(node: Node) ->
     assert node.agent.wait(10) == 0
     assert node.serves("1.0.0")
     node.start()
-    until(lambda: node.log().count('"event":"found"') == 2)
+    until(lambda: node.logged("found") == 2)
     assert starts(node.shared) == ["1.0.0"]
+
+
+def test_a_node_without_a_secret_serves_and_joins_when_one_comes_without_a_restart() -> None:
+    node = Node()
+    node.join_file.write_text("")
+    node.start()
+    try:
+        until(lambda: node.serves("1.0.0"))
+        until(lambda: node.logged("away") > 1)
+        assert "run: wavetrain node join n1, and write it into" in node.log()
+        node.join_file.write_text("first")
+        node.until_said(Phase.STEADY, "1.0.0", 0)
+        assert node.join_file.read_text() == ""
+        assert starts(node.shared) == ["1.0.0"]
+    finally:
+        node.close()
 
 
 def test_an_agent_that_lost_its_supervisor_starts_another_one_and_the_program(node: Node) -> None:
@@ -390,7 +431,7 @@ def test_an_agent_ends_with_the_process_that_it_should_end_with(node: Node) -> N
             node.start()
         finally:
             del os.environ["WAVETRAIN_LIFELINE_PID"]
-        until(lambda: node.log().count('"event":"found"') == 2)
+        until(lambda: node.logged("found") == 2)
         lab.kill()
     assert node.agent is not None
     until(lambda: node.agent is not None and node.agent.poll() is not None)

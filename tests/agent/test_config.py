@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wavetrain.agent import config
-from wavetrain.agent.config import LabBalancer, NoMove, Slots
+from wavetrain.agent.config import Haproxy, LabBalancer, NoMove, Slots
 from wavetrain.agent.supervised import Listen
 from wavetrain.errors import RefusedError
 
@@ -59,9 +59,15 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert (found.drain_timeout_s, found.probe_timeout_s) == (10.0, 10.0)
 
 
+LAB = 'kind = "lab"\nurl = "http://127.0.0.1:9000"'
+HAPROXY = 'kind = "haproxy"\nsocket = "/run/haproxy.sock"\nbackend = "edge"'
+
+
 def test_drivers_are_chosen_by_their_kind(tmp_path: Path) -> None:
-    found = read(tmp_path, GOOD.replace('kind = "lab"\nurl = "http://127.0.0.1:9000"', 'kind = "none"'))
-    assert found.traffic == NoMove()
+    assert read(tmp_path, GOOD.replace(LAB, 'kind = "none"')).traffic == NoMove()
+    for place in ("/run/haproxy.sock", "127.0.0.1:9999", "[::1]:9999", "localhost:9999"):
+        haproxy = HAPROXY.replace("/run/haproxy.sock", place)
+        assert read(tmp_path, GOOD.replace(LAB, haproxy)).traffic == Haproxy(socket=place, backend="edge")
 
 
 @pytest.mark.parametrize(
@@ -72,10 +78,20 @@ def test_drivers_are_chosen_by_their_kind(tmp_path: Path) -> None:
         ('kind = "slots"', 'kind = "docker"', r"\$\.installer\.kind"),
         ('node = "fra1-n1"', "", "node"),
         ('node = "fra1-n1"', 'node = "../n1"', r"\$\.node"),
+        ('node = "fra1-n1"', 'node = "fra1-n1\\n"', r"\$\.node"),
         ('node = "fra1-n1"', "node = 5", r"\$\.node"),
         ('pop = "fra1"', 'pop = "fra1"\npoll_wait_s = 31', r"\$\.poll_wait_s"),
         ('pop = "fra1"', 'pop = "fra1"\ndrain_timeout_s = -1', r"\$\.drain_timeout_s"),
         ('pop = "fra1"', "pop = ", "not TOML"),
+        ('pop = "fra1"', 'pop = "fra1"\nwatchdog = { every_s = 0.01 }', r"\$\.watchdog\.every_s"),
+        ('pop = "fra1"', 'pop = "fra1"\nwatchdog = { restarts_max = 1000 }', r"\$\.watchdog\.restarts_max"),
+        (LAB, HAPROXY.replace("/run/haproxy.sock", "10.0.0.1:9999"), r"\$\.traffic\.socket"),
+        (LAB, HAPROXY.replace("/run/haproxy.sock", "run/haproxy.sock"), r"\$\.traffic\.socket"),
+        (LAB, HAPROXY.replace('"edge"', '"edge; set server"'), r"\$\.traffic\.backend"),
+        (LAB, HAPROXY.replace('"edge"', '"edge\\n"'), r"\$\.traffic\.backend"),
+        (LAB, HAPROXY + '\nleft = "maybe"', r"\$\.traffic\.left"),
+        (LAB, HAPROXY + '\ngoaway_url = "ftp://x"', r"\$\.traffic\.goaway_url"),
+        (LAB, HAPROXY + '\ninvite_urls = { "n 2" = "http://x" }', r"\$\.traffic\.invite_urls"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_place(

@@ -20,85 +20,42 @@ from wavetrain.errors import UnreachableError
 from wavetrain.model.fleet import Generation
 
 RULES = Rules(looks=3, look_s=1.0, grace_s=10.0, backoff_s=5.0, restarts_max=2, span_s=600.0)
-OK, NO, STUCK = False, True, "stuck"
-WELL, WAIT, RESTART, LEAVE = Verdict.WELL, Verdict.WAIT, Verdict.RESTART, Verdict.LEAVE
+STORIES = {
+    "three looks in a row without an answer": "0 a ok well, 1 a no wait, 2 a no wait, 3 a no restart",
+    "an answer between begins anew": (
+        "0 a ok well, 1 a no wait, 2 a no wait, 3 a ok well, 4 a no wait, 5 a no wait, 6 a no restart"
+    ),
+    "another program is not blamed for the one before": (
+        "0 a ok well, 1 a no wait, 2 a no wait, 3 b no wait, 9 b no wait"
+    ),
+    "a program that starts has its grace": (
+        "0 a no wait, 5 a no wait, 9 a no wait, 10 a no wait, 11 a no wait, 12 a no restart"
+    ),
+    "no program, nothing that hangs": "0 - no well, 1 - no well, 2 - no well, 3 - no well",
+    "a machine that was held up says nothing of the program": (
+        "0 a ok well, 1 a late wait, 9 a late wait, 20 a late wait"
+    ),
+    "after a pause, so many times, and then it is left until the time has gone by": (
+        "0 a ok well, 1 a no wait, 2 a no wait, 3 a no restart, "
+        "4 b ok well, 5 b no wait, 6 b no wait, 7 b no wait, 8 b no restart, "
+        "9 c ok well, 20 c no wait, 21 c no wait, 22 c no leave, 500 c no leave, 603 c no restart"
+    ),
+    "a restarted program without a name of its own has its grace, too": (
+        "0 a ok well, 1 a no wait, 2 a no wait, 3 a no restart, "
+        "4 a no wait, 8 a no wait, 13 a no wait, 14 a no wait, 15 a no restart"
+    ),
+}
+"""Looks: when, at which program, whether it answered, and what follows."""
 
-Story = list[tuple[float, str, object, Verdict]]
 
-
-@pytest.mark.parametrize(
-    "story",
-    [
-        pytest.param(
-            [(0, "a", OK, WELL), (1, "a", NO, WAIT), (2, "a", NO, WAIT), (3, "a", NO, RESTART)],
-            id="three looks in a row without an answer",
-        ),
-        pytest.param(
-            [
-                (0, "a", OK, WELL),
-                (1, "a", NO, WAIT),
-                (2, "a", NO, WAIT),
-                (3, "a", OK, WELL),
-                (4, "a", NO, WAIT),
-            ]
-            + [(5, "a", NO, WAIT), (6, "a", NO, RESTART)],
-            id="an answer between begins anew",
-        ),
-        pytest.param(
-            [
-                (0, "a", OK, WELL),
-                (1, "a", NO, WAIT),
-                (2, "a", NO, WAIT),
-                (3, "b", NO, WAIT),
-                (9, "b", NO, WAIT),
-            ],
-            id="another program is not blamed for the one before",
-        ),
-        pytest.param(
-            [(0, "a", NO, WAIT), (5, "a", NO, WAIT), (9, "a", NO, WAIT), (10, "a", NO, WAIT)]
-            + [(11, "a", NO, WAIT), (12, "a", NO, RESTART)],
-            id="a program that starts has its grace",
-        ),
-        pytest.param(
-            [(0, "", NO, WELL), (1, "", NO, WELL), (2, "", NO, WELL), (3, "", NO, WELL)],
-            id="no program, nothing that hangs",
-        ),
-        pytest.param(
-            [(0, "a", OK, WELL), (1, "a", STUCK, WAIT), (9, "a", STUCK, WAIT), (20, "a", STUCK, WAIT)],
-            id="a machine that was held up says nothing of the program",
-        ),
-        pytest.param(
-            [(0, "a", OK, WELL), (1, "a", NO, WAIT), (2, "a", NO, WAIT), (3, "a", NO, RESTART)]
-            + [
-                (4, "b", OK, WELL),
-                (5, "b", NO, WAIT),
-                (6, "b", NO, WAIT),
-                (7, "b", NO, WAIT),
-                (8, "b", NO, RESTART),
-            ]
-            + [(9, "c", OK, WELL), (20, "c", NO, WAIT), (21, "c", NO, WAIT), (22, "c", NO, LEAVE)]
-            + [(500, "c", NO, LEAVE), (603, "c", NO, RESTART)],
-            id="after a pause, so many times, and then it is left until the time has gone by",
-        ),
-        pytest.param(
-            [(0, "a", OK, WELL), (1, "a", NO, WAIT), (2, "a", NO, WAIT), (3, "a", NO, RESTART)]
-            + [
-                (4, "a", NO, WAIT),
-                (8, "a", NO, WAIT),
-                (13, "a", NO, WAIT),
-                (14, "a", NO, WAIT),
-                (15, "a", NO, RESTART),
-            ],
-            id="a restarted program without a name of its own has its grace, too",
-        ),
-    ],
-)
-def test_a_program_is_restarted_when_it_is_silent_and_only_then(story: Story) -> None:
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_program_is_restarted_when_it_is_silent_and_only_then(story: str) -> None:
     watch = Watch()
-    for at, process, answer, expected in story:
-        took_s = 2.5 if answer == STUCK else 1.0
-        watch, verdict = judge(watch, Look(at, process, bool(answer), took_s), RULES)
-        assert verdict is expected, (at, watch)
+    for line in story.split(", "):
+        at, process, answer, expected = line.split()
+        look = Look(float(at), process.strip("-"), answer != "ok", 2.5 if answer == "late" else 1.0)
+        watch, verdict = judge(watch, look, RULES)
+        assert verdict is Verdict(expected), (line, watch)
 
 
 def test_what_was_done_is_told_for_as_long_as_it_counts() -> None:
@@ -110,7 +67,7 @@ def test_what_was_done_is_told_for_as_long_as_it_counts() -> None:
     assert "once" in words(watch, verdict, RULES)
     watch, verdict = judge(watch, Look(620, "b", False), RULES)
     assert words(watch, verdict, RULES) == ""
-    assert "left as it is: look at it" in words(Watch(restarts=(1, 2)), LEAVE, RULES)
+    assert "left as it is: look at it" in words(Watch(restarts=(1, 2)), Verdict.LEAVE, RULES)
 
 
 class Rig:

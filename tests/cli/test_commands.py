@@ -1,6 +1,7 @@
 """Commands speak to open doors, print tables or JSON, and end with the right exit code."""
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,13 +10,17 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Terminal
 from tests.control.practice import BYTES, DIGEST, FLEET, POLICY, ROLLOUT, pop_text
+from tests.doors.served import Identity
 from typer.testing import CliRunner
 
+from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.cli.client import Client
 from wavetrain.cli.main import app
-from wavetrain.control import rollouts, tokens
-from wavetrain.errors import RefusedError
+from wavetrain.control import joins, rollouts, tokens
+from wavetrain.errors import ForbiddenError, RefusedError
+from wavetrain.model.access import Join
 from wavetrain.model.rollout import Rollout, Status
+from wavetrain.wiring.clock import utc_now
 
 MANIFEST = 'component = "gateway"\nnumber = "2.0.0"\nlane = "pop"\n[gates]\nbuild = true\ntests = true\n'
 Keep = Callable[[str, str], str]
@@ -83,7 +88,11 @@ def test_a_watch_follows_until_the_end(terminal: Terminal) -> None:
     seen: list[str] = []
     stop = house.store.on_commit(lambda _: seen.append("commit"))
     command = [sys.executable, "-m", "wavetrain.cli.main", "rollout", "watch", ROLLOUT, "--json"]
-    environment = {"WAVETRAIN_URL": terminal.doors.url, "WAVETRAIN_TOKEN": terminal.doors.secrets["vic"]}
+    environment = {
+        "WAVETRAIN_URL": terminal.doors.url,
+        "WAVETRAIN_CA": str(terminal.doors.authority.file),
+        "WAVETRAIN_TOKEN": terminal.doors.secrets["vic"],
+    }
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
         assert json.loads(watch.stdout.readline())["status"] == "rolling"
@@ -156,10 +165,10 @@ def test_a_fleet_file_is_checked_without_a_control_plane(
 
 
 def test_nobody_there_ends_with_3_and_wrong_usage_with_2(terminal: Terminal) -> None:
-    terminal.type(["rollout", "list", "--url", "http://127.0.0.1:9"])
+    terminal.type(["rollout", "list", "--url", "https://127.0.0.1:9"])
     assert (
         terminal.code,
-        terminal.err.startswith("error: the control plane at http://127.0.0.1:9 does not answer"),
+        terminal.err.startswith("error: the control plane at https://127.0.0.1:9 does not answer"),
     ) == (
         3,
         True,
@@ -174,18 +183,71 @@ def test_the_configuration_in_the_folder_names_the_control_plane(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    address = terminal.doors.url.removeprefix("http://")
-    (tmp_path / "wavetrain.toml").write_text(f'listen = "{address}"\nfolder = "control"\n')
-    (tmp_path / "control").mkdir()
-    (tmp_path / "control" / "admin.token").write_text(terminal.doors.secrets["vic"] + "\n")
+    address = terminal.doors.url.removeprefix("https://")
+    config, control = tmp_path / "wavetrain.toml", tmp_path / "control"
+    config.write_text(f'listen = "{address}"\nfolder = "control"\n')
+    control.mkdir()
+    (control / "admin.token").write_text(terminal.doors.secrets["vic"] + "\n")
+    (control / "authority.pem").write_bytes(terminal.doors.authority.file.read_bytes())
     result = CliRunner().invoke(app, ["rollout", "list", "--json"])
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+    port = address.rpartition(":")[2]
+    config.write_text(f'listen = "0.0.0.0:{port}"\nfolder = "control"\n')
+    assert CliRunner().invoke(app, ["rollout", "list"]).exit_code == 0
+    elsewhere = CliRunner().invoke(app, ["rollout", "list", "--url", f"https://localhost:{port}"])
+    assert (elsewhere.exit_code, "is not believed" in elsewhere.stderr) == (3, True)
+    config.write_text(f'listen = "{address}"\nfolder = "control"\n[tls]\ncertificate = "c"\nkey = "k"\n')
+    own = CliRunner().invoke(app, ["rollout", "list"])
+    assert (own.exit_code, "is not believed" in own.stderr) == (3, True)
+
+
+def test_a_door_that_is_not_believed_is_told_with_the_way_out(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    other = OwnAuthority(tmp_path / "control", utc_now())
+    terminal.type(["rollout", "list", "--ca", str(other.file)])
+    assert terminal.code == 3
+    assert "is not believed" in terminal.err
+    assert "authority.pem, which lies in its folder, with --ca FILE or WAVETRAIN_CA" in terminal.err
+    terminal.type(["rollout", "list", "--ca", str(tmp_path / "missing.pem")])
+    assert (terminal.code, "give the control plane's authority.pem with --ca" in terminal.err) == (1, True)
+    terminal.type(["rollout", "list", "--url", terminal.doors.url.replace("127.0.0.1", "127.1")])
+    assert (terminal.code, "add the name to [tls] names in wavetrain.toml" in terminal.err) == (3, True)
+
+
+def test_a_node_is_let_in_by_a_secret_that_is_shown_once(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "join"
+    terminal.type(["node", "join", "lis1-n1"], "vic")
+    assert terminal.code == 1
+    answer = terminal.ask(["node", "join", "lis1-n1", "--out", str(file), "--minutes", "5"], "ada")
+    assert (answer["node"], answer["file"], "secret" in answer) == ("lis1-n1", str(file), False)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    second = terminal.type(["node", "join", "lis1-n1"], "ada").strip()
+    assert "shown this once" in terminal.err
+    store, authority = terminal.doors.house.store, terminal.doors.authority
+    with pytest.raises(ForbiddenError, match="was revoked"):
+        joins.joined(store, authority, file.read_text().strip(), Identity().csr)
+    assert joins.joined(store, authority, second, Identity().csr).certificate
+    revoked = terminal.ask(["node", "revoke", "lis1-n1", "--reason", "its disk was stolen"], "ada")
+    assert revoked["certificates"] >= 1
+    assert "wavetrain node join lis1-n1" in terminal.type(
+        ["node", "revoke", "lis1-n1", "--reason", "again"], "ada"
+    )
+
+
+@pytest.mark.parametrize("out", ["", "missing/join"])
+def test_no_secret_is_made_where_it_could_not_be_written(
+    terminal: Terminal, tmp_path: Path, out: str
+) -> None:
+    terminal.type(["node", "join", "lis1-n1", "--out", str(tmp_path / out)], "ada")
+    assert (terminal.code, "--out" in terminal.err) == (1, True)
+    with terminal.doors.house.store.read() as view:
+        assert all(join.used_at is not None for join in view.find(Join, node="lis1-n1"))
 
 
 @pytest.mark.parametrize(
-    "url", ["http://198.51.100.7:8440", "http://127.evil.example:8440", "ftp://127.0.0.1", "127.0.0.1:8440"]
+    "url", ["http://127.0.0.1:8440", "http://evil.example", "ftp://127.0.0.1", "127.0.0.1:8440"]
 )
-def test_a_token_goes_only_to_loopback_or_over_tls(url: str) -> None:
+def test_a_token_goes_over_tls_alone(url: str) -> None:
     with pytest.raises(RefusedError):
         Client(url, "secret")
 

@@ -186,5 +186,5 @@ class Practice:
 
 
 def node_caller(node: str) -> Caller:
-    """The bearer of a node's token."""
+    """A node, as its certificate says."""
     return Caller(NodeId(node), (Role.NODE,))

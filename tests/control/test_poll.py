@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from tests.control.practice import APPROVER, DIGEST, OPERATOR, Practice, node_caller
+from tests.control.practice import APPROVER, DIGEST, OPERATOR, ROLLOUT, Practice, node_caller
 
 from wavetrain.control import nodes, poll, withdraw
 from wavetrain.control.poll import Report, Visitor
@@ -65,7 +65,7 @@ def test_since_is_when_the_node_began_to_do_what_it_does(house: Practice) -> Non
 
 def test_a_report_for_another_node_is_refused(house: Practice) -> None:
     before = house.sequence
-    with pytest.raises(ForbiddenError, match="the token of node lis1-n2 cannot speak for node lis1-n1"):
+    with pytest.raises(ForbiddenError, match="the certificate of node lis1-n2 cannot speak for node lis1-n1"):
         poll.hear(house.store, node_caller("lis1-n2"), said(0))
     with pytest.raises(ForbiddenError, match="takes the role node"):
         poll.hear(house.store, OPERATOR, said(0))
@@ -117,7 +117,9 @@ def test_a_permission_is_signed_over_what_it_permits(house: Practice) -> None:
     order = poll.order(house.store, house.trust, NODE)
     assert (order.release, order.digest, order.size, order.permitted_s) == ("2.0.0", DIGEST, 13, 60.0)
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(house.trust.public()))
-    key.verify(base64.b64decode(order.signature), signed_bytes(NODE, order.generation, DIGEST, 60.0))
+    assert order.plan == f"{ROLLOUT}/0"
+    signed = signed_bytes(NODE, order.generation, DIGEST, order.plan, 60.0)
+    key.verify(base64.b64decode(order.signature), signed)
 
 
 def test_a_permission_ages_from_when_it_was_given_not_from_when_it_is_fetched(house: Practice) -> None:

@@ -61,8 +61,8 @@ def test_the_last_token_that_makes_tokens_stays(house: Practice) -> None:
         ("", [Role.VIEWER], None, "1 to 100 printable characters"),
         ("a\nb", [Role.VIEWER], None, "printable"),
         ("a", [], None, "has no role"),
-        ("lis1-n1", [Role.NODE, Role.ADMIN], None, "a node's and a person's"),
-        ("nix", [Role.NODE], None, "there is no node nix"),
+        ("lis1-n1", [Role.NODE, Role.ADMIN], None, "run: wavetrain node join lis1-n1"),
+        ("lis1-n1", [Role.NODE], None, "nodes have certificates and no tokens"),
         ("a", [Role.VIEWER], 0, "would live 0 days"),
     ],
 )

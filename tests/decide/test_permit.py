@@ -18,7 +18,7 @@ MAY = {
     Role.CI: {Act.READ, Act.SUBMIT},
     Role.OPERATOR: {Act.READ, Act.STEER, Act.CORDON, Act.FREEZE, Act.TEND, Act.DESCRIBE, Act.ALERT},
     Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
-    Role.ADMIN: {Act.READ, Act.ADMIT},
+    Role.ADMIN: {Act.READ, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},
 }
 

@@ -11,11 +11,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from tests.control.identities import Identity
 from tests.control.practice import Practice
 
 from wavetrain.adapters.authority import OwnAuthority
@@ -36,25 +32,6 @@ PERSONS = {
 }
 NODES = ("lis1-n1", "lis1-n2")
 START_S_MAX = 10.0
-
-
-class Identity:
-    """A key, the request for a certificate on it, and the certificate once there is one."""
-
-    def __init__(self, name: str = "whoever") -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        built = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(self._key, hashes.SHA256())
-        self.csr = built.public_bytes(Encoding.PEM).decode()
-        self.certificate = ""
-
-    def write(self, folder: Path) -> Path:
-        """The certificate and its key in one file."""
-        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        file = folder / f"{id(self)}.pem"
-        if not file.exists():
-            file.write_text(self.certificate + key)
-        return file
 
 
 class Served:

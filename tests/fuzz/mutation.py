@@ -54,6 +54,11 @@ WEIRD: list[Any] = [
     Raw('"\\udc00\\ud800"'),
     Raw('"\\u0000"'),
     Raw("nul"),
+    Raw("9" * 5_000),
+    Raw("0x" + "f" * 5_000),
+    Raw("2026-02-30"),
+    Raw("2026-11-01T00:00:00Z"),
+    Raw("25:00:00"),
     Raw(""),
     "",
     " ",
@@ -100,7 +105,7 @@ def mutants(draw: st.DrawFn, sample: Any, writer: Writer) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         value = _changed(draw, value)
     body = writer(value)
-    how = draw(st.sampled_from(("whole", "whole", "whole", "broken", "cut", "byte", "twice", "empty")))
+    how = draw(st.sampled_from(("whole", "whole", "whole", "whole", "broken", "cut", "byte", "twice", "empty")))
     at = draw(st.integers(0, max(0, min(len(body), 4_000) - 1)))
     match how:
         case "broken":

@@ -1,17 +1,26 @@
 """Open doors: a house whose application is asked in process, by callers of every role."""
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import schemathesis
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from schemathesis.schemas import APIOperation, BaseSchema
+from starlette.types import Receive, Scope, Send
+from tests.control.identities import Identity
 from tests.control.practice import DIGEST, ROLLOUT, START, Practice, node_caller
 
+from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.control import joins, tokens
 from wavetrain.control.poll import Report, hear
 from wavetrain.doors import openapi
 from wavetrain.doors.http import build
+from wavetrain.doors.limits import Limits
+from wavetrain.doors.peer import EXTENSION
 from wavetrain.model.access import Role, Token
 from wavetrain.model.fleet import Generation, NodeId, Phase
 
@@ -32,8 +41,21 @@ class OpenDoors:
         hear(self.house.store, node_caller(NODE), report)
         with self.house.store.write() as transaction:
             for name, role in CALLERS.items():
-                transaction.put(_token(name, role))
-        self.app = build(self.house.store, self.house.artifacts, self.house.trust)
+                if role is not Role.NODE:
+                    transaction.put(_token(name, role))
+        authority = OwnAuthority(folder, START)
+        joining, joined = (joins.make(self.house.store, authority, tokens.HOUSE, NODE) for _ in range(2))
+        identity = Identity()
+        issued = joins.joined(self.house.store, authority, joined.secret, identity.csr)
+        self._certificate = x509.load_pem_x509_certificate(issued.certificate.encode()).public_bytes(Encoding.DER)
+        self._shown = b""
+        self.said = {"csr": identity.csr, "secret": joining.secret}
+        """What a join needs to be a good one."""
+        seconds = itertools.count(0, 1_000)
+        limits = Limits(lambda: next(seconds))  # what is searched here is not how often somebody asks
+        self._app = build(
+            self.house.store, self.house.artifacts, self.house.trust, authority=authority, limits=limits
+        )
 
     @property
     def state(self) -> tuple[Any, ...]:
@@ -45,16 +67,21 @@ class OpenDoors:
 
     def schema(self, door: str) -> BaseSchema:
         """A door's document, as it is given."""
-        return schemathesis.openapi.from_asgi(openapi.PATHS[door], self.app)
+        return schemathesis.openapi.from_asgi(openapi.PATHS[door], self)
 
     def operation(self, door: str, method: str, path: str) -> APIOperation[Any, Any, Any, Any]:
         """One route of it."""
         return self.schema(door)[path][method]
 
-    @staticmethod
-    def headers(name: str) -> dict[str, str]:
-        """What a caller sends along; nothing without a name."""
-        return {"Authorization": f"Bearer {secret_of(name)}"} if name else {}
+    def headers(self, name: str) -> dict[str, str]:
+        """What a caller sends along; nothing without a name. A node shows its certificate with what it asks next."""
+        self._shown = self._certificate if name == NODE else b""
+        return {"Authorization": f"Bearer {secret_of(name)}"} if name and name != NODE else {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, with what a handshake would have shown it."""
+        shown = {**scope.get("extensions", {}), EXTENSION: self._shown}
+        await self._app({**scope, "extensions": shown}, receive, send)
 
 
 def secret_of(name: str) -> str:

@@ -47,6 +47,14 @@ def _ask(doors: OpenDoors, case: schemathesis.Case, who: str) -> Any:
     return answer
 
 
+def _meet(doors: OpenDoors, case: schemathesis.Case, name: str) -> None:
+    """Chance finds no name that is there, and no secret: half of the cases are given one."""
+    if "name" in case.path_parameters:
+        case.path_parameters["name"] = name
+    if isinstance(case.body, dict):
+        case.body.update({key: value for key, value in doors.said.items() if key in case.body})
+
+
 def _searched(
     doors: OpenDoors, door: str, route: Described, mode: GenerationMode, who: list[str]
 ) -> Callable[[], None]:
@@ -60,8 +68,8 @@ def _searched(
         name=st.none() | st.sampled_from(KNOWN),
     )
     def property_(case: schemathesis.Case, who: str, name: str | None) -> None:
-        if name is not None and mode is GenerationMode.POSITIVE and "name" in case.path_parameters:
-            case.path_parameters["name"] = name
+        if name is not None and mode is GenerationMode.POSITIVE:
+            _meet(doors, case, name)
         case.validate_response(_ask(doors, case, who), checks=CHECKS)
 
     return property_
@@ -71,7 +79,7 @@ def _searched(
 def test_what_the_document_allows_is_answered_as_it_says(
     doors: OpenDoors, door: str, route: Described
 ) -> None:
-    allowed = [name for name, role in CALLERS.items() if role in roles_of(route.act)]
+    allowed = [name for name, role in CALLERS.items() if route.act is None or role in roles_of(route.act)]
     _searched(doors, door, route, GenerationMode.POSITIVE, allowed)()
 
 
@@ -103,6 +111,6 @@ def test_the_roles_are_those_that_the_document_names(doors: OpenDoors, door: str
     for name, role in CALLERS.items():
         values = {param.name: KNOWN[0] for param in route.params if param.required}
         case = operation.Case(path_parameters=values, **body)
-        is_forbidden = _ask(doors, case, name).status_code == 403
+        is_forbidden = "that takes the role" in _ask(doors, case, name).text
         if route.act is not None:
             assert is_forbidden == (role not in roles_of(route.act)), f"{role.value} at {route.where}"

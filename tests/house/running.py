@@ -16,6 +16,7 @@ from wavetrain.agent.update import Step
 from wavetrain.cli.client import at
 from wavetrain.cli.lab_house import LabHouse, Setting
 from wavetrain.lab.agents import Times
+from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.site_figures import PopFelt
 from wavetrain.model.rollout import Turn
 
@@ -83,6 +84,7 @@ def setting(
     sites: int = 20,
     stubborn: int = 2,
     times: Times = TIMES,
+    balancer: Choice = Choice.BUILTIN,
 ) -> Setting:
     """A small house in which train time jumps."""
     return Setting(
@@ -92,6 +94,7 @@ def setting(
         users=2,
         stubborn=stubborn,
         times=times,
+        balancer=balancer,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.lab
 
 MANIFEST = 'component = "gateway"\nnumber = "2.0.0"\nlane = "pop"\n[gates]\nbuild = true\ntests = true\n'
 ROLLOUT = "gateway-2.0.0"
+STILL_S = 0.6
+"""More than two ticks."""
 
 
 class Terminal:
@@ -41,6 +44,7 @@ class Terminal:
         """Type a command that ends with this exit code; what it wrote to its two outputs."""
         environment = {
             "WAVETRAIN_URL": self.house.url,
+            "WAVETRAIN_CA": str(self.house.authority),
             "WAVETRAIN_TOKEN": self.secrets[who],
             "COLUMNS": "200",
         }
@@ -61,10 +65,32 @@ class Terminal:
         assert why in error
 
 
-@pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """Beside a house that is another one afterwards."""
     with LabHouse(tmp_path_factory.mktemp("h"), setting(nodes=3, sites=15)) as house:
         yield Terminal(Running(house))
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """For tests that leave the house as they found it: in whatever order they run."""
+    with LabHouse(tmp_path_factory.mktemp("h"), setting(nodes=3, sites=15)) as house:
+        yield Terminal(Running(house))
+
+
+def settled(terminal: Terminal) -> int:
+    """The number of the last change, once there was none for a while."""
+    seen: list[tuple[float, int]] = [(time.monotonic(), -1)]
+
+    def is_still() -> bool:
+        sequence = terminal.running.get("/v1/status")["sequence"]
+        if sequence != seen[-1][1]:
+            seen.append((time.monotonic(), sequence))
+        return time.monotonic() - seen[-1][0] > STILL_S
+
+    eventually("nothing is written any more", is_still)
+    return seen[-1][1]
 
 
 def file_with(terminal: Terminal, name: str, text: str) -> str:
@@ -76,7 +102,7 @@ def file_with(terminal: Terminal, name: str, text: str) -> str:
 def test_a_second_control_plane_on_the_same_folder_refuses_and_the_first_goes_on(terminal: Terminal) -> None:
     house = terminal.house
     owner = house.lab.processes.pid(CONTROL_PLANE)
-    before = terminal.running.get("/v1/status")["sequence"]
+    before = settled(terminal)
     second = subprocess.run(
         house.control_plane_command, capture_output=True, text=True, timeout=30, check=False
     )
@@ -131,31 +157,31 @@ def test_every_command_answers_programs(terminal: Terminal) -> None:
 
 
 def test_a_release_that_never_gets_healthy_goes_back_with_its_canary_and_is_never_offered_again(
-    terminal: Terminal,
+    own: Terminal,
 ) -> None:
-    house, running = terminal.house, terminal.running
+    house, running = own.house, own.running
     artifact = str(house.release("2.0.0", NEVER_HEALTHY).path)
-    manifest = file_with(terminal, "r.toml", MANIFEST)
-    terminal.refused(["release", "submit", manifest, "--artifact", artifact], "vic", "may not submit")
-    terminal.ask(["release", "submit", manifest, "--artifact", artifact], "pat")
+    manifest = file_with(own, "r.toml", MANIFEST)
+    own.refused(["release", "submit", manifest, "--artifact", artifact], "vic", "may not submit")
+    own.ask(["release", "submit", manifest, "--artifact", artifact], "pat")
     eventually("it has a rollout", lambda: running.rollout(ROLLOUT))
-    terminal.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "cy", "cy (ci, viewer) may not")
-    terminal.refused(["rollout", "approve", ROLLOUT], "pat", "nobody approves their own request")
-    assert terminal.ask(["rollout", "approve", ROLLOUT], "anna")["approvals"][0]["by"] == "anna"
-    assert terminal.ask(["rollout", "list"])[0]["id"] == ROLLOUT
-    assert terminal.ask(["release", "list"])[0]["submitted_by"] == "pat"
+    own.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "cy", "cy (ci, viewer) may not")
+    own.refused(["rollout", "approve", ROLLOUT], "pat", "nobody approves their own request")
+    assert own.ask(["rollout", "approve", ROLLOUT], "anna")["approvals"][0]["by"] == "anna"
+    assert own.ask(["rollout", "list"])[0]["id"] == ROLLOUT
+    assert own.ask(["release", "list"])[0]["submitted_by"] == "pat"
 
-    over = terminal.ask(["rollout", "watch", ROLLOUT], code=4)
+    over = own.ask(["rollout", "watch", ROLLOUT], code=4)
     assert over["status"] == "reverted"
     assert over["cause"].startswith("canary ")
     (canary,) = [line["subject"] for line in running.journal(ROLLOUT, "admit")]
     assert running.begins("2.0.0") == {node: int(node == canary) for node in house.lab.nodes}
     assert set(running.running().values()) == {"1.9.0"}
-    assert "2.0.0" in terminal.ask(["release", "show", "gateway@2.0.0"])["tombstone"]["release"]
-    assert terminal.ask(["why", "gateway@2.0.0"])["hold"]["code"] == "tombstoned"
-    assert terminal.ask(["why", canary])["hold"]["code"] == "quarantined"
+    assert "2.0.0" in own.ask(["release", "show", "gateway@2.0.0"])["tombstone"]["release"]
+    assert own.ask(["why", "gateway@2.0.0"])["hold"]["code"] == "tombstoned"
+    assert own.ask(["why", canary])["hold"]["code"] == "quarantined"
     running.assert_nothing_was_cut()
 
-    assert terminal.ask(["node", "rebuild", canary, "--reason", "looked at"], "olga")["node"] == canary
-    assert terminal.ask(["node", "retire", canary, "--reason", "for good"], "olga")["node"] == canary
-    terminal.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "olga", "it is over")
+    assert own.ask(["node", "rebuild", canary, "--reason", "looked at"], "olga")["node"] == canary
+    assert own.ask(["node", "retire", canary, "--reason", "for good"], "olga")["node"] == canary
+    own.refused(["rollout", "pause", ROLLOUT, "--reason", "x"], "olga", "it is over")

@@ -60,7 +60,7 @@ def running_lab(folder: Path) -> Iterator[Outside]:
     fleet.write_text(fleet_text(["lis1"], 2))
     policy.write_text(ONE_RING)
     options = [f"--fleet={fleet}", f"--policy={policy}", f"--folder={folder}", "--json"]
-    counts = ["--sites=6", "--users=1", "--stubborn=1"]
+    counts = ["--sites=6", "--users=1", "--stubborn=1", "--balancer=builtin"]
     command = [sys.executable, "-m", "wavetrain.cli.main", "lab", *counts, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -75,6 +75,14 @@ def running_lab(folder: Path) -> Iterator[Outside]:
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """For tests that leave it as they found it: in whatever order they run."""
+    with running_lab(tmp_path_factory.mktemp("l")) as made:
+        yield made
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """For a test after which the lab is another one."""
     with running_lab(tmp_path_factory.mktemp("l")) as made:
         yield made
 
@@ -84,6 +92,7 @@ def test_it_says_where_everything_is_and_the_commands_reach_it(outside: Outside)
     assert list(outside.admin_at) == ["lis1-n1", "lis1-n2"]
     environment = {
         "WAVETRAIN_URL": opened.url,
+        "WAVETRAIN_CA": opened.ca_file,
         "WAVETRAIN_TOKEN": Path(opened.token_file).read_text().strip(),
     }
     shown = CliRunner().invoke(app, ["fleet", "show", "--json"], env=environment)
@@ -112,10 +121,11 @@ def test_a_broken_node_is_unhealthy_until_it_is_mended(outside: Outside) -> None
     eventually("it is healthy", lambda: outside.server("lis1-n1")["up"])
 
 
-def test_a_release_is_built_and_submitted(outside: Outside) -> None:
-    said, _ = outside.lab("release", "2.0.0", "--kind", "degraded")
+def test_a_release_is_built_and_submitted(own: Outside) -> None:
+    said, _ = own.lab("release", "2.0.0", "--kind", "degraded")
     assert said.startswith("release gateway@2.0.0 enters as a candidate")
-    with Client(outside.opened.url, Path(outside.opened.token_file).read_text().strip()) as client:
+    opened = own.opened
+    with Client(opened.url, Path(opened.token_file).read_text().strip(), Path(opened.ca_file)) as client:
         assert client.get("/v1/releases/gateway@2.0.0")["release"]["notes"] == "built by the lab: degraded"
 
 
@@ -129,15 +139,15 @@ def test_what_is_not_there_is_refused(outside: Outside, tmp_path: Path) -> None:
 
 
 def test_when_it_is_told_to_end_nothing_is_left_of_it_and_its_folder_can_be_opened_again(
-    outside: Outside,
+    own: Outside,
 ) -> None:
-    pids = [outside.health(node)["pid"] for node in outside.admin_at]
-    outside.process.send_signal(signal.SIGINT)
-    assert outside.process.wait(SECONDS_MAX) == 0
+    pids = [own.health(node)["pid"] for node in own.admin_at]
+    own.process.send_signal(signal.SIGINT)
+    assert own.process.wait(SECONDS_MAX) == 0
     eventually("its gateways are gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    _, error = outside.lab("fault", "kill", "lis1-n1", code=3)
+    _, error = own.lab("fault", "kill", "lis1-n1", code=3)
     assert "does not run any more" in error
-    with running_lab(Path(outside.opened.folder)) as again:
+    with running_lab(Path(own.opened.folder)) as again:
         assert again.health("lis1-n1")["version"] == "1.9.0"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wavetrain.lab.admin_call import ask
+from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import PopSize
 from wavetrain.lab.plain_nodes import PlainNode
 from wavetrain.lab.pops import Lab
@@ -88,10 +89,12 @@ class Rig:
 
 
 @contextmanager
-def rig(root: Path, sites: int = 0, users: int = 0, stubborn: int = 0) -> Iterator[tuple[Rig, Path]]:
+def rig(
+    root: Path, sites: int = 0, users: int = 0, stubborn: int = 0, balancer: Choice = Choice.BUILTIN
+) -> Iterator[tuple[Rig, Path]]:
     """A running PoP and the good release on it; nothing is left of it afterwards. Without sites: nodes alone."""
     size = PopSize(POP, NODES, sites, users, stubborn)
-    with Lab(root, [size], datetime.datetime.now(datetime.UTC)) as lab:
+    with Lab(root, [size], datetime.datetime.now(datetime.UTC), balancer) as lab:
         running = Rig(lab)
         try:
             good = running.release("2.0.0")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -24,6 +25,13 @@ def start(folder: Path, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def ask(folder: Path, url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """A GET that trusts the control plane's own authority and nobody else."""
+    context = ssl.create_default_context(cafile=folder / "var" / "authority.pem")
+    with httpx.Client(verify=context, trust_env=False, timeout=WITHIN_S) as client:
+        return client.get(url, headers=headers)
+
+
 def end(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGTERM)
     try:
@@ -40,7 +48,11 @@ def end(process: subprocess.Popen[str]) -> str:
         ("tick_s = 0.0\n", "give 0.05 to 60"),
         ("folder = \n", "not TOML"),
         ('listen = "everywhere"\n', "listen"),
-        ('listen = "0.0.0.0:8440"\n', "loopback"),
+        ('listen = "0.0.0.0:8440"\n', r'give e\.g\. \[tls\] names'),
+        ('[tls]\ncertificate = "a.pem"\n', "has certificate alone"),
+        ('[tls]\nkey = "a.key"\n', "has key alone"),
+        ('[tls]\nnames = ["a b"]\n', r"tls\.names"),
+        ("[tls]\noff = true\n", "unknown field `off`"),
     ],
 )
 def test_a_configuration_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -62,11 +74,11 @@ def test_a_first_start_leaves_a_token_and_keys_and_a_second_control_plane_is_ref
     try:
         assert first.stdout is not None
         ready = json.loads(first.stdout.readline())
-        assert ready == {"ready": f"http://127.0.0.1:{port}", "pid": first.pid}
+        assert ready == {"ready": f"https://127.0.0.1:{port}", "pid": first.pid}
         secret = tmp_path / "var" / "admin.token"
         assert secret.stat().st_mode & 0o777 == 0o600
         headers = {"Authorization": f"Bearer {secret.read_text().strip()}"}
-        answer = httpx.get(f"{ready['ready']}/v1/status", headers=headers, timeout=WITHIN_S)
+        answer = ask(tmp_path, f"{ready['ready']}/v1/status", headers)
         assert answer.json()["rollouts"] == []
         assert (tmp_path / "var" / "signing.pub").read_text().strip()
         second = start(tmp_path, port)
@@ -74,7 +86,9 @@ def test_a_first_start_leaves_a_token_and_keys_and_a_second_control_plane_is_ref
         assert second.returncode == 3
         assert "store.sqlite" in said
         assert str(first.pid) in said
-        assert httpx.get(f"{ready['ready']}/healthz", timeout=WITHIN_S).is_success
+        assert ask(tmp_path, f"{ready['ready']}/healthz").is_success
+        for name in ("authority.key", "door.key", "signing.key"):
+            assert (tmp_path / "var" / name).stat().st_mode & 0o777 == 0o600
     finally:
         end(first)
     assert first.returncode == 0

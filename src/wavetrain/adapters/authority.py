@@ -175,7 +175,7 @@ def _public_of(csr: str) -> "ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKe
             raise _bad(_WEAK)
         if not request.is_signature_valid:
             raise _bad("it is not signed by the key that it names; make it anew")
-    except (ValueError, TypeError, UnsupportedAlgorithm, UnicodeEncodeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise _bad("it cannot be read; send a PKCS #10 request in PEM") from None
     return key
 

@@ -45,20 +45,29 @@ class Mail:
         """Try once. It counts as taken when the server has taken it for one of the receivers at least."""
         server = self._server()
         with TimeLimit(self._timeout_s, lambda: server.sock) as limit:
-            try:
-                return self._sent(server, message_of(alert, self._post.sender, self._post.to, at))
-            except smtplib.SMTPRecipientsRefused as error:
-                return Outcome(taken=False, text=_refused(error.recipients), gone=_is_final(error.recipients))
-            except smtplib.SMTPDataError as error:
-                return Outcome(taken=False, text=_said(error), gone=error.smtp_code >= _HOPELESS)
-            except smtplib.SMTPResponseException as error:
-                return Outcome(taken=False, text=_said(error))
-            except (smtplib.SMTPException, OSError, ValueError) as error:
-                if limit.passed or isinstance(error, TimeoutError):
-                    return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
-                return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
-            finally:
-                server.close()
+            outcome = self._tried(server, alert, at)
+        if limit.passed and not outcome.taken:
+            return self._too_slow()
+        return outcome
+
+    def _tried(self, server: smtplib.SMTP, alert: Alert, at: float) -> Outcome:
+        try:
+            return self._sent(server, message_of(alert, self._post.sender, self._post.to, at))
+        except smtplib.SMTPRecipientsRefused as error:
+            return Outcome(taken=False, text=_refused(error.recipients), gone=_is_final(error.recipients))
+        except smtplib.SMTPDataError as error:
+            return Outcome(taken=False, text=_said(error), gone=error.smtp_code >= _HOPELESS)
+        except smtplib.SMTPResponseException as error:
+            return Outcome(taken=False, text=_said(error))
+        except TimeoutError:
+            return self._too_slow()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
+        finally:
+            server.close()
+
+    def _too_slow(self) -> Outcome:
+        return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
 
     def _server(self) -> smtplib.SMTP:
         if self._post.tls == "implicit":

@@ -104,7 +104,7 @@ class MemoryView:
         table = self._table(kind)
         return cast(R | None, self._held(table, table.shape.parsed(key)))
 
-    def find(self, kind: type[R], **equal: str | int) -> list[R]:
+    def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""
         table = self._table(kind)
         if equal:

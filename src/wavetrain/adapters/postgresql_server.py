@@ -81,6 +81,8 @@ class PostgresqlServer:
             raise RefusedError(
                 f"the store's url begins with {given.drivername}://; give postgresql://USER@HOST/DATABASE"
             )
+        if "@" in (given.host or ""):
+            raise RefusedError("the store's url has more than one @; write the one in the password as %40")
         parsed = given.set(drivername="postgresql+psycopg")
         if not parsed.database:
             raise RefusedError(f"{shown(url)} names no database; give postgresql://USER@HOST/DATABASE")
@@ -183,10 +185,9 @@ def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]]) -> No
 
 def shown(url: str) -> str:
     """The url without its password, in which any letter may stand, whether it should or not."""
-    plain = url.partition("?")[0] if "password=" in url.lower() else url
-    if sa.make_url(url).password is None:
-        return plain
-    return _PASSWORD.sub(r"\g<user>:***@", plain).partition("?")[0]
+    if sa.make_url(url).password is not None:
+        return _PASSWORD.sub(r"\g<user>:***@", url).partition("?")[0]
+    return url.partition("?")[0] if "password=" in url.lower() else url
 
 
 def _by_hand(connection: Any, _record: object) -> None:

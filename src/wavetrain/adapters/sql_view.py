@@ -86,7 +86,7 @@ class SqlView:
             self._known[kind, ident] = shape.decode(row[0]) if row is not None else None
         return cast("R | None", self._known[kind, ident])
 
-    def find(self, kind: type[R], **equal: str | int) -> list[R]:
+    def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""
         shape = self._shapes.of(kind)
         shape.checked(equal)

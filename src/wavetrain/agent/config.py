@@ -14,14 +14,14 @@ from wavetrain.wire.agent_messages import POLL_WAIT_S_MAX
 from wavetrain.wire.log_line import Style
 
 CONFIG_BYTES_MAX = 64 * 1024
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-HaproxyName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
+HaproxyName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
 StatsSocket = Annotated[
-    str, msgspec.Meta(pattern=r"^(/.{1,106}|(127\.[0-9.]+|localhost|\[::1\]):[0-9]{1,5})$")
+    str, msgspec.Meta(pattern=r"^(/.{1,106}|(127\.[0-9.]+|localhost|\[::1\]):[0-9]{1,5})\Z")
 ]
 """A path, or HOST:PORT on the loopback: whoever reaches it may do everything."""
-ProgramUrl = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^(http://[^\s]+)?$")]
+ProgramUrl = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^(http://[^\s]+)?\Z")]
 Argv = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 

@@ -75,7 +75,7 @@ class HaproxySocket:
                 )
                 for row in figures
             }
-        except (KeyError, ValueError, TypeError) as error:  # a name is missing, a number is none, a line is short
+        except (KeyError, ValueError, TypeError) as error:  # no such name, no number, a short line
             raise UnreachableError(
                 f"HAProxy at {self._place} answered for {backend} without {error}; versions from 2.0 on are understood"
             ) from error
@@ -125,7 +125,7 @@ class HaproxySocket:
                         raise UnreachableError(
                             f"HAProxy at {self._place} answered `{command}` with more than {ANSWER_BYTES_MAX} bytes"
                         )
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # a port that cannot be
             raise UnreachableError(
                 f"HAProxy at {self._place} does not answer `{command}` within {self._timeout_s:g} s: {error}; see that "
                 "it runs, and that this agent may use its stats socket"

@@ -5,13 +5,15 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from wavetrain.cli.desk import exit_codes
-from wavetrain.lab.store_bench import Pace
+
+if TYPE_CHECKING:
+    from wavetrain.lab.store_bench import Pace
 
 app = typer.Typer(
     help="Measure this machine; each figure is a ratio to a peer or to a limit.", no_args_is_help=True
@@ -112,7 +114,7 @@ def _rows(bench: Bench) -> list[list[str]]:
     ]
 
 
-def _sqlite(folder: Path) -> Pace:
+def _sqlite(folder: Path) -> "Pace":
     from wavetrain.adapters.sql_store import SqlStore
     from wavetrain.lab.store_bench import measure, raw_sqlite
 
@@ -122,7 +124,7 @@ def _sqlite(folder: Path) -> Pace:
         return measure(opened, raw, ROUNDS, REPORTS)
 
 
-def _postgresql(url: str, raw_url: str) -> Pace:
+def _postgresql(url: str, raw_url: str) -> "Pace":
     from wavetrain.adapters.sql_store import SqlStore
     from wavetrain.lab.store_bench import measure, raw_postgresql
 

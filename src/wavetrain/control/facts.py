@@ -1,7 +1,7 @@
 """Facts: what does the store hold for the decision on one rollout?"""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -28,7 +28,7 @@ from wavetrain.model.fleet import (
 from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
-from wavetrain.model.release import Release, Tombstone
+from wavetrain.model.release import Floor, Release, Tombstone, is_older
 from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
@@ -73,7 +73,7 @@ def load(view: View, rollout: Rollout, seen: Seen) -> Facts:
         cordoned=frozenset(item.subject for item in view.find(Cordon)),
         retired=frozenset(item.node for item in view.find(Retired)),
         quarantined={item.node: item for item in view.find(Quarantine)},
-        tombstoned=frozenset(_numbers(view, rollout.component)),
+        tombstoned=frozenset(_banned(view, rollout)),
         older=earlier,
         older_turns=tuple(turn for other in earlier for turn in view.find(Turn, rollout=other.id)),
         older_waves=tuple(wave for other in earlier for wave in view.find(Wave, rollout=other.id)),
@@ -121,9 +121,14 @@ def older(view: View, rollout: Rollout) -> tuple[Rollout, ...]:
     )
 
 
-def _numbers(view: View, component: str) -> Iterable[str]:
-    prefix = f"{component}@"
-    return (item.number for item in view.find(Tombstone) if item.release.startswith(prefix))
+def _banned(view: View, rollout: Rollout) -> Iterator[str]:
+    """The versions that were withdrawn, and of the two that this rollout is about, those below the floor."""
+    prefix = f"{rollout.component}@"
+    yield from (item.number for item in view.find(Tombstone) if item.release.startswith(prefix))
+    floor = view.get(Floor, rollout.component)
+    if floor is not None:
+        ours = (rollout.number, rollout.previous)
+        yield from (number for number in ours if number and is_older(number, floor.number))
 
 
 def digest(facts: Facts) -> str:

@@ -36,7 +36,7 @@ class View(Protocol):
         """The record under `key` (in the order of `kind.KEY`), or None."""
         ...
 
-    def find(self, kind: type[R], **equal: str | int) -> list[R]:
+    def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order (numbers as numbers)."""
         ...
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from wavetrain.control.bans import banned
 from wavetrain.control.chronicle import tell
 from wavetrain.control.ports import Artifacts, Store, View
 from wavetrain.decide.admission import DIGEST, Admission, Candidate, Entrance, admit
@@ -76,6 +77,7 @@ def _admission(view: View, candidate: Candidate, known: Release | None, size_fou
         candidate,
         known=known,
         is_tombstoned=view.get(Tombstone, candidate.id) is not None,
+        floor=banned(view, candidate.component).floor,
         has_policy=view.get(CurrentPolicy, candidate.lane) is not None,
         size_found=size_found,
         numbers=frozenset(item.number for item in of_component if item.id != candidate.id),

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from wavetrain.model.lane import LANES, UnitKind
-from wavetrain.model.release import ARTIFACT_BYTES_MAX, Release, ReleaseId, Urgency
+from wavetrain.model.release import ARTIFACT_BYTES_MAX, Release, ReleaseId, Urgency, is_older
 
 COMPONENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,62}")
@@ -53,11 +53,13 @@ def admit(
     *,
     known: Release | None,
     is_tombstoned: bool,
+    floor: str = "",
     has_policy: bool,
     size_found: int | None,
     numbers: frozenset[str],
 ) -> Admission:
     """`size_found`: bytes kept under the digest, None when there are none. `numbers`: the component's other releases.
+    `floor`: the oldest version of the component that may run.
 
     Gates that are missing or have failed refuse nothing: the release enters and waits for them.
     """
@@ -65,6 +67,7 @@ def admit(
         _spelling(candidate),
         _lane(candidate, has_policy),
         _tombstone(is_tombstoned),
+        _floor(candidate.number, floor),
         _number(candidate, known),
         _bytes(candidate, size_found),
         _fix(candidate, numbers),
@@ -97,6 +100,12 @@ def _tombstone(is_tombstoned: bool) -> str:
     return (
         "its number was withdrawn and is never offered again; submit a newer number" if is_tombstoned else ""
     )
+
+
+def _floor(number: str, floor: str) -> str:
+    if floor and is_older(number, floor):
+        return f"it is older than the floor {floor} of its component; submit {floor} or a newer number"
+    return ""
 
 
 def _number(candidate: Candidate, known: Release | None) -> str:

@@ -180,7 +180,7 @@ def _of_rollout(scene: Scene, rollout: Rollout) -> Iterator[_Matter]:
             mark=repr(rollout.failed_at),
             since=scene.now - timedelta(seconds=max(0.0, scene.steady - rollout.failed_at)),
             title=f"{rollout.id}: the verdict is fail; it is {rollout.status.value}",
-            why=rollout.cause,
+            why=rollout.cause or "worse than its control",
             command=f"wavetrain rollout watch {rollout.id}",
             moment=True,
         )
@@ -191,7 +191,7 @@ def _of_rollout(scene: Scene, rollout: Rollout) -> Iterator[_Matter]:
             rollout=rollout.id,
             reason="paused",
             title=f"{rollout.id}: the verdict is fail; it is paused until a person decides",
-            why=rollout.cause,
+            why=rollout.cause or "worse than its control",
             command=f"wavetrain rollout revert {rollout.id} --reason TEXT",
         )
     if rollout.status in _OVER and rollout.over_at is not None:

@@ -28,7 +28,7 @@ from wavetrain.control import (
     withdraw,
 )
 from wavetrain.control.ports import Store
-from wavetrain.decide.permit import Caller
+from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.doors import alerts
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
@@ -157,6 +157,7 @@ async def _keep(request: Request) -> Response:
 
 async def _submit(request: Request) -> Response:
     caller = await caller_of(request)
+    require(caller, Act.SUBMIT)
     candidate = read_release(await text_of(request, MANIFEST_BYTES_MAX, "release"), "release")
     house = house_of(request)
     return await _said(partial(submit.submit, house.store, house.artifacts, caller, candidate), 201)
@@ -199,11 +200,12 @@ async def _freeze(request: Request) -> Response:
     return await _said(deed, 201)
 
 
-def _fleet(use: Callable[[Store, Caller, Fleet], object]) -> Endpoint:
-    """The text of a fleet file; it is parsed in the thread, because it may be long."""
+def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
+    """The text of a fleet file; it is parsed in the thread, because it may be long, and only for who may do `act`."""
 
     async def endpoint(request: Request) -> Response:
         caller = await caller_of(request)
+        require(caller, act)
         message = await message_of(request, FileText, "fleet", FILE_BYTES_MAX * 2)
         store = house_of(request).store
         return await _said(lambda: use(store, caller, read_fleet(message.text, enquire.train_time(store))))
@@ -211,11 +213,12 @@ def _fleet(use: Callable[[Store, Caller, Fleet], object]) -> Endpoint:
     return endpoint
 
 
-def _policy(use: Callable[[Store, Caller, Policy], object]) -> Endpoint:
-    """The text of a policy file, checked against the fleet as applied."""
+def _policy(use: Callable[[Store, Caller, Policy], object], act: Act) -> Endpoint:
+    """The text of a policy file, checked against the fleet as applied; it is read only for who may do `act`."""
 
     async def endpoint(request: Request) -> Response:
         caller = await caller_of(request)
+        require(caller, act)
         message = await message_of(request, FileText, "policy", POLICY_BYTES_MAX * 2)
         store = house_of(request).store
         return await _said(lambda: use(store, caller, read_policy(message.text, fleets.current(store))))
@@ -281,12 +284,12 @@ ROUTES = [
     Route("/v1/nodes/{name}/revoke", _removing(joins.revoke), methods=["POST"]),
     Route("/v1/components/{name}/floor", _raise_floor, methods=["POST"]),
     Route("/v1/fleet", _reading(enquire.fleet)),
-    Route("/v1/fleet", _fleet(fleets.apply), methods=["POST"]),
-    Route("/v1/fleet/check", _fleet(fleets.check), methods=["POST"]),
+    Route("/v1/fleet", _fleet(fleets.apply, Act.DESCRIBE), methods=["POST"]),
+    Route("/v1/fleet/check", _fleet(fleets.check, Act.READ), methods=["POST"]),
     Route("/v1/fleet/adopt", _reading(fleets.adopt), methods=["POST"]),
     Route("/v1/policy", _reading(policies.current)),
-    Route("/v1/policy", _policy(policies.apply), methods=["POST"]),
-    Route("/v1/policy/check", _policy(policies.check), methods=["POST"]),
+    Route("/v1/policy", _policy(policies.apply, Act.RULE), methods=["POST"]),
+    Route("/v1/policy/check", _policy(policies.check, Act.READ), methods=["POST"]),
     Route("/v1/tokens", _reading(tokens.seen)),
     Route("/v1/tokens", _make_token, methods=["POST"]),
     Route("/v1/tokens/{name}", _removing(tokens.revoke), methods=["DELETE"]),

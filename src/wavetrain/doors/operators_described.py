@@ -185,6 +185,7 @@ OPERATORS = (
         freezes.add,
         Body(kind=AddFreeze, example=_FREEZE),
         status=201,
+        refusals=(404,),
     ),
     _off("/v1/freezes/{name}", "freeze.remove", Act.THAW, freezes.remove, FREEZE),
     _deed("/v1/pops/{name}/cordon", "pop.cordon", Act.CORDON, cordons.cordon, BECAUSE, POP),

@@ -1,6 +1,7 @@
 """Balancers: what does a lab ask of the programs that stand before its nodes?"""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,9 +58,9 @@ url = "http://{text_of(pop.balancer_at)}"
 invite_spread_ms = {invite_spread_ms}"""
 
 
-def balancers(choice: Choice) -> Balancers:
+def balancers(choice: Choice, find: Callable[[], str | None] = program) -> Balancers:
     """The balancers of a choice. Raises `RefusedError` where HAProxy is asked for and not installed."""
-    found = program()
+    found = find()
     if choice is Choice.BUILTIN or (choice is Choice.AUTO and found is None):
         return BuiltIn()
     if found is None:

@@ -105,15 +105,15 @@ invite_urls = {{ {urls} }}
 invite_spread_ms = {invite_spread_ms}"""
 
 
-def config(pop: PopPlace, vip: int, admin: int) -> str:
-    """The configuration, with the descriptors of the two listening sockets."""
+def config(pop: PopPlace, vip: int, admin: int, most: int | None = None) -> str:
+    """The configuration, with the descriptors of the two listening sockets; `most`: descriptors that it may have."""
     size = pop.size
     sessions = max(
         SESSIONS_LEAST, 2 * (size.sites + size.users + size.stubborn)
     )  # who moves has two for a moment
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = most or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = int(DESCRIPTORS_PER_SESSION * sessions) + DESCRIPTORS_BESIDE
-    if hard not in (resource.RLIM_INFINITY, -1) and wanted > hard:
+    if hard != resource.RLIM_INFINITY and wanted > hard:
         raise RefusedError(
             f"lab: HAProxy needs {wanted} descriptors for the sessions of {size.id} and may have {hard}; take fewer "
             "sites, more PoPs, or --balancer builtin"

@@ -7,6 +7,8 @@ import msgspec
 from wavetrain.errors import RefusedError
 
 FAULTS_SHOWN_MAX = 50
+PLACE_CHARACTERS_MAX = 300
+"""Of a key path: who sends a longer one is told its beginning."""
 _LAST_STEP = re.compile(r"(\[\d+\]|\.?[^.\[\]]+)$")
 
 
@@ -35,6 +37,7 @@ class Faults:
 
     def add(self, place: str, rule: str, way_out: str) -> None:
         """Remember a broken rule at a key path."""
+        place = place[:PLACE_CHARACTERS_MAX]
         self.found.append(Fault(place, self._line(place), rule, way_out))
 
     def refuse(self) -> None:
@@ -52,5 +55,7 @@ class Faults:
     def _line(self, place: str) -> int:
         """The line of a key path, or of the nearest table around it."""
         while place and place not in self._lines:
-            place = _LAST_STEP.sub("", place)
+            # A key may be empty or hold dots and brackets: then a character goes, so that this ends.
+            shorter = _LAST_STEP.sub("", place)
+            place = shorter if shorter != place else place[:-1]
         return self._lines.get(place, 0)

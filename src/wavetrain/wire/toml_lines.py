@@ -7,6 +7,10 @@ _KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+|\"[^\"]*\"|'[^']*')\s*(?:\.|=)")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'")
 
 
+LINE_CHARACTERS_MAX = 1_000
+"""A longer line is no header to be looked up: the time that a pattern takes grows with the square of the line."""
+
+
 def line_index(text: str) -> dict[str, int]:
     """Key path to line number (from 1) for text that the TOML parser has accepted; `[[pop]]` counts from `pop[0]`.
 
@@ -26,13 +30,17 @@ def line_index(text: str) -> dict[str, int]:
         fence = _opened_fence(line)
         if not fence:
             bare = _QUOTED.sub("", line).partition("#")[0]
-            if depth or not _TABLE.match(line):
+            if depth or not _header(line):
                 depth = max(0, depth + bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}"))
     return lines
 
 
+def _header(line: str) -> re.Match[str] | None:
+    return _TABLE.match(line) if len(line) <= LINE_CHARACTERS_MAX else None
+
+
 def _enter(line: str, number: int, prefix: str, counts: dict[str, int], lines: dict[str, int]) -> str:
-    table = _TABLE.match(line)
+    table = _header(line)
     if table:
         parts = [part.strip().strip("\"'") for part in table[2].split(".")]
         prefix = _path(parts, table[1] == "[[", counts)

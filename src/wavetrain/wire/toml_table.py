@@ -1,7 +1,6 @@
 """TOML table: a strict reader that takes known keys of known types and remembers every fault."""
 
 import difflib
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,13 @@ LIST_ITEMS_MAX = 10_000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a region, PoP, node, group, account or ring may be called."""
 
+KEY_PARTS_MAX = 32
+"""Of a dotted key; the time that the parser takes grows with the square of their number."""
+_CHAIN = re.compile(
+    r"(?:(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % KEY_PARTS_MAX
+)
+
+_SHOWN_MAX = 10**40
 _REQUIRED = object()
 
 
@@ -81,7 +87,7 @@ class Table:
             return low
         assert isinstance(value, int)
         if not low <= value <= high:
-            self.fault(key, f"{value} is out of range", f"give a whole number from {low} to {high}")
+            self.fault(key, f"{_shown(value)} is out of range", f"give a whole number from {low} to {high}")
             return low
         return value
 
@@ -91,8 +97,8 @@ class Table:
         if value is None:
             return low
         assert isinstance(value, int | float)
-        if not math.isfinite(value) or not low <= value <= high:
-            self.fault(key, f"{value} is out of range", f"give a number from {low:g} to {high:g}")
+        if not low <= value <= high:  # what is no number is in no range either
+            self.fault(key, f"{_shown(value)} is out of range", f"give a number from {low:g} to {high:g}")
             return low
         return float(value)
 
@@ -163,7 +169,7 @@ class Table:
         for key in self._values:
             near = difflib.get_close_matches(key, self._known, n=1)
             way_out = f"did you mean `{near[0]}`?" if near else f"the keys here are: {', '.join(self._known)}"
-            self.fault(key, f"there is no key `{key}`", way_out)
+            self.fault(key, f"there is no key `{key[:80]}`", way_out)
         self._values = {}
 
     def _take(self, key: str, kinds: type | tuple[type, ...], wanted: str, default: object) -> object | None:
@@ -188,9 +194,11 @@ def open_table(text: str, name: str) -> Table:
         raise RefusedError(
             f"{name} is larger than {FILE_BYTES_MAX} bytes; split the fleet or shorten the file"
         )
+    if _CHAIN.search(text):
+        raise RefusedError(f"{name} has a key of more than {KEY_PARTS_MAX} parts; write plain tables")
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of very many digits is one that is not the parser's own
         raise RefusedError(f"{name} is not TOML: {error}; correct that line") from None
     except RecursionError:
         raise RefusedError(f"{name} is nested too deeply; write plain tables") from None
@@ -207,6 +215,11 @@ def _called(value: object) -> str:
         (dict, "a table"),
     )
     return next((name for kind, name in names if isinstance(value, kind)), "a date or time")
+
+
+def _shown(value: float) -> str:
+    """A number as it was given; one of very many digits cannot be written, and need not be."""
+    return str(value) if not isinstance(value, int) or abs(value) < _SHOWN_MAX else "a number of many digits"
 
 
 def _header(place: str) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.outbox import send_next
@@ -35,15 +35,23 @@ class Couriers:
         self._begun = False
         self._forgot_at = time.monotonic()
         self._ended = threading.Event()
+        self._news = [threading.Event() for _ in tables]
+        """One for each thread: something was committed, or all is to end."""
+        self._deaf: Callable[[], None] = lambda: None
         self._threads = [
             threading.Thread(
-                target=self._carry, args=(table.name, opened(table)), name=f"alerts {table.name}", daemon=True
+                target=self._carry,
+                args=(table.name, opened(table), news),
+                name=f"alerts {table.name}",
+                daemon=True,
             )
-            for table in tables
+            for table, news in zip(tables, self._news, strict=True)
         ]
 
     def start(self) -> None:
         """Begin to carry what is in the outbox."""
+        if self._threads:
+            self._deaf = self._store.on_commit(lambda _: self._tell())
         for thread in self._threads:
             thread.start()
 
@@ -67,7 +75,8 @@ class Couriers:
     def end(self) -> None:
         """Carry nothing more; what is under way comes again at the next start."""
         self._ended.set()
-        self._store.wake()
+        self._deaf()
+        self._tell()
         latest = time.monotonic() + LEAVE_S
         for thread in self._threads:
             if thread.is_alive():
@@ -78,11 +87,14 @@ class Couriers:
             except WavetrainError as error:
                 self._log.say("alerts failed", error=str(error))
 
-    def _carry(self, channel: str, notifier: Notifier) -> None:
-        seen = 0
+    def _tell(self) -> None:
+        for news in self._news:
+            news.set()
+
+    def _carry(self, channel: str, notifier: Notifier, news: threading.Event) -> None:
         while not self._ended.is_set():
+            news.clear()
             try:
-                seen = self._store.wait_change(seen, 0.0)
                 due_s = send_next(self._store, channel, notifier)
             except WavetrainError as error:
                 self._trouble(channel, error=str(error))
@@ -90,9 +102,9 @@ class Couriers:
             except Exception:
                 self._trouble(channel, trace=traceback.format_exc())
                 continue
-            if due_s != 0.0:
-                self._ended.wait(REST_S)
-                self._store.wait_change(seen, min(LOOK_S, due_s if due_s is not None else LOOK_S))
+            # The end is looked for after the news were cleared, so that its own news are not lost with them.
+            if due_s != 0.0 and not self._ended.wait(REST_S):
+                news.wait(min(LOOK_S, due_s if due_s is not None else LOOK_S))
 
     def _trouble(self, channel: str, **fields: str) -> None:
         if not self._ended.is_set():
