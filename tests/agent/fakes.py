@@ -80,6 +80,8 @@ class FakeTraffic:
         self.left = 3
         self.stubborn = 0
         self.away = False
+        self.settled: list[int] = []
+        """How many sessions were left each time."""
         self.acts: list[str] = []
 
     def drain(self, spread_ms: int) -> None:
@@ -92,7 +94,9 @@ class FakeTraffic:
         return None if self.away else self.left
 
     def settle(self) -> None:
-        """Nothing comes to a fake that is drained."""
+        if self.away:
+            raise UnreachableError("the balancer is away")
+        self.settled.append(self.left)
 
     def undrain(self) -> None:
         self._act("undrain")

@@ -38,7 +38,18 @@ def test_a_good_release_is_staged_drained_switched_verified_and_refilled(house: 
     assert after(house) == (Phase.STEADY, "2.0.0", "0.5", False)
     assert steps(house) == ["stage", "drain", "switch", "verify", "return"]
     assert house.traffic.acts == ["drain", "undrain", "invite"]
+    assert house.traffic.settled == [0, 0], (
+        "after the drain, and before the probe: a balancer may have forgotten"
+    )
     assert house.installer.running == {"2.0.0"}
+
+
+def test_sessions_that_do_not_move_are_settled_when_their_time_is_over(house: House) -> None:
+    house.traffic.stubborn = 2
+    house.hear(told(5, "2.0.0"))
+    house.work()
+    assert after(house) == (Phase.STEADY, "2.0.0", "0.5", False)
+    assert house.traffic.settled == [2, 2]
 
 
 def test_the_release_that_runs_is_adopted_without_any_disturbance(house: House) -> None:

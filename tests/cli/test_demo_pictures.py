@@ -69,7 +69,7 @@ def chapters() -> tuple[Chapter, Chapter, Chapter]:
 
 
 def test_the_receipt_holds_what_was_measured() -> None:
-    figures = receipt(*chapters(), 0, 190.04, 107.9)
+    figures = receipt(*chapters(), 0, 190.04, 107.9, "haproxy")
     assert figures["good"] | {} == {
         "status": "completed",
         "pops": 2,
@@ -88,14 +88,14 @@ def test_the_receipt_holds_what_was_measured() -> None:
     assert (bad["pops_exposed"], bad["nodes_exposed"], bad["nodes_on_previous"]) == (1, 1, 8)
     assert (bad["seconds_to_verdict"], bad["seconds_to_restored"]) == (4.2, 2.8)
     assert figures["fix"]["in_later_window"] is True
-    assert figures["train_days"] == 6.5
+    assert (figures["train_days"], figures["balancer"]) == (6.5, "haproxy")
     assert ended_well(figures)
 
 
 def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     good, bad, fix = chapters()
     same = Chapter(rollout("completed", *bad.rollout["turns"]), fix.felt, fix.exposed, 0)
-    figures = receipt(good, bad, same, 0, 190.0, 100.0)
+    figures = receipt(good, bad, same, 0, 190.0, 100.0, "haproxy")
     assert figures["fix"]["in_later_window"] is False
     assert not ended_well(figures)
 
@@ -110,7 +110,7 @@ def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     ],
 )
 def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None:
-    figures = receipt(*chapters(), 0, 190.0, 100.0)
+    figures = receipt(*chapters(), 0, 190.0, 100.0, "haproxy")
     (figures[part] if part else figures)[key] = value
     assert not ended_well(figures)
 
@@ -118,7 +118,7 @@ def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None
 def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
     console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
     with console.capture() as capture:
-        show(receipt(*chapters(), 0, 190.0, 107.9), console)
+        show(receipt(*chapters(), 0, 190.0, 107.9, "haproxy"), console)
     text = capture.get()
     for expected in (
         "longest gap, ms",

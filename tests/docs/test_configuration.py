@@ -16,6 +16,7 @@ from wavetrain.model import policy
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
+from wavetrain.wiring import channels
 from wavetrain.wiring import config as wiring_config
 
 TEXT = (DOCS / "configuration.md").read_text()
@@ -25,6 +26,9 @@ DIGEST = "0" * 64
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     "wavetrain.toml: keys": wiring_config.Config,
+    'alert.kind = "webhook"': channels.WebhookTable,
+    'alert.kind = "mail"': channels.MailTable,
+    "[tls]": wiring_config.TlsConfig,
     "agent.toml: keys": agent.Config,
     'installer.kind = "slots"': agent.Slots,
     'installer.kind = "command"': agent.CommandInstall,
@@ -53,7 +57,7 @@ SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics")
 def test_each_key_stands_in_its_table_with_its_default(heading: str) -> None:
     told = {row[0].strip("`"): row[2].replace("`", "") for row in TABLES[heading]}
     kind = STRUCTS[heading]
-    fields = {SAID_OTHERWISE.get((kind, item.name), item.name): item for item in msgspec.structs.fields(kind)}
+    fields = {SAID_OTHERWISE.get((kind, item.name), item.encode_name): item for item in msgspec.structs.fields(kind)}
     assert told.keys() == fields.keys()
     for key, default in told.items():
         wanted = _default(fields[key], key)

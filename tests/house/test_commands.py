@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ pytestmark = pytest.mark.lab
 
 MANIFEST = 'component = "gateway"\nnumber = "2.0.0"\nlane = "pop"\n[gates]\nbuild = true\ntests = true\n'
 ROLLOUT = "gateway-2.0.0"
-STILL_S = 0.6
-"""More than two ticks."""
 
 
 class Terminal:
@@ -79,20 +76,6 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
         yield Terminal(Running(house))
 
 
-def settled(terminal: Terminal) -> int:
-    """The number of the last change, once there was none for a while."""
-    seen: list[tuple[float, int]] = [(time.monotonic(), -1)]
-
-    def is_still() -> bool:
-        sequence = terminal.running.get("/v1/status")["sequence"]
-        if sequence != seen[-1][1]:
-            seen.append((time.monotonic(), sequence))
-        return time.monotonic() - seen[-1][0] > STILL_S
-
-    eventually("nothing is written any more", is_still)
-    return seen[-1][1]
-
-
 def file_with(terminal: Terminal, name: str, text: str) -> str:
     file: Path = terminal.house.folder / name
     file.write_text(text)
@@ -102,7 +85,7 @@ def file_with(terminal: Terminal, name: str, text: str) -> str:
 def test_a_second_control_plane_on_the_same_folder_refuses_and_the_first_goes_on(terminal: Terminal) -> None:
     house = terminal.house
     owner = house.lab.processes.pid(CONTROL_PLANE)
-    before = settled(terminal)
+    before = terminal.running.journal()
     second = subprocess.run(
         house.control_plane_command, capture_output=True, text=True, timeout=30, check=False
     )
@@ -112,7 +95,7 @@ def test_a_second_control_plane_on_the_same_folder_refuses_and_the_first_goes_on
     assert "stop that one first, or start this one on another file" in second.stderr
     assert second.stderr.startswith("error: ")
     assert len(second.stderr.splitlines()) == 1
-    assert terminal.running.get("/v1/status")["sequence"] == before
+    assert terminal.running.journal() == before
     assert CONTROL_PLANE not in house.lab.processes.ended()
 
 

@@ -10,6 +10,8 @@ from tests.docs.transcript import missing_from
 from tests.house.running import TIMES, setting
 
 from wavetrain.cli.demo import STORY, run
+from wavetrain.lab.balancer_choice import Choice
+from wavetrain.lab.haproxy import program
 
 ROOT = Path(__file__).resolve().parents[2]
 WORSE = {"operations_failed_ratio": 0.2}
@@ -24,7 +26,9 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     story = [(number, title, WORSE if faults else faults, fixes) for number, title, faults, fixes in STORY]
     said = io.StringIO()
     console = Console(file=said, width=100, force_terminal=False)
-    small = setting(pops=("lis1", "fra1", "jnb1"), nodes=2, sites=24, stubborn=2, times=TIMES)
+    small = setting(
+        pops=("lis1", "fra1", "jnb1"), nodes=2, sites=24, stubborn=2, times=TIMES, balancer=Choice.AUTO
+    )
     figures_file = tmp_path / "figures.json"
 
     ended = run(True, figures_file, tmp_path / "h", console, small, story)
@@ -42,5 +46,6 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert 0 < bad["seconds_to_restored"] < 10
     assert (fix["status"], fix["in_later_window"]) == ("completed", True)
     assert figures["guards_violated"] == 0
+    assert figures["balancer"] == ("haproxy" if program() else "builtin")
     assert figures["control_plane_mb"] < 200
     assert missing_from((ROOT / "README.md").read_text(), said.getvalue()) == []

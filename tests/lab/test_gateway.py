@@ -35,12 +35,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Pat
 class Caller:
     """A site that a test speaks for, line by line."""
 
-    def __init__(self, place: NodePlace, context: ssl.SSLContext, name: str = "site-1") -> None:
+    def __init__(
+        self, place: NodePlace, context: ssl.SSLContext, name: str = "site-1", previous: str = "-"
+    ) -> None:
         plain = socket.create_connection(place.sessions_at, timeout=5)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = context.wrap_socket(plain, server_hostname=SERVER_NAME)
         self._file = self._sock.makefile("rb")
-        self.say(f"auth site {name} account-1 - first")
+        self.say(f"auth site {name} account-1 {previous} first")
         self.hello = self.hear()
 
     def say(self, line: str) -> None:
@@ -104,6 +106,25 @@ def test_a_session_is_greeted_answered_and_counted(running: tuple[Rig, Path], tr
     eventually("the loss is counted", lambda: _metrics(place)["gateway_sessions_lost_total"][1] == 1)
 
 
+def test_so_many_are_asked_to_leave_who_came_from_a_node_first_and_nobody_twice(
+    running: tuple[Rig, Path], trust: ssl.SSLContext
+) -> None:
+    place = running[0].lab.nodes[THIRD]
+    sites = [Caller(place, trust, f"site-{n}", previous) for n, previous in enumerate(("-", FIRST, "-"))]
+    path = f"/move-away?reason=rebalance&count=2&from={FIRST}"
+    assert running[0].gateway(THIRD, path, "POST") == {"told": 2}
+    assert [sites[1].hear(), sites[2].hear()] == ["move rebalance"] * 2
+    sites[0].say("op 1")
+    assert sites[0].hear() == "ok 1", "the oldest was not asked"
+    assert running[0].gateway(THIRD, path, "POST") == {"told": 1}
+    assert sites[0].hear() == "move rebalance"
+    assert not running[0].gateway(THIRD, "/healthz")["draining"]
+    for site in sites:
+        site.say("bye")
+        site.close()
+    eventually("they have gone", lambda: _metrics(place)["gateway_sessions"][1] == 0)
+
+
 def test_a_goodbye_is_no_loss(running: tuple[Rig, Path], trust: ssl.SSLContext) -> None:
     place = running[0].lab.nodes[THIRD]  # the first one's counts are another test's
     before = _metrics(place)["gateway_sessions_lost_total"]
@@ -131,6 +152,7 @@ def test_a_session_that_says_what_nobody_understands_is_ended(
     [
         ("/move-away?reason=mood", None, "must be one of update, rebalance"),
         ("/move-away?spread_ms=99999999", None, "from 0 to 60000"),
+        ("/move-away?count=all", None, "must be a whole number"),
         ("/move-away", {"peer": 1}, "the body must be"),
         ("/move-away", {"peers": [1]}, "must be a list of texts"),
         ("/nowhere", None, "is not served here"),

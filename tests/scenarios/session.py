@@ -18,12 +18,15 @@ from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.cli.main import app
 from wavetrain.control import fleets, policies, tokens
+from wavetrain.control.alerts import Alerts
+from wavetrain.control.outbox import send_next
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.http import build
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import NodeId, Pop
+from wavetrain.model.notice import DEFAULT_KINDS, Alert, AlertKind, Outcome
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Turn, Wave
 from wavetrain.simulate.clock import VirtualClock
@@ -83,6 +86,8 @@ class Session:
         self._secrets = {
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
+        self._alerts: Alerts | None = None
+        self._channels: dict[str, Hook] = {}
         self._stack = contextlib.ExitStack()
         self._url = self._ca = ""
         for name in sorted(files.iterdir()):
@@ -140,6 +145,7 @@ class Session:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         self.house.ticker.tick()
+        self._tell()
         return result.output, result.exit_code
 
     # What is really so: nobody in the page knows it yet
@@ -171,12 +177,35 @@ class Session:
         self.nature.garbled = {pair for pair in self.nature.garbled if pair[0] != node}
         self.nodes[NodeId(node)].rebuild(BASELINE)
 
+    def tell_by(self, channel: str) -> None:
+        """The configuration has one more channel, which tells what every channel tells, and the ends of rollouts."""
+        self._channels[channel] = Hook()
+        on = (*DEFAULT_KINDS, AlertKind.COMPLETED)
+        self._alerts = Alerts(self.store, [(name, "webhook", on) for name in self._channels])
+        self._alerts.begin("the house")
+
+    def deafen(self, channel: str) -> None:
+        """Its receiver fails."""
+        self._channels[channel].outcome = Outcome(taken=False, text="502 Bad Gateway")
+
+    def hear(self, channel: str) -> None:
+        """Its receiver takes what it gets."""
+        self._channels[channel].outcome = Hook.outcome
+
+    def _tell(self) -> None:
+        if self._alerts is not None:
+            self._alerts.look()
+        for name, receiver in self._channels.items():
+            while send_next(self.store, name, receiver) == 0.0:
+                pass
+
     def _pass(self, seconds: float) -> None:
         self.clock.advance(seconds)
         for node in self.nodes.values():
             node.live(self.clock())
         self.house.polls()
         self.house.ticker.tick()
+        self._tell()
 
     def _step_s(self, at_most: float) -> float:
         holds = self._holds()
@@ -215,6 +244,16 @@ class Session:
                         turn.hold for turn in view.find(Turn, rollout=rollout.id) if turn.wave == rollout.wave
                     ]
         return [hold for hold in holds if hold is not None]
+
+
+class Hook:
+    """A channel's receiver."""
+
+    outcome = Outcome(taken=True, text="200 OK")
+
+    def deliver(self, alert: Alert, at: float) -> Outcome:
+        """As it stands with the receiver now."""
+        return self.outcome
 
 
 @contextlib.contextmanager

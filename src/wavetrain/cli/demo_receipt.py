@@ -39,7 +39,7 @@ def receipt(
     violated: int,
     seconds: float,
     memory_mb: float,
-    balancer: str = "builtin",
+    balancer: str,
 ) -> dict[str, Any]:
     """The figures as `--json` writes them; every one was measured in this run."""
     evidence = bad.rollout.get("evidence") or {}

@@ -160,9 +160,7 @@ def release(
         }[kind]
         opened = _running(folder)
         artifact = releases.build(Path(opened.folder) / "lab" / "artifacts", number, faults)
-        with Client(
-            opened.url, Path(opened.token_file).read_text().strip(), Path(opened.ca_file)
-        ) as client:
+        with Client(opened.url, Path(opened.token_file).read_text().strip(), Path(opened.ca_file)) as client:
             answer = submit(client, artifact, fixes, f"built by the lab: {kind.value}")
         typer.echo(json.dumps(answer, indent=2) if as_json else answer["text"])
 

@@ -176,7 +176,9 @@ class LabHouse:
         secret.touch(mode=0o600)
         secret.write_text(admin.post(at("nodes", node.name, "join"), {})["secret"])
         traffic = self.lab.traffic(node, self.setting.times.invite_spread_ms)
-        return agent_config(node, self.url, self.authority, secret, self.baseline, self.setting.times, traffic)
+        return agent_config(
+            node, self.url, self.authority, secret, self.baseline, self.setting.times, traffic
+        )
 
 
 def submit(desk: Client, artifact: Artifact, fixes: str = "", notes: str = "") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC
 from functools import partial
 
 import msgspec
@@ -49,6 +48,7 @@ from wavetrain.wire.messages import (
     MakeToken,
     RaiseFloor,
     Resume,
+    utc_of,
 )
 from wavetrain.wire.policy_file import POLICY_BYTES_MAX, read_policy
 from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, read_release
@@ -191,8 +191,8 @@ async def _freeze(request: Request) -> Response:
         freezes.add,
         house_of(request).store,
         caller,
-        starts=message.starts.astimezone(UTC),
-        ends=message.ends.astimezone(UTC),
+        starts=utc_of(message.starts, "starts"),
+        ends=utc_of(message.ends, "ends"),
         reason=message.reason,
         scope=message.scope,
         freeze_id=message.id,

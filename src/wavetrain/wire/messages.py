@@ -1,6 +1,6 @@
 """Messages: what operators and CI say at their door, and what they are told when it fails."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from wavetrain.control.joins import MINUTES
 from wavetrain.control.rollouts import REASON_CHARACTERS_MAX, Consent
 from wavetrain.control.tokens import TokenSeen
+from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
@@ -100,3 +101,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     error: str
     kind: str
+
+
+def utc_of(instant: datetime, field: str) -> datetime:
+    """The instant in UTC, or `RefusedError`: its offset may lead out of the years that there are."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise RefusedError(
+            f"at $.{field}: {instant.isoformat()} lies outside of all years in UTC; give a time from 0002 to 9998"
+        ) from None

@@ -107,6 +107,7 @@ class ControlPlane:
         )
         try:
             with self._listening() as door:
+                server.should_exit = self._ended.is_set()  # the lease may be lost already
                 self._thread.start()
                 self._couriers.start()
                 server.run([door])
@@ -238,7 +239,13 @@ def serve(file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server hears them while it serves, and raises them again when it has ended: by then we close.
         signal.signal(number, lambda *_: stopped.set())
-    ControlPlane(config, folder, stopped.is_set).serve()
+    try:
+        plane = ControlPlane(config, folder, stopped.is_set)
+    except LockedError:
+        if stopped.is_set():
+            return  # a standby that was told to stop did as it was told
+        raise
+    plane.serve()
 
 
 def _first_token(store: SqlStore, file: Path) -> None:

@@ -43,11 +43,19 @@ class LeaseKeeper:
         return time.monotonic() - self._renewed_at < LEASE_S
 
     def take(self, waiting: Callable[[], None], ended: Callable[[], bool]) -> bool:
-        """Wait for the lease; False when `ended` says so first. `waiting` is called once, where somebody has it."""
+        """Wait for the lease; False when `ended` says so first. `waiting` is called once, where somebody has it.
+
+        Raises `UnreachableError` when the first look already fails: a wrong address is no reason to wait.
+        """
         said = False
         while not ended():
             asked_at = time.monotonic()
-            self._epoch = self._store.lease(self._name, LEASE_S)
+            try:
+                self._epoch = self._store.lease(self._name, LEASE_S)
+            except UnreachableError:
+                if not said:
+                    raise
+                # A standby is there for the time when things fail; a database that is away is one of them.
             if self._epoch is not None:
                 self._renewed_at = asked_at
                 self._thread.start()
@@ -75,6 +83,9 @@ class LeaseKeeper:
                 epoch = self._store.lease(self._name, LEASE_S)
             except UnreachableError:
                 continue
+            except Exception as error:
+                self._lost(f"the lease cannot be renewed, by a fault of this program: {error!r}")
+                return
             if epoch != self._epoch:  # none, or a new one: others wrote in between, and what we know is old
                 self._lost("another control plane took the lease over")
                 return
