@@ -192,7 +192,7 @@ def test_whatever_stands_in_a_password_is_not_shown(url: str) -> None:
     ],
 )
 def test_an_address_that_cannot_be_meant_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(RefusedError, match="the store's url .*(give postgresql://|%40)") as refused:
+    with pytest.raises(RefusedError, match=r"the store's url .*(give postgresql://|%40)") as refused:
         SqlStore(url)
     assert "s3" not in str(refused.value)
 

@@ -1,8 +1,8 @@
 """The watchdog: when a program is taken for hung, and what becomes of it."""
 
-import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -169,27 +169,36 @@ exec sleep 600
 """
 
 
-def test_the_supervisor_kills_a_frozen_program_and_starts_it_again_at_once_without_calling_it_a_crash(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+@pytest.fixture
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     folder = tmp_path_factory.mktemp("s")
     start = folder / "slots" / "A" / "start"
     start.parent.mkdir(parents=True)
     start.write_text(PROGRAM)
     start.chmod(0o755)
     places = {name: str(folder / name) for name in ("slots", "shared", "sockets", "logs")}
-    supervised = Supervised(Settings(node="n1", listen=(), python="python3", stop_grace_s=0.5, **places))
-    try:
-        supervised.start("A")
-        frozen = supervised.programs()[0].pid
-        supervised.restart("A", frozen + 1)
-        assert supervised.programs()[0].pid == frozen, "another program is meant"
-        os.kill(frozen, signal.SIGSTOP)
-        supervised.restart("A", frozen)
-        until(lambda: supervised.programs()[0].pid != frozen, 3.0)
-        program = supervised.programs()[0]
-        assert (program.state, program.crashes, program.last) == ("running", 0, "")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(frozen, signal.SIGKILL)
-        supervised.quit(0.0)
+    settings = Settings(node="n1", listen=(), python="python3", stop_grace_s=0.5, **places)
+    made = Supervised(settings, answer_within_s=0.5)
+    made.start("A")
+    yield made
+    made.quit(0.0)
+
+
+def test_the_supervisor_kills_a_frozen_program_and_starts_it_again_at_once_without_calling_it_a_crash(
+    supervised: Supervised,
+) -> None:
+    frozen = supervised.programs()[0].pid
+    supervised.restart("A", frozen + 1)
+    assert supervised.programs()[0].pid == frozen, "another program is meant"
+    os.kill(frozen, signal.SIGSTOP)
+    supervised.restart("A", frozen)
+    until(lambda: supervised.programs()[0].pid != frozen, 3.0)
+    program = supervised.programs()[0]
+    assert (program.state, program.crashes, program.last) == ("running", 0, "")
+
+
+def test_a_supervisor_that_was_stopped_goes_on_and_its_program_never_noticed(supervised: Supervised) -> None:
+    state = supervised.ensure()
+    os.kill(state.pid, signal.SIGSTOP)
+    again = supervised.ensure()
+    assert (again.pid, again.programs) == (state.pid, state.programs)

@@ -1,5 +1,6 @@
 """Identities: keys with requests for certificates, as nodes make them."""
 
+import threading
 from pathlib import Path
 
 from cryptography import x509
@@ -31,5 +32,6 @@ class Identity:
         """The certificate and its key in one file."""
         key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         file = folder / f"identity-{id(self)}.pem"
-        file.write_text(self.certificate + key)
-        return file
+        partial = folder / f"{file.name}.{threading.get_ident()}"
+        partial.write_text(self.certificate + key)
+        return partial.replace(file)  # others may read it already

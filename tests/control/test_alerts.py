@@ -287,22 +287,20 @@ def test_old_messages_are_forgotten_but_never_one_whose_fact_still_stands(house:
 
 
 def test_a_channel_keeps_a_bounded_number_of_messages(
-    house: Practice, monkeypatch: pytest.MonkeyPatch
+    house: Practice,
 ) -> None:
     assert KEPT_MAX == WAITING_MAX == 10_000
-    monkeypatch.setattr("wavetrain.control.alerts.KEPT_MAX", 3)
-    monkeypatch.setattr(outbox, "WAITING_MAX", 1)
     alerts = begun(house)
     with house.store.write() as transaction:
         for number in range(5):
             transaction.put(
                 message(name=f"a{number}", state=Delivery.DEAD, settled_at=house.seconds + number)
             )
-    assert alerts.forget() == 2
+    assert alerts.forget(kept_max=3) == 2
     assert [item.id for item in messages(house)] == ["a2", "a3", "a4"]
     with house.store.write() as transaction:
         for name in ("first", "second"):
-            outbox.post(transaction, message(name=name).alert, ["ops"], "alerts")
+            outbox.post(transaction, message(name=name).alert, ["ops"], "alerts", waiting_max=1)
         second = transaction.get(Outgoing, "second", "ops")
     assert second is not None
     assert (second.state, second.answer) == (Delivery.DEAD, "1 messages wait for ops already")

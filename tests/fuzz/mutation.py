@@ -105,7 +105,9 @@ def mutants(draw: st.DrawFn, sample: Any, writer: Writer) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         value = _changed(draw, value)
     body = writer(value)
-    how = draw(st.sampled_from(("whole", "whole", "whole", "whole", "broken", "cut", "byte", "twice", "empty")))
+    how = draw(
+        st.sampled_from(("whole", "whole", "whole", "whole", "broken", "cut", "byte", "twice", "empty"))
+    )
     at = draw(st.integers(0, max(0, min(len(body), 4_000) - 1)))
     match how:
         case "broken":

@@ -47,7 +47,9 @@ class OpenDoors:
         joining, joined = (joins.make(self.house.store, authority, tokens.HOUSE, NODE) for _ in range(2))
         identity = Identity()
         issued = joins.joined(self.house.store, authority, joined.secret, identity.csr)
-        self._certificate = x509.load_pem_x509_certificate(issued.certificate.encode()).public_bytes(Encoding.DER)
+        self._certificate = x509.load_pem_x509_certificate(issued.certificate.encode()).public_bytes(
+            Encoding.DER
+        )
         self._shown = b""
         self.said = {"csr": identity.csr, "secret": joining.secret}
         """What a join needs to be a good one."""

@@ -26,6 +26,7 @@ CHECKS: list[Any] = [
     checks.response_schema_conformance,
     checks.negative_data_rejection,
 ]
+Case = schemathesis.Case[Any]
 EVERY = [(door, route) for door, routes in openapi.DOORS.items() for route in routes]
 NAMES = [route.where for _, route in EVERY]
 each_route = pytest.mark.parametrize(("door", "route"), EVERY, ids=NAMES)
@@ -36,7 +37,7 @@ def doors(tmp_path: Path) -> OpenDoors:
     return OpenDoors(tmp_path)
 
 
-def _ask(doors: OpenDoors, case: schemathesis.Case, who: str) -> Any:
+def _ask(doors: OpenDoors, case: Case, who: str) -> Any:
     case.headers = {**(case.headers or {}), **doors.headers(who)}
     if isinstance(case.body, dict) and "wait_s" in case.body:
         case.body["wait_s"] = 0 if isinstance(case.body["wait_s"], int | float) else case.body["wait_s"]
@@ -47,7 +48,7 @@ def _ask(doors: OpenDoors, case: schemathesis.Case, who: str) -> Any:
     return answer
 
 
-def _meet(doors: OpenDoors, case: schemathesis.Case, name: str) -> None:
+def _meet(doors: OpenDoors, case: Case, name: str) -> None:
     """Chance finds no name that is there, and no secret: half of the cases are given one."""
     if "name" in case.path_parameters:
         case.path_parameters["name"] = name
@@ -67,7 +68,7 @@ def _searched(
         who=st.sampled_from(who),
         name=st.none() | st.sampled_from(KNOWN),
     )
-    def property_(case: schemathesis.Case, who: str, name: str | None) -> None:
+    def property_(case: Case, who: str, name: str | None) -> None:
         if name is not None and mode is GenerationMode.POSITIVE:
             _meet(doors, case, name)
         case.validate_response(_ask(doors, case, who), checks=CHECKS)
@@ -96,7 +97,7 @@ def test_without_a_caller_nobody_gets_in(doors: OpenDoors, door: str, route: Des
 
     @bounded(2)
     @given(case=operation.as_strategy())
-    def property_(case: schemathesis.Case) -> None:
+    def property_(case: Case) -> None:
         answer = _ask(doors, case, "")
         if route.act is not None:
             assert answer.status_code == 401
@@ -107,7 +108,9 @@ def test_without_a_caller_nobody_gets_in(doors: OpenDoors, door: str, route: Des
 @each_route
 def test_the_roles_are_those_that_the_document_names(doors: OpenDoors, door: str, route: Described) -> None:
     operation = doors.operation(door, route.method, route.path)
-    body = {} if route.body is None else {"body": route.body.example or b"x", "media_type": route.body.media}
+    body: dict[str, Any] = (
+        {} if route.body is None else {"body": route.body.example or b"x", "media_type": route.body.media}
+    )
     for name, role in CALLERS.items():
         values = {param.name: KNOWN[0] for param in route.params if param.required}
         case = operation.Case(path_parameters=values, **body)

@@ -91,7 +91,10 @@ POLICY_TREE = {
     ],
     "budgets": {"pop_share": 0.5, "headroom": 1.5},
     "bake": {"minutes": 5, "share_min": 0.1},
-    "verdicts": {"alpha": 0.01, "metric": [{"name": "f", "events": "f_total", "exposure": "o_total", "weight": 1.0, "gate": True}]},
+    "verdicts": {
+        "alpha": 0.01,
+        "metric": [{"name": "f", "events": "f_total", "exposure": "o_total", "weight": 1.0, "gate": True}],
+    },
     "timing": {"cadence_weeks": 2},
 }
 KNOWN_FLEET = Practice.fleet(FLEET)

@@ -97,7 +97,7 @@ class Keeper:
                     self._save(changed)
                 except OSError as error:
                     raise UnreachableError(
-                        f"the agent cannot write {self._path}: {error.strerror}; free some space, nothing moves till then"
+                        f"the agent cannot write {self._path}: {error.strerror}; free some space"
                     ) from error
                 self._show(changed)
             return changed

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -65,7 +67,7 @@ class State(msgspec.Struct, frozen=True):
 class Supervised:
     """The supervisor of one node, started when it is needed and found again when it runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         longest = len(os.fsencode(settings.sockets)) + LONGEST_NAME
         if longest > SOCKET_PATH_BYTES_MAX:
             raise RefusedError(
@@ -73,6 +75,7 @@ class Supervised:
                 f"allow {SOCKET_PATH_BYTES_MAX}: set `sockets` in [installer] to a shorter folder"
             )
         self._settings = settings
+        self._answer_within_s = answer_within_s
         self._door = str(Path(settings.sockets) / "supervisor.sock")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -129,12 +132,10 @@ class Supervised:
 
     def _ask(self, request: dict[str, object]) -> State:
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-                asking.settimeout(ANSWER_WITHIN_S)
-                asking.connect(self._door)
-                asking.sendall(json.dumps(request).encode() + b"\n")
-                with asking.makefile("rb") as answer:
-                    line = answer.readline()
+            try:
+                line = self._exchange(request)
+            except _StoppedError:
+                line = self._exchange(request)  # every request may be repeated
             state = msgspec.json.decode(line, type=State)
         except (OSError, msgspec.DecodeError) as error:
             raise UnreachableError(
@@ -143,6 +144,25 @@ class Supervised:
         if state.error:
             raise RefusedError(state.error)
         return state
+
+    def _exchange(self, request: dict[str, object]) -> bytes:
+        """Raises `_StoppedError` where the supervisor was stopped and now goes on.
+
+        It must not be killed: the programs end with it, and their sessions too.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(self._answer_within_s)
+            asking.connect(self._door)
+            try:
+                asking.sendall(json.dumps(request).encode() + b"\n")
+                with asking.makefile("rb") as answer:
+                    return answer.readline()
+            except TimeoutError:
+                pid = _listens_at(asking)
+                if not _is_stopped(pid):
+                    raise
+                os.kill(pid, signal.SIGCONT)
+                raise _StoppedError from None
 
     def _launch(self) -> None:
         sockets, logs = Path(self._settings.sockets), Path(self._settings.logs)
@@ -170,3 +190,21 @@ class Supervised:
                     f"the supervisor of {self._settings.node} does not start: {said or 'no word'}"
                 )
             time.sleep(LOOK_EVERY_S)
+
+
+class _StoppedError(OSError):
+    """The supervisor was stopped by a signal."""
+
+
+def _listens_at(connected: socket.socket) -> int:
+    """The process id of the other end of a unix socket."""
+    size = struct.calcsize("3i")
+    pid, _, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(pid)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False

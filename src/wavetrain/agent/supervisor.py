@@ -66,6 +66,10 @@ class Program:
         self.is_hung = False  # it is killed to be started again, which is no end by itself
 
 
+SHOWN = ("slot", "pid", "state", "crashes", "last", "admin")
+"""What is told of a program."""
+
+
 class Supervisor:
     """The running process."""
 
@@ -128,25 +132,9 @@ class Supervisor:
             case "status":
                 pass
             case other:
-                error = (
-                    f"there is nothing to do called {other!r}; there are start, stop, restart, status, quit"
-                )
-        return {
-            "error": error,
-            "pid": self._pid,
-            "settings": self._settings,
-            "programs": [
-                {
-                    "slot": program.slot,
-                    "pid": program.pid,
-                    "state": program.state,
-                    "crashes": program.crashes,
-                    "last": program.last,
-                    "admin": program.admin,
-                }
-                for program in self._programs
-            ],
-        }
+                error = f"there is no {other!r} to do; there are start, stop, restart, status, quit"
+        shown = [{name: getattr(item, name) for name in SHOWN} for item in self._programs]
+        return {"error": error, "pid": self._pid, "settings": self._settings, "programs": shown}
 
     def _start(self, slot: str) -> str:
         if any(program.slot == slot and program.state != STOPPING for program in self._programs):
@@ -219,9 +207,8 @@ class Supervisor:
     def _reap(self, program: Program, now: float) -> None:
         if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return
-        _signal(
-            program.pid, signal.SIGKILL
-        )  # what it may have left behind in its group, while that still has its name
+        # what it may have left behind in its group, while that still has its name
+        _signal(program.pid, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(program.pid, 0)[1])
         self._admin(program.slot, program.pid).unlink(missing_ok=True)
         how = f"exit {code}" if code >= 0 else f"signal {-code}"
@@ -244,9 +231,8 @@ class Supervisor:
 
     def _spawn(self, program: Program) -> None:
         self._turn_log(program.slot)
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, HANDLED
-        )  # a child must not handle what is meant for its parent
+        # a child must not handle what is meant for its parent
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         pid = os.fork()
         if pid == 0:
             self._become(program.slot)

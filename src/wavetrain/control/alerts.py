@@ -1,6 +1,6 @@
 """Alerts: which facts have become worth telling, and to whom?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from wavetrain.control.outbox import post
@@ -27,9 +27,17 @@ KEPT_MAX = 10_000
 class Alerts:
     """Looks for facts after ticks. Holds nothing that the facts cannot make again."""
 
-    def __init__(self, store: Store, channels: Sequence[tuple[str, str, tuple[AlertKind, ...]]]) -> None:
-        """`channels`: the name, the kind, and what each of them tells."""
+    def __init__(
+        self,
+        store: Store,
+        channels: Sequence[tuple[str, str, tuple[AlertKind, ...]]],
+        decide: Callable[[Scene, Mapping[Key, datetime]], Answer] = alerts.answer,
+        every_s: float = PASS_EVERY_S,
+    ) -> None:
+        """`channels`: the name, the kind, and what each of them tells. `decide` is what chooses the facts."""
         self._store = store
+        self._decide = decide
+        self._every_s = every_s
         self._configured = channels
         self._seen: dict[Key, datetime] = {}
         self._sequence = -1
@@ -71,12 +79,12 @@ class Alerts:
         self._seen = dict(answer.standing)
         return made
 
-    def forget(self) -> int:
+    def forget(self, kept_max: int = KEPT_MAX) -> int:
         """Let go of old messages that were delivered or given up, never of one whose fact could make it again."""
         with self._store.read() as view:
             answer = self._answer(view)
             current = {alert.id for alert in (*answer.lasting, *answer.moments)}
-            old = [item for name in _names(view) for item in _old(view, name, current)]
+            old = [item for name in _names(view) for item in _old(view, name, current, kept_max)]
         if old:
             with self._store.write() as transaction:
                 for item in old:
@@ -86,11 +94,11 @@ class Alerts:
     def _is_due(self, view: View) -> bool:
         if self._next_at is not None and view.now >= self._next_at:
             return True
-        return view.sequence != self._sequence and abs(view.steady - self._looked_at) >= PASS_EVERY_S
+        return view.sequence != self._sequence and abs(view.steady - self._looked_at) >= self._every_s
 
     def _answer(self, view: View) -> Answer:
         known = {key: item.since for key, item in _concerns(view).items()}
-        return alerts.answer(scene(view), {**self._seen, **known})
+        return self._decide(scene(view), {**self._seen, **known})
 
     def _set_up(self, transaction: Transaction) -> None:
         """The store's channels are those of the configuration; what waits for one that is gone is given up."""
@@ -185,7 +193,7 @@ def _names(view: View) -> list[str]:
     return sorted({item.channel for item in view.find(Outgoing)})
 
 
-def _old(view: View, channel: str, current: set[str]) -> list[Outgoing]:
+def _old(view: View, channel: str, current: set[str], kept_max: int) -> list[Outgoing]:
     settled = [
         item
         for state in (Delivery.DELIVERED, Delivery.DEAD)
@@ -193,7 +201,7 @@ def _old(view: View, channel: str, current: set[str]) -> list[Outgoing]:
         if item.id not in current
     ]
     settled.sort(key=lambda item: (item.settled_at, item.id))
-    spare = max(0, len(settled) - KEPT_MAX)
+    spare = max(0, len(settled) - kept_max)
     return [
         item
         for index, item in enumerate(settled)

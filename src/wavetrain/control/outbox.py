@@ -11,11 +11,18 @@ WAITING_MAX = 10_000
 """Messages that may wait for one channel; what comes on top is dead at once, where it can be seen and asked for."""
 
 
-def post(transaction: Transaction, alert: Alert, channels: Iterable[str], who: str) -> int:
+def post(
+    transaction: Transaction,
+    alert: Alert,
+    channels: Iterable[str],
+    who: str,
+    waiting_max: int = WAITING_MAX,
+) -> int:
     """Put an alert into the outbox for these channels, in the caller's transaction; how many."""
     names = sorted(set(channels))
     for name in names:
-        is_full = len(transaction.find(Outgoing, channel=name, state=Delivery.WAITING.value)) >= WAITING_MAX
+        waiting = transaction.find(Outgoing, channel=name, state=Delivery.WAITING.value)
+        is_full = len(waiting) >= waiting_max
         transaction.put(
             Outgoing(
                 id=alert.id,
@@ -25,7 +32,7 @@ def post(transaction: Transaction, alert: Alert, channels: Iterable[str], who: s
                 made_at=transaction.now,
                 queued_at=transaction.steady,
                 due_at=transaction.steady,
-                answer=f"{WAITING_MAX} messages wait for {name} already" if is_full else "",
+                answer=f"{waiting_max} messages wait for {name} already" if is_full else "",
                 settled_at=transaction.steady if is_full else 0.0,
             )
         )

@@ -15,6 +15,7 @@ from wavetrain.decide.permit import Caller
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of
 from wavetrain.doors.query import query_of
+from wavetrain.errors import RefusedError
 
 ANSWER_S = 45.0
 
@@ -42,7 +43,10 @@ def _one(use: Callable[[Store, Caller, str], object], status: int = 200) -> Endp
 
 async def _listed(request: Request) -> Response:
     caller = await caller_of(request)
-    state = query_of(request, text=("state",)).texts.get("state", "")
+    asked = query_of(request, text=("state",)).texts
+    state = asked.get("state", "")
+    if "state" in asked and not state:
+        raise RefusedError("parameter state is empty; leave it out, or name a state")
     return await _said(partial(notices.listed, house_of(request).store, caller, state))
 
 

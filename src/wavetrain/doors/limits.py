@@ -16,6 +16,7 @@ from wavetrain.model.access import Role
 
 KEYS_MAX = 100_000
 """Of so many callers or addresses is known how often they asked; those that asked longest ago are forgotten."""
+_ROUNDING = 1e-6
 _SITE_BITS = 64
 """Whoever has one IPv6 address has the whole network of this length."""
 
@@ -49,7 +50,7 @@ class Buckets:
         now = self._clock()
         left, at = self._left.pop(key, (float(self._rate.burst), now))
         left = min(float(self._rate.burst), left + max(0.0, now - at) * self._rate.per_s)
-        wait_s = 0.0 if left >= 1 else (1 - left) / self._rate.per_s
+        wait_s = 0.0 if left >= 1 - _ROUNDING else (1 - left) / self._rate.per_s
         self._left[key] = (left if wait_s else left - 1, now)
         if len(self._left) > self._keys_max:
             self._left.popitem(last=False)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -94,6 +95,7 @@ class Server:
 
     def stop(self) -> None:
         """End it as a machine's shutdown does: open connections are cut."""
+        self._cut(signal.SIGINT)
         self._processes.stop("postgresql")
 
     def make(self, database: str) -> str:
@@ -135,6 +137,12 @@ class Server:
             for path in (self.root, self.root / "log"):
                 os.chown(path, user.pw_uid, user.pw_gid)
 
+    def _cut(self, how: signal.Signals) -> None:
+        """Told by SIGTERM it would wait until everybody has hung up."""
+        for pid in self._processes.pids().values():
+            os.kill(pid, how)
+
     def _end(self) -> None:
+        self._cut(signal.SIGQUIT)  # nobody needs its data any more
         self._processes.stop_all()
         shutil.rmtree(self.root, ignore_errors=True)

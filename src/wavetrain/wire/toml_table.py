@@ -18,7 +18,7 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 KEY_PARTS_MAX = 32
 """Of a dotted key; the time that the parser takes grows with the square of their number."""
 _CHAIN = re.compile(
-    r"(?:(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % KEY_PARTS_MAX
+    rf"(?:(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}"
 )
 
 _SHOWN_MAX = 10**40

@@ -20,6 +20,7 @@ from wavetrain.adapters.sql_place import is_url
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.control import tokens
 from wavetrain.control.leap import leap
+from wavetrain.control.ports import Store
 from wavetrain.control.tick import Ticker
 from wavetrain.control.vitals import Vitals
 from wavetrain.doors.health import Checked, Readiness, ReadySeen
@@ -78,7 +79,7 @@ class ControlPlane:
         self.ticker = Ticker(self._timed, self.health, running=running_s)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
-        _first_token(self.store, folder / "admin.token")
+        first_token(self.store, folder / "admin.token")
 
     def serve(self) -> None:
         """Serve until SIGTERM or SIGINT. Prints one line of JSON when the doors are open."""
@@ -248,7 +249,7 @@ def serve(file: Path) -> None:
     plane.serve()
 
 
-def _first_token(store: SqlStore, file: Path) -> None:
+def first_token(store: Store, file: Path) -> None:
     """Where nobody may make tokens, an admin's token is left in a file that only its owner may read.
 
     The file comes first: a start that is cut short in between leaves a secret that counts from the next one on, and
