@@ -97,9 +97,12 @@ def test_a_writer_that_hangs_anywhere_in_its_transaction_does_not_keep_a_standby
     databases: Databases, silent: Callable[[psycopg.Connection], AbstractContextManager[None]]
 ) -> None:
     url = databases.fresh()
-    with closing(SqlStore(url)) as hung, closing(SqlStore(url)) as standby:
+    with (
+        closing(SqlStore(url)) as hung,
+        closing(SqlStore(url)) as standby,
+        closing(psycopg.connect(url, autocommit=True)) as writer,
+    ):
         hung.lease("hung", 0.2)
-        writer = psycopg.connect(url, autocommit=True)
         writer.execute("BEGIN; SELECT 1 FROM meta WHERE id = 1 FOR UPDATE")
         begun = time.monotonic()
         with silent(writer):
@@ -107,7 +110,6 @@ def test_a_writer_that_hangs_anywhere_in_its_transaction_does_not_keep_a_standby
             took = time.monotonic() - begun
         with pytest.raises(psycopg.Error):
             writer.execute("COMMIT")
-        writer.close()
         assert took < TAKEOVER_S
         with pytest.raises(StaleError, match="standby writes"), hung.write():
             pass

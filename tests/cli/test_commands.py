@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Terminal
+from tests.control.identities import Identity
 from tests.control.practice import BYTES, DIGEST, FLEET, POLICY, ROLLOUT, pop_text
-from tests.doors.served import Identity
 from typer.testing import CliRunner
 
 from wavetrain.adapters.authority import OwnAuthority

@@ -25,6 +25,9 @@ HOUR_S = 3600
 CSR = Identity().csr
 
 
+STOLEN = "its disk was stolen"
+
+
 class Registry:
     """A house with an authority."""
 
@@ -160,7 +163,7 @@ def test_only_an_admin_lets_nodes_of_the_fleet_join(registry: Registry) -> None:
         with pytest.raises(ForbiddenError, match="takes the role admin"):
             joins.make(registry.store, registry.authority, caller, NODE)
         with pytest.raises(ForbiddenError, match="takes the role admin"):
-            joins.revoke(registry.store, caller, NODE)
+            joins.revoke(registry.store, caller, NODE, STOLEN)
 
 
 def test_a_renewed_certificate_follows_and_the_older_stays_good_until_its_end(registry: Registry) -> None:
@@ -212,19 +215,21 @@ def test_a_certificate_speaks_for_the_node_that_it_was_given_to(registry: Regist
 
 def test_a_revoked_node_is_nobody_until_it_joins_anew(registry: Registry) -> None:
     issued, unused = registry.join(), registry.secret()
-    assert joins.revoke(registry.store, ADMIN, NODE) == joins.Revoked(node=NODE, certificates=1, joins=1)
-    assert registry.journal() == [("ada", "revoked: 1 certificates, 1 join tokens")]
+    assert joins.revoke(registry.store, ADMIN, NODE, STOLEN) == joins.Revoked(
+        node=NODE, certificates=1, joins=1
+    )
+    assert registry.journal() == [("ada", f"revoked, 1 certificates and 1 join tokens: {STOLEN}")]
     assert not registry.knows(issued)
     with pytest.raises(ForbiddenError):
         registry.join(unused)
     with pytest.raises(ForbiddenError, match="without a good one"):
         registry.renew(issued.serial)
     before = registry.house.sequence
-    assert joins.revoke(registry.store, ADMIN, NODE).certificates == 0
+    assert joins.revoke(registry.store, ADMIN, NODE, STOLEN).certificates == 0
     assert registry.house.sequence == before
     assert registry.knows(registry.join())
     with pytest.raises(UnknownError):
-        joins.revoke(registry.store, ADMIN, "nix")
+        joins.revoke(registry.store, ADMIN, "nix", STOLEN)
 
 
 def test_a_retired_node_is_nobody_and_neither_joins_nor_renews(registry: Registry) -> None:
@@ -271,7 +276,7 @@ def test_what_was_given_out_after_a_backup_counts_while_the_restored_store_waits
 
 def test_a_revoked_certificate_does_not_come_back_with_a_restore(registry: Registry) -> None:
     issued = registry.join()
-    joins.revoke(registry.store, ADMIN, NODE)
+    joins.revoke(registry.store, ADMIN, NODE, STOLEN)
     with registry.store.write() as transaction:
         transaction.put(Standstill(cause=Cause.RESTORE, since=transaction.now, detail="an hour ago"))
     assert not registry.knows(issued)

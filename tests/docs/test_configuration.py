@@ -57,7 +57,9 @@ SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics")
 def test_each_key_stands_in_its_table_with_its_default(heading: str) -> None:
     told = {row[0].strip("`"): row[2].replace("`", "") for row in TABLES[heading]}
     kind = STRUCTS[heading]
-    fields = {SAID_OTHERWISE.get((kind, item.name), item.encode_name): item for item in msgspec.structs.fields(kind)}
+    fields = {
+        SAID_OTHERWISE.get((kind, item.name), item.encode_name): item for item in msgspec.structs.fields(kind)
+    }
     assert told.keys() == fields.keys()
     for key, default in told.items():
         wanted = _default(fields[key], key)

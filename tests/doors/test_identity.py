@@ -77,7 +77,7 @@ def test_a_bearer_token_does_not_make_a_node(doors: Served) -> None:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda doors: joins.revoke(doors.house.store, tokens.HOUSE, NODE),
+        lambda doors: joins.revoke(doors.house.store, tokens.HOUSE, NODE, "it looks odd"),
         lambda doors: nodes.retire(doors.house.store, Caller("olga", (Role.OPERATOR,)), NODE, "disk"),
     ],
     ids=["revoked", "retired"],
@@ -190,7 +190,7 @@ BAD = {
     "too long a life": ("ada", "/v1/nodes/lis1-n3/join", {"minutes": 9999}, 422, "give 1 to 1440"),
     "an unknown field": ("ada", "/v1/nodes/lis1-n3/join", {"hours": 1}, 422, "unknown field `hours`"),
     "no admin": ("olga", "/v1/nodes/lis1-n3/join", {}, 403, "may not let nodes join"),
-    "no admin to revoke": ("anna", "/v1/nodes/lis1-n1/revoke", None, 403, "may not let nodes join"),
+    "no admin to revoke": ("anna", "/v1/nodes/lis1-n1/revoke", BECAUSE, 403, "may not let nodes join"),
     "a token for a node": ("ada", "/v1/tokens", {"name": "x", "roles": ["node"]}, 422, "node join x"),
     "no such secret": ("", "/v1/agent/join", {"secret": "nix", "csr": "nix"}, 403, "unknown or long over"),
     "no secret": ("", "/v1/agent/join", {"csr": "nix"}, 422, "missing required field `secret`"),
@@ -229,7 +229,7 @@ def test_an_oversize_join_is_refused(rolling: Served) -> None:
 def test_a_node_is_revoked_and_a_floor_is_raised_at_the_operators_door(doors: Served) -> None:
     doors.house.submitted("2.0.0")
     with doors.to("ada") as admin, doors.to("anna") as approver:
-        gone = admin.post("/v1/nodes/lis1-n1/revoke").json()
+        gone = admin.post("/v1/nodes/lis1-n1/revoke", json=BECAUSE).json()
         assert gone == {"node": NODE, "certificates": 1, "joins": 0}
         asked = {"number": "2.0.0", **BECAUSE}
         floor = approver.post("/v1/components/gateway/floor", json=asked).json()

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 from tests.control.practice import Practice
+from tests.docs.pages import DOCS, tables
 
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.control import tokens
@@ -175,6 +176,12 @@ def test_an_address_is_limited_before_anybody_is_looked_up(doors: Doors) -> None
     asyncio.run(run())
     assert asked == ADDRESS.burst
     assert sent[0]["status"] == 429
+
+
+def test_the_documents_say_these_limits() -> None:
+    rows = tables((DOCS / "configuration.md").read_text())["Limits of the doors"]
+    told = [(int(burst), int(then.split()[0]) / (60 if "minute" in then else 1)) for _, burst, then in rows]
+    assert told == [(rate.burst, rate.per_s) for rate in (ADDRESS, FAILED, JOIN, NODE, PERSON)]
 
 
 def test_a_lab_and_who_watches_it_stay_far_below_every_limit() -> None:

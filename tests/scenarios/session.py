@@ -96,11 +96,9 @@ class Session:
     def __enter__(self) -> Self:
         artifacts, trust = ArtifactStore(self.folder / "artifacts"), SigningKey(self.folder / "key")
         keys = self.folder / "control"
-        keys.mkdir()
+        keys.mkdir(exist_ok=True)
         authority = OwnAuthority(keys, utc_now())
-        doors = build(
-            self.store, artifacts, trust, self.house.ticker.watch.evidence_of, authority=authority
-        )
+        doors = build(self.store, artifacts, trust, self.house.ticker.watch.evidence_of, authority=authority)
         tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
         self._url = self._stack.enter_context(_served(doors, tls))
         self._ca = str(authority.file)

@@ -6,7 +6,8 @@ from pathlib import Path
 from tests.tree.test_map import MODULES, ROOT, SOURCE, purpose
 
 UPPER = [".", "model", "evidence", "decide", "control", "wire", "adapters"]
-ROOMS = [*UPPER, "adapters/migrations", "adapters/migrations/versions", "doors", "agent", "wiring", "simulate", "lab", "lab/gateway", "cli"]
+STEPS = ["adapters/migrations", "adapters/migrations/versions"]
+ROOMS = [*UPPER, *STEPS, "doors", "agent", "wiring", "simulate", "lab", "lab/gateway", "cli"]
 
 
 def drawn() -> str:

@@ -48,7 +48,7 @@ def end(process: subprocess.Popen[str]) -> str:
         ("tick_s = 0.0\n", "give 0.05 to 60"),
         ("folder = \n", "not TOML"),
         ('listen = "everywhere"\n', "listen"),
-        ('listen = "0.0.0.0:8440"\n', r'give e\.g\. \[tls\] names'),
+        ('listen = "0.0.0.0:8440"\n', r"give e\.g\. \[tls\] names"),
         ('[tls]\ncertificate = "a.pem"\n', "has certificate alone"),
         ('[tls]\nkey = "a.key"\n', "has key alone"),
         ('[tls]\nnames = ["a b"]\n', r"tls\.names"),

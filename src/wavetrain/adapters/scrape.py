@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.health import Observed, PopBin, Sample
+from wavetrain.wire.hurried import hurry
 
 INTERVAL_S = 1.0
 TIMEOUT_S = 0.8
@@ -164,6 +165,7 @@ class ScrapeSource:
                 raise ValueError(f"{url} is not an http address")
             connection = http.client.HTTPConnection(place.hostname, place.port, timeout=TIMEOUT_S)
             self._connections[node] = connection
+        hurry(connection, TIMEOUT_S)
         connection.request("GET", place.path or "/metrics")
         answer = connection.getresponse()
         body = answer.read(BYTES_MAX + 1)

@@ -178,10 +178,10 @@ def read(path: Path) -> Config:
         raise RefusedError(
             f"{path} cannot be read: {error.strerror}; name the agent's file with --config"
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RefusedError(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise RefusedError(f"{path}: {error}; correct this place") from error
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(f"{path} is not TOML: {error}") from error
     return _placed(config, path.resolve().parent)
 
 

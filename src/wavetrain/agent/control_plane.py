@@ -4,7 +4,7 @@ import hashlib
 import http.client
 import ssl
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,6 +12,10 @@ import msgspec
 from wavetrain.agent.ports import Opener
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.wire.agent_messages import JoinAsked, Joined, Poll, RenewAsked, Told
+from wavetrain.wire.hurried import HurriedTls, hurry
+from wavetrain.wire.json_message import read_message
+
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 256 * 1024
@@ -79,12 +83,7 @@ class ControlPlane:
             self.close()
             said = content[:SAID_CHARACTERS].decode(errors="replace")
             raise UnreachableError(f"the control plane refused the report with {status}: {said}")
-        try:
-            return msgspec.json.decode(content, type=Told)
-        except msgspec.DecodeError as error:
-            raise UnreachableError(
-                f"the control plane's answer is not understood, and ignored: {error}"
-            ) from error
+        return _read(content, Told)
 
     def join(self, asked: JoinAsked) -> Joined:
         """Ask for the first certificate. Raises `RefusedError` for a secret that does not count, `UnreachableError`."""
@@ -109,14 +108,13 @@ class ControlPlane:
             self._revision = self._known.revision
             self._connection = self._open(self._known.context)
         connection = self._connection
-        if connection.sock is None:
-            connection.connect()
-        connection.sock.settimeout(wait_s + TIMEOUT_S)
+        hurry(connection, wait_s + TIMEOUT_S)
         return self._posted(connection, "/v1/agent/poll", body)
 
     def _enrol(self, path: str, asked: JoinAsked | RenewAsked, context: ssl.SSLContext) -> Joined:
         connection = self._open(context)
         try:
+            hurry(connection, TIMEOUT_S)
             status, content = self._posted(connection, path, msgspec.json.encode(asked))
         except (OSError, http.client.HTTPException) as error:
             raise _away(error) from error
@@ -126,12 +124,7 @@ class ControlPlane:
             said = content[:SAID_CHARACTERS].decode(errors="replace")
             refusal = RefusedError if status in REFUSALS else UnreachableError
             raise refusal(f"the control plane gave no certificate, with {status}: {said}")
-        try:
-            return msgspec.json.decode(content, type=Joined)
-        except msgspec.DecodeError as error:
-            raise UnreachableError(
-                f"the control plane's answer is not understood, and ignored: {error}"
-            ) from error
+        return _read(content, Joined)
 
     def _posted(self, connection: http.client.HTTPSConnection, path: str, body: bytes) -> tuple[int, bytes]:
         connection.request("POST", self._path(path), body, {"Content-Type": "application/json"})
@@ -160,6 +153,7 @@ class ControlPlane:
             connection.close()
 
     def _open(self, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+        context.sslsocket_class = HurriedTls
         return http.client.HTTPSConnection(
             self._url.hostname or "", self._url.port, timeout=TIMEOUT_S, context=context
         )
@@ -176,6 +170,15 @@ def backoff_s(node: str, failures: int, most_s: float) -> float:
     whole = min(BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 30), most_s)
     bits = hashlib.sha256(f"{node} {failures}".encode()).digest()[:4]
     return whole * (0.5 + 0.5 * int.from_bytes(bits, "big") / 2**32)
+
+
+def _read(content: bytes, kind: type[T]) -> T:
+    try:
+        return read_message(content, kind, "the control plane's answer")
+    except RefusedError as error:
+        raise UnreachableError(
+            f"what the control plane answers is not understood, and ignored: {error}"
+        ) from error
 
 
 def _away(error: Exception) -> UnreachableError:

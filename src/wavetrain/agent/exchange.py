@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from wavetrain.agent.ports import SilentError
 from wavetrain.errors import UnreachableError
+from wavetrain.wire.hurried import hurry
 
 ANSWER_BYTES_MAX = 1024 * 1024
 
@@ -29,7 +30,7 @@ def exchange(
 ) -> tuple[int, bytes]:
     """The status and the body of the answer. `inside` names a unix socket that stands in for the URL's host.
 
-    `timeout_s` bounds each wait for bytes. Raises `UnreachableError` where there is no usable answer, `SilentError`
+    `timeout_s` bounds the whole of it. Raises `UnreachableError` where there is no usable answer, `SilentError`
     where there was none in time.
     """
     parts = urlsplit(url)
@@ -40,6 +41,7 @@ def exchange(
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         headers = {"Content-Type": "application/json"} if body else {}
+        hurry(connection, timeout_s)
         connection.request(method, target, body or None, headers)
         answer = connection.getresponse()
         content = answer.read(ANSWER_BYTES_MAX + 1)

@@ -17,6 +17,7 @@ from wavetrain.agent.ports import Opener
 from wavetrain.agent.supervised import Program, Supervised
 from wavetrain.agent.unpack import unpack
 from wavetrain.errors import RefusedError, UnreachableError
+from wavetrain.wire.json_message import read_message
 
 SLOTS = ("A", "B")
 LOOK_EVERY_S = 0.05
@@ -149,8 +150,8 @@ class SlotsInstaller:
 
     def _verified(self, slot: str) -> Verified | None:
         try:
-            return msgspec.json.decode((self._slots / f"{slot}.json").read_bytes(), type=Verified)
-        except (FileNotFoundError, msgspec.DecodeError):
+            return read_message((self._slots / f"{slot}.json").read_bytes(), Verified, "what is in the slot")
+        except (FileNotFoundError, RefusedError):
             return None
 
     def _check(self, component: str, version: str, release: str) -> None:

@@ -68,7 +68,7 @@ class Loop:
             self._look_at_visits()
         said = self._visits.news()
         poll = Poll(
-            say=self._say(memory), known=memory.read, wait_s=0.0 if busy else self._wait_s, visits=said
+            say=self._say(memory), known=memory.read, wait_s=0.0 if busy or self._failures else self._wait_s, visits=said
         )
         asked = self._pace.now()
         try:

@@ -13,6 +13,7 @@ from wavetrain.agent.update import Update
 from wavetrain.errors import LockedError, RefusedError, UnreachableError
 from wavetrain.model.fleet import FIRST, Generation, Phase
 from wavetrain.wire.agent_messages import Bans
+from wavetrain.wire.json_message import read_message
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,10 +130,10 @@ class Keeper:
 
     def _load(self) -> Memory:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Memory)
+            return read_message(self._path.read_bytes(), Memory, "the memory")
         except FileNotFoundError:
             return Memory()
-        except msgspec.DecodeError as error:
+        except RefusedError as error:
             raise RefusedError(
                 f"{self._path} cannot be read ({error}); move it away and the agent adopts what runs now"
             ) from error

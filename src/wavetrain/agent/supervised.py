@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from wavetrain.errors import RefusedError, UnreachableError
+from wavetrain.wire.json_message import read_message
 
 PROGRAM = Path(__file__).with_name("supervisor.py")
 ANSWER_WITHIN_S = 5.0
+ANSWER_BYTES_MAX = 1024 * 1024
 START_WITHIN_S = 15.0
 LOOK_EVERY_S = 0.02
 SOCKET_PATH_BYTES_MAX = 107
@@ -136,8 +138,8 @@ class Supervised:
                 line = self._exchange(request)
             except _StoppedError:
                 line = self._exchange(request)  # every request may be repeated
-            state = msgspec.json.decode(line, type=State)
-        except (OSError, msgspec.DecodeError) as error:
+            state = read_message(line, State, "the answer")
+        except (OSError, RefusedError) as error:
             raise UnreachableError(
                 f"the supervisor of {self._settings.node} does not answer: {error}"
             ) from error
@@ -156,7 +158,7 @@ class Supervised:
             try:
                 asking.sendall(json.dumps(request).encode() + b"\n")
                 with asking.makefile("rb") as answer:
-                    return answer.readline()
+                    return answer.readline(ANSWER_BYTES_MAX)
             except TimeoutError:
                 pid = _listens_at(asking)
                 if not _is_stopped(pid):

@@ -216,9 +216,7 @@ class Supervisor:
         if program.state == STOPPING:
             self._programs.remove(program)
         elif program.is_hung:
-            program.is_hung = False
-            program.state = WAITING
-            program.due = now
+            program.is_hung, program.state, program.due = False, WAITING, now
         else:
             if now - program.started >= CALM_S:
                 program.backoff_s = BACKOFF_FIRST_S

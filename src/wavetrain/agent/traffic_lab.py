@@ -5,7 +5,8 @@ import json
 import msgspec
 
 from wavetrain.agent.exchange import exchange
-from wavetrain.errors import UnreachableError
+from wavetrain.errors import RefusedError, UnreachableError
+from wavetrain.wire.json_message import read_message
 
 TIMEOUT_S = 3.0
 
@@ -28,8 +29,8 @@ class LabTraffic:
 
     def sessions(self) -> int | None:
         try:
-            servers = msgspec.json.decode(self._ask("GET", "/servers"), type=list[_Server])
-        except (UnreachableError, msgspec.DecodeError):
+            servers = read_message(self._ask("GET", "/servers"), list[_Server], "servers")
+        except (UnreachableError, RefusedError):
             return None
         return next((server.sessions for server in servers if server.node == self._node), None)
 

@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from wavetrain.errors import RefusedError
+from wavetrain.wire.json_message import read_message
 
 UNPACKED_BYTES_MAX = 1024 * 1024 * 1024
 MEMBERS_MAX = 20_000
 COPY_BYTES = 256 * 1024
+DESCRIPTION_BYTES_MAX = 1024 * 1024
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -51,16 +53,24 @@ def unpack(
     try:
         with gzip.open(archive) as unzipped:
             _lay_down(_Bounded(unzipped, bytes_max), folder, members_max)
-        description = msgspec.json.decode((folder / "release.json").read_bytes(), type=Description)
+        description = read_message(_described(folder / "release.json"), Description, "release.json")
     except RefusedError as error:
         raise RefusedError(f"artifact {archive.name[:12]}: {error}; refused") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error, msgspec.DecodeError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise RefusedError(f"artifact {archive.name[:12]} is not a usable release: {error}") from error
     if not os.access(folder / "start", os.X_OK):
         raise RefusedError(
             f"artifact {archive.name[:12]} has no executable file `start`; add one and submit it again"
         )
     return description
+
+
+def _described(file: Path) -> bytes:
+    with file.open("rb") as described:
+        content = described.read(DESCRIPTION_BYTES_MAX + 1)
+    if len(content) > DESCRIPTION_BYTES_MAX:
+        raise RefusedError(f"its release.json has more than {DESCRIPTION_BYTES_MAX} bytes")
+    return content
 
 
 def _lay_down(source: io.RawIOBase, folder: Path, members_max: int) -> None:

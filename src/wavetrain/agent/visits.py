@@ -2,11 +2,10 @@
 
 import re
 
-import msgspec
-
 from wavetrain.agent.exchange import exchange
-from wavetrain.errors import UnreachableError
+from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.wire.agent_messages import VisitSaid
+from wavetrain.wire.json_message import read_message
 
 EVERY_S = 30.0
 TIMEOUT_S = 1.0
@@ -32,8 +31,8 @@ class Visits:
         if status != 200:
             raise UnreachableError(f"GET {self._url}: {status}")
         try:
-            table = msgspec.json.decode(content, type=dict[str, dict[str, int]])
-        except msgspec.DecodeError as error:
+            table = read_message(content, dict[str, dict[str, int]], "visits")
+        except RefusedError as error:
             raise UnreachableError(f"GET {self._url}: {error}") from error
         for outer, row in table.items():
             for inner, count in row.items():

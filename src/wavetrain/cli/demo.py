@@ -161,7 +161,8 @@ def _stay(house: LabHouse, console: Console) -> None:
         f"\nEverything stays up until Ctrl-C. Look around from another terminal:\n\n  export WAVETRAIN_URL={house.url}"
     )
     console.print(
-        f"  export WAVETRAIN_CA={house.authority}\n  export WAVETRAIN_TOKEN=$(cat {token})\n  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
+        f"  export WAVETRAIN_CA={house.authority}\n  export WAVETRAIN_TOKEN=$(cat {token})\n"
+        "  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
     )
     try:
         while True:

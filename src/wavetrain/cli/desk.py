@@ -24,6 +24,9 @@ TEXT_BYTES_MAX = 16 * 1024 * 1024
 REFUSED, UNREACHABLE, OTHERWISE = 1, 3, 4
 """Exit codes beside 0 and 2 (usage): the request was refused; nobody answered; a watched rollout ended otherwise."""
 
+_ASKED = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (nothing is bound here)
+"""Where to ask what listens everywhere."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Url = Annotated[str | None, typer.Option("--url", envvar="WAVETRAIN_URL", help="The control plane.")]
 Secret = Annotated[
@@ -104,7 +107,7 @@ class Desk:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--json`, `--url`, `--token` and `--ca`, a desk as its first argument, and exit codes for errors."""
+    """Give a command `--json`, `--url`, `--token` and `--ca`, a desk as its first argument, and exit codes."""
 
     @functools.wraps(function)
     def run(*, as_json: bool, url: str | None, secret: str | None, ca: Path | None, **own: Any) -> None:
@@ -184,10 +187,10 @@ def _configured() -> tuple[str, str, Path | None]:
         return "", "", None
     try:
         values = tomllib.loads(text_of(Path(CONFIG)))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError(f"{CONFIG} is not TOML: {error}; correct that line") from None
     host, _, port = str(values.get("listen", "127.0.0.1:8440")).rpartition(":")
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    host = _ASKED.get(host, host)
     folder = str(values.get("folder", "var"))
     tls = values.get("tls", {})
     is_own = not (isinstance(tls, dict) and tls.get("certificate"))

@@ -4,6 +4,7 @@ import typer
 
 from wavetrain.cli import (
     alert_commands,
+    api_command,
     ask_commands,
     bench_command,
     doctor_command,
@@ -31,6 +32,7 @@ app.command()(run_commands.up)
 app.command()(run_commands.agent)
 app.command()(run_commands.demo)
 app.command()(doctor_command.doctor)
+app.command()(api_command.api)
 app.command()(simulate_command.simulate)
 app.add_typer(lab_command.app, name="lab")
 app.add_typer(fleet_commands.app, name="fleet")

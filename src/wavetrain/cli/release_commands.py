@@ -1,4 +1,4 @@
-"""Release commands: submit, list, show and withdraw releases."""
+"""Release commands: submit, list, show and withdraw releases, and raise their floor."""
 
 import hashlib
 from pathlib import Path
@@ -84,6 +84,21 @@ def withdraw(desk: Desk, release: Release, reason: Reason) -> None:
 
     answer = desk.client.post(at("releases", release, "withdraw"), {"reason": reason})
     desk.say(answer, f"{release} is withdrawn; a rollout of it under way goes back")
+
+
+@app.command()
+@command
+def floor(
+    desk: Desk,
+    component: Annotated[str, typer.Argument(help="The component.")],
+    number: Annotated[str, typer.Argument(help="Its oldest version that may run from now on.")],
+    reason: Reason,
+) -> None:
+    """Let nothing older run again: nodes refuse it, whoever tells them to. A floor is never lowered."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.post(at("components", component, "floor"), {"number": number, "reason": reason})
+    desk.say(answer, f"nothing older than {answer['component']} {answer['number']} runs again")
 
 
 def _gates(item: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from wavetrain.control.chronicle import tell
 from wavetrain.control.nodes import disown, home_of
 from wavetrain.control.ports import Authority, Issued, Store, Transaction, View
+from wavetrain.control.rollouts import check_reason
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Role
@@ -127,15 +128,16 @@ def renewed(store: Store, authority: Authority, caller: Caller, serial: str, csr
     return issued
 
 
-def revoke(store: Store, caller: Caller, node: str) -> Revoked:
+def revoke(store: Store, caller: Caller, node: str, reason: str) -> Revoked:
     """Nobody is this node any more, until it joins anew; a second time changes nothing."""
     require(caller, Act.ENROL)
+    check_reason("revoke", reason)
     with store.write() as transaction:
         if home_of(transaction, node) is None and not transaction.find(Certificate, node=node):
             raise UnknownError(f"there is no node {node[:120]} in the fleet; see: wavetrain fleet show")
         certificates, joins = disown(transaction, node)
         if certificates or joins:
-            text = f"revoked: {certificates} certificates, {joins} join tokens"
+            text = f"revoked, {certificates} certificates and {joins} join tokens: {reason}"
             tell(transaction, caller, "certificate", node, text, certificates=certificates, joins=joins)
     return Revoked(node=node, certificates=certificates, joins=joins)
 

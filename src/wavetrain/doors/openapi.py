@@ -135,7 +135,7 @@ def _operation(route: Described, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _keys(role: Role) -> tuple[str, ...]:
     """By which schemes a role is shown."""
-    return (CERTIFICATE, BEARER) if role is Role.NODE else (BEARER,)
+    return (CERTIFICATE,) if role is Role.NODE else (BEARER,)
 
 
 def _schemes(routes: Sequence[Described]) -> list[str]:

@@ -281,7 +281,7 @@ ROUTES = [
     Route("/v1/nodes/{name}/retire", _because(nodes.retire, "retire"), methods=["POST"]),
     Route("/v1/nodes/{name}/rebuild", _because(nodes.rebuild, "rebuild"), methods=["POST"]),
     Route("/v1/nodes/{name}/join", _let_join, methods=["POST"]),
-    Route("/v1/nodes/{name}/revoke", _removing(joins.revoke), methods=["POST"]),
+    Route("/v1/nodes/{name}/revoke", _because(joins.revoke, "revoke"), methods=["POST"]),
     Route("/v1/components/{name}/floor", _raise_floor, methods=["POST"]),
     Route("/v1/fleet", _reading(enquire.fleet)),
     Route("/v1/fleet", _fleet(fleets.apply, Act.DESCRIBE), methods=["POST"]),

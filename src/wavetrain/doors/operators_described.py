@@ -203,7 +203,7 @@ OPERATORS = (
         NODE,
         status=201,
     ),
-    _deed("/v1/nodes/{name}/revoke", "node.revoke", Act.ENROL, joins.revoke, None, NODE),
+    _deed("/v1/nodes/{name}/revoke", "node.revoke", Act.ENROL, joins.revoke, BECAUSE, NODE),
     _deed(
         "/v1/components/{name}/floor",
         "floor.raise",

@@ -46,7 +46,7 @@ def read(folder: Path) -> OpenLab:
     file = folder / NAME
     try:
         return msgspec.json.decode(file.read_bytes(), type=OpenLab, dec_hook=_path)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # ValueError: also of msgspec, and broken UTF-8
         raise UnreachableError(
             f"no lab was opened in {folder}; start one: wavetrain lab --folder {folder}"
         ) from None

@@ -29,6 +29,8 @@ def read_message(body: bytes, kind: type[T], what: str) -> T:
     except msgspec.DecodeError as error:
         raise RefusedError(f"{what} is not JSON: {error}; send one JSON object") from None
     except UnicodeDecodeError as error:
-        raise RefusedError(f"{what} is not JSON: a text in it is not UTF-8 ({error.reason}); send UTF-8") from None
+        raise RefusedError(
+            f"{what} is not JSON: a text in it is not UTF-8 ({error.reason}); send UTF-8"
+        ) from None
     except RecursionError:
         raise RefusedError(f"{what} is nested too deeply; send plain JSON") from None

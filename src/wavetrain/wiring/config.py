@@ -71,7 +71,7 @@ def read(file: Path) -> tuple[Config, Path]:
         raise RefusedError(f'{file} does not exist; write one, e.g.: folder = "var"') from None
     except msgspec.ValidationError as error:
         raise RefusedError(f"{file}: {error}; see docs/configuration.md") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError(f"{file} is not TOML: {error}") from None
     except OSError as error:
         raise RefusedError(f"{file} cannot be read: {error.strerror}; name the file with --config") from None

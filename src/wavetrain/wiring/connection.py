@@ -1,6 +1,7 @@
 """Connection: what does the server take from a connection before it is a request?"""
 
 import asyncio
+import resource
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,8 +14,20 @@ HEAD_S = 20.0
 """How long they may take, from the first connection or the first byte."""
 CONNECTIONS_MAX = 12_000
 """At once; every node of a great fleet holds one open."""
+FILES_BESIDE = 500
+"""Files that a control plane has open beside them."""
 
 _TOO_LONG = f"The head of a request has {HEAD_BYTES_MAX} bytes at most; send less."
+
+
+def allow_files() -> None:
+    """Let this process open as many files as it may have connections, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + FILES_BESIDE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Connection(HttpToolsProtocol):

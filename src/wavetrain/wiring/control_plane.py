@@ -31,7 +31,7 @@ from wavetrain.wiring import checks
 from wavetrain.wiring.alerts import Couriers
 from wavetrain.wiring.clock import running_s, utc_now
 from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, load, server_names, store_place
-from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection
+from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection, allow_files
 from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
 from wavetrain.wiring.notify import Notify
@@ -235,6 +235,7 @@ def serve(file: Path) -> None:
     config, folder = load(file)
     if config.nice:
         os.nice(config.nice)
+    allow_files()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
