@@ -61,7 +61,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_GET  # noqa: N815 (the names that http.server asks for)
+            do_POST = do_PUT = do_GET  # noqa: N815 (the names that http.server asks for)
 
             def setup(self) -> None:
                 super().setup()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.agent.servers import Door, Server
 from tests.cli.conftest import Terminal
 from tests.control.identities import Identity
 from tests.control.practice import BYTES, DIGEST, FLEET, POLICY, ROLLOUT, pop_text
@@ -232,6 +233,20 @@ def test_a_node_is_let_in_by_a_secret_that_is_shown_once(terminal: Terminal, tmp
     assert "wavetrain node join lis1-n1" in terminal.type(
         ["node", "revoke", "lis1-n1", "--reason", "again"], "ada"
     )
+
+
+def test_a_door_that_is_asked_too_often_is_asked_again_when_it_says_so(tmp_path: Path) -> None:
+    served_at = Door(tmp_path / "control")
+    answers = [(429, b'{"error": "ask again"}'), (200, b"[]")]
+    with (
+        Server(lambda *_: answers.pop(0), tls=served_at.context) as server,
+        Client(server.url, "secret", served_at.ca_file) as client,
+    ):
+        assert client.get("/v1/tokens") == []
+        answers += [(429, b'{"error": "ask again"}')]
+        with pytest.raises(RefusedError, match="ask again"):
+            client.upload("d" * 64, served_at.ca_file)
+    assert answers == []
 
 
 @pytest.mark.parametrize("out", ["", "missing/join"])

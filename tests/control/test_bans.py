@@ -6,13 +6,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.control.practice import APPROVER, CI, OPERATOR, START, Practice, node_caller
 
-from wavetrain.control import bans, poll, restored, rollouts, withdraw
+from wavetrain.control import bans, facts, poll, restored, rollouts, tick, withdraw
 from wavetrain.control.bans import Banned
 from wavetrain.control.poll import Order, Report
+from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Desired, Generation, NodeId, Phase, PopId
+from wavetrain.model.policy import CurrentPolicy
+from wavetrain.model.release import Floor, Release
 from wavetrain.wire.agent_messages import bans_bytes
 from wavetrain.wire.told import told_of
 
@@ -140,8 +143,49 @@ def test_only_an_approver_raises_a_floor(house: Practice) -> None:
             _raise(house, "2.0.0", caller)
 
 
-def test_a_release_below_the_floor_does_not_enter_and_no_rollout_goes_back_to_one(house: Practice) -> None:
+def test_a_release_below_the_floor_does_not_enter(house: Practice) -> None:
     house.submitted("2.1.0")
     _raise(house, "2.1.0")
-    with pytest.raises(RefusedError, match="floor"):
+    with pytest.raises(
+        RefusedError, match=r"older than the floor 2\.1\.0 .* submit 2\.1\.0 or a newer number"
+    ):
         house.submitted("2.0.0")
+
+
+def test_no_new_rollout_goes_back_below_the_floor(house: Practice) -> None:
+    house.submitted("2.1.0")
+    report = Report(node=NODE, generation=Generation(0, 0), release="1.9.0", phase=Phase.STEADY)
+    poll.hear(house.store, node_caller(NODE), report)
+
+    def previous() -> str:
+        with house.store.read() as view:
+            release = view.get(Release, "gateway@2.1.0")
+            assert release is not None
+            return tick.previous(view, release)
+
+    assert previous() == "1.9.0"
+    _raise(house, "2.1.0")
+    assert previous() == ""
+
+
+class Nothing:
+    """Nothing was measured."""
+
+    def evidence_of(self, rollout: str) -> RolloutEvidence | None:
+        return None
+
+    def pre_period_s(self) -> dict[PopId, float]:
+        return {}
+
+    def unseen_s(self) -> dict[NodeId, float]:
+        return {}
+
+
+def test_for_a_decision_a_version_below_the_floor_is_as_good_as_withdrawn(house: Practice) -> None:
+    rollout = house.rolling()  # to 2.0.0, from 1.9.0
+    with house.store.write() as transaction:
+        floor = Floor(component="gateway", number="2.0.0", reason="x", at=transaction.now, by="anna")
+        transaction.put(floor)
+    with house.store.read() as view:
+        pinned = rollout.changed(policy=view.find(CurrentPolicy)[0].digest)
+        assert facts.load(view, pinned, Nothing()).tombstoned == {"1.9.0"}

@@ -29,6 +29,23 @@ def test_an_unknown_secret_is_nobodys(house: Practice, secret: str) -> None:
     assert tokens.authenticate(house.store, secret) is None
 
 
+def test_a_nodes_token_of_older_times_is_nobodys(house: Practice) -> None:
+    token, secret = tokens.create(house.store, ADMIN, "lis1-n1", [Role.VIEWER])
+    with house.store.write() as transaction:
+        kept = transaction.get(Token, token.id)
+        assert kept is not None
+        transaction.put(kept.changed(roles=(Role.NODE,)))
+    assert tokens.authenticate(house.store, secret) is None
+
+
+def test_without_days_a_token_ends_after_ninety_of_them(house: Practice) -> None:
+    _, secret = tokens.create(house.store, ADMIN, "olga", [Role.OPERATOR])
+    house.seconds += 90 * DAY_S - 1
+    assert tokens.authenticate(house.store, secret) is not None
+    house.seconds += 1
+    assert tokens.authenticate(house.store, secret) is None
+
+
 def test_a_revoked_token_is_nobodys(house: Practice) -> None:
     token, secret = tokens.create(house.store, ADMIN, "olga", [Role.OPERATOR])
     assert tokens.revoke(house.store, ADMIN, token.id).revoked

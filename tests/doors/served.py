@@ -83,7 +83,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(house: Practice, folder: Path, limits: Limits | None = None) -> Iterator[Served]:
+def served(
+    house: Practice, folder: Path, limits: Limits | None = None, connection: type[Connection] = Connection
+) -> Iterator[Served]:
     """The doors of a house on a free port of loopback meanwhile; its clock is the machine's, as certificates' are."""
     house.seconds = time.time()
     now: datetime = utc_now()
@@ -94,7 +96,7 @@ def served(house: Practice, folder: Path, limits: Limits | None = None) -> Itera
         app,
         host="127.0.0.1",
         port=0,
-        http=Connection,
+        http=connection,
         ws="none",
         ssl_context_factory=lambda *_: tls.context,
         log_level="error",

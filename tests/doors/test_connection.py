@@ -1,11 +1,13 @@
 """What a connection may send before it is a request."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
-from tests.doors.served import Served
+from tests.control.practice import Practice
+from tests.doors.served import Served, served
 
-from wavetrain.wiring.connection import HEAD_BYTES_MAX
+from wavetrain.wiring.connection import HEAD_BYTES_MAX, Connection
 
 
 def _answer(doors: Served, parts: Iterable[bytes]) -> bytes:
@@ -57,3 +59,22 @@ def test_a_long_body_after_a_short_head_is_read(doors: Served) -> None:
         digest = "0" * 64
         answer = ci.put(f"/v1/artifacts/{digest}", content=b"x" * (HEAD_BYTES_MAX * 4))
     assert answer.status_code == 422
+
+
+class Hasty(Connection):
+    """Waits no longer than a test can."""
+
+    head_s = 0.2
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
+def test_a_head_that_does_not_come_ends_the_connection(tmp_path: Path, begun: bytes) -> None:
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with served(Practice(tmp_path), tmp_path, connection=Hasty) as doors:
+        for before in (b"", whole):
+            with doors.connection() as connection:
+                connection.sendall(before)
+                while before and not connection.recv(65_536).endswith(b"}"):
+                    pass
+                connection.sendall(begun or b"G")
+                assert connection.recv(1) == b""

@@ -21,6 +21,7 @@ from wavetrain.lab.site_figures import PopFelt
 from wavetrain.model.rollout import Turn
 
 ROLLOUT_S_MAX = 60.0
+GET_EVERY_S = 0.02
 TIMES = Times(
     drain_spread_ms=150, drain_timeout_s=0.8, probe_timeout_s=2.0, invite_spread_ms=150, stop_grace_s=0.4
 )
@@ -103,7 +104,7 @@ def eventually(what: str, condition: Callable[[], object], within_s: float = ROL
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-        time.sleep(0.005)
+        time.sleep(0.03)
 
 
 class Running:
@@ -112,9 +113,12 @@ class Running:
     def __init__(self, house: LabHouse) -> None:
         self.house = house
         self.lab = house.lab
+        self._next_get = 0.0
 
     def get(self, path: str, **params: str | int) -> Any:
-        """Ask as a viewer."""
+        """Ask as a viewer, no more often than the door lets a person ask."""
+        time.sleep(max(0.0, self._next_get - time.monotonic()))
+        self._next_get = time.monotonic() + GET_EVERY_S
         return self.house.desk["viewer"].get(path, **params)
 
     def rollout(self, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,22 +55,45 @@ class KindTable:
                 if column != shape.key[0]  # the primary key's own index begins with it
             ),
         )
-        at_key = [table.c[column] == sa.bindparam(f"at_{column}") for column in shape.key]
-        seen = table.c.version == sa.bindparam("seen")
-        written: dict[str, Any] = {
+        self._at_key = [table.c[column] == sa.bindparam(f"at_{column}") for column in shape.key]
+        self._seen = table.c.version == sa.bindparam("seen")
+        self._written: dict[str, Any] = {
             column.name: sa.bindparam(f"new_{column.name}")
             for column in table.c
             if column.name not in shape.key
         }
-        keyed: dict[str, Any] = {column: sa.bindparam(f"at_{column}") for column in shape.key}
-        insert: Any = _INSERTS[dialect](table)
         self._dialect = dialect
-        self.insert = Statement(insert.values(**keyed, **written).on_conflict_do_nothing(), dialect)
-        self.update = Statement(table.update().where(*at_key, seen).values(**written), dialect)
-        self.delete = Statement(table.delete().where(*at_key, seen), dialect)
-        self.get = Statement(sa.select(table.c.body).where(*at_key), dialect)
-        self.version = Statement(sa.select(table.c.version).where(*at_key), dialect)
         self.find = cache(self._find)
+
+    # Compiled when they are first asked for: most openings of a store use few kinds.
+
+    @cached_property
+    def insert(self) -> Statement:
+        """Into an empty place; no row where it is taken."""
+        keyed: dict[str, Any] = {column: sa.bindparam(f"at_{column}") for column in self.shape.key}
+        insert: Any = _INSERTS[self._dialect](self.table)
+        return Statement(insert.values(**keyed, **self._written).on_conflict_do_nothing(), self._dialect)
+
+    @cached_property
+    def update(self) -> Statement:
+        """The version that was seen; no row where it is another."""
+        changed = self.table.update().where(*self._at_key, self._seen).values(**self._written)
+        return Statement(changed, self._dialect)
+
+    @cached_property
+    def delete(self) -> Statement:
+        """The version that was seen; no row where it is another."""
+        return Statement(self.table.delete().where(*self._at_key, self._seen), self._dialect)
+
+    @cached_property
+    def get(self) -> Statement:
+        """The body under a key."""
+        return Statement(sa.select(self.table.c.body).where(*self._at_key), self._dialect)
+
+    @cached_property
+    def version(self) -> Statement:
+        """The version under a key."""
+        return Statement(sa.select(self.table.c.version).where(*self._at_key), self._dialect)
 
     def at(self, ident: Ident) -> dict[str, Any]:
         """The parameters that name one record."""

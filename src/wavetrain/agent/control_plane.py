@@ -27,6 +27,9 @@ BACKOFF_FIRST_S = 0.5
 REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 422})
 """Answers that stay the same however often one asks."""
 
+_BROKEN = (OSError, http.client.HTTPException, ValueError)
+"""What comes of an answer that is none; http.client has ValueError for a chunk of -5 bytes."""
+
 
 class Known(Protocol):
     """Whom the node believes, and by what it is known itself."""
@@ -69,14 +72,14 @@ class ControlPlane:
         fresh = self._connection is None
         try:
             status, content = self._exchange(body, poll.wait_s)
-        except (OSError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             self.close()
             if fresh:
                 raise _away(error) from error
             # A connection that was kept may have been closed meanwhile; a new one tells.
             try:
                 status, content = self._exchange(body, poll.wait_s)
-            except (OSError, http.client.HTTPException) as again:
+            except _BROKEN as again:
                 self.close()
                 raise _away(again) from again
         if status != 200:
@@ -116,7 +119,7 @@ class ControlPlane:
         try:
             hurry(connection, TIMEOUT_S)
             status, content = self._posted(connection, path, msgspec.json.encode(asked))
-        except (OSError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             raise _away(error) from error
         finally:
             connection.close()
@@ -147,7 +150,7 @@ class ControlPlane:
                 yield chunk
         except http.client.IncompleteRead as error:
             raise UnreachableError(f"artifact {digest[:12]} came cut short") from error
-        except (OSError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             raise _away(error) from error
         finally:
             connection.close()

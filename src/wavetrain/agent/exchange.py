@@ -47,7 +47,7 @@ def exchange(
         content = answer.read(ANSWER_BYTES_MAX + 1)
     except TimeoutError as error:
         raise SilentError(f"{method} {url}: no answer within {timeout_s:g} s") from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a chunk of -5 bytes
         raise UnreachableError(f"{method} {url}: {error or type(error).__name__}") from error
     finally:
         connection.close()

@@ -67,9 +67,8 @@ class Loop:
         if not busy:
             self._look_at_visits()
         said = self._visits.news()
-        poll = Poll(
-            say=self._say(memory), known=memory.read, wait_s=0.0 if busy or self._failures else self._wait_s, visits=said
-        )
+        wait_s = 0.0 if busy or self._failures else self._wait_s
+        poll = Poll(say=self._say(memory), known=memory.read, wait_s=wait_s, visits=said)
         asked = self._pace.now()
         try:
             self._enrolment.tend()

@@ -69,7 +69,11 @@ class Keeper:
                 f"another agent already works in {folder}; end it, or choose another `folder`"
             ) from None
         self._changed = threading.Condition()
-        self._memory = self._load()
+        try:
+            self._memory = self._load()
+        except RefusedError:
+            os.close(self._lock)
+            raise
         self._revision = 0
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ BACKLOG = 1024
 REQUEST_BYTES_MAX = 4096
 REQUEST_WITHIN_S = 1.0
 BIND_WITHIN_S = 3.0
+GRACE_S_MAX = 3600.0
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 10.0
 CALM_S = 30.0  # a program that ran as long starts its backoff anew
@@ -115,7 +116,7 @@ class Supervisor:
             try:
                 request = json.loads(asking.makefile("rb").readline(REQUEST_BYTES_MAX))
                 asking.sendall(json.dumps(self._done(request)).encode() + b"\n")
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
                 _say(f"a request was not understood: {error!r}")
 
     def _done(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Supervisor:
             case "restart":
                 self._restart(str(request["slot"]), int(request["pid"]))
             case "quit":
-                self._quit(float(request.get("grace_s", self._grace_s)))
+                self._quit(min(max(0.0, float(request.get("grace_s", self._grace_s))), GRACE_S_MAX))
             case "status":
                 pass
             case other:

@@ -15,6 +15,7 @@ from wavetrain.wire.json_message import read_message
 UNPACKED_BYTES_MAX = 1024 * 1024 * 1024
 MEMBERS_MAX = 20_000
 COPY_BYTES = 256 * 1024
+HEADER_BYTES_MAX = 1024 * 1024
 DESCRIPTION_BYTES_MAX = 1024 * 1024
 
 
@@ -26,18 +27,29 @@ class Description(msgspec.Struct, frozen=True):
 
 
 class _Bounded(io.RawIOBase):
-    """Reads no more than the limit, also when one header asks for it."""
+    """Reads no more than the limit, also when one header asks for it.
+
+    tarfile takes a whole header into memory, and some kinds of header are as long as they say.
+    """
 
     def __init__(self, source: gzip.GzipFile, bytes_max: int) -> None:
         self._source = source
         self._bytes_max = bytes_max
         self._left = bytes_max
+        self._ahead = HEADER_BYTES_MAX
+
+    def expect(self, size: int) -> None:
+        """A member of so many bytes follows, and then the next header."""
+        self._ahead = size + HEADER_BYTES_MAX
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > self._left:
             raise RefusedError(f"it unpacks to more than {self._bytes_max} bytes")
         content = self._source.read(size)
         self._left -= len(content)
+        self._ahead -= len(content)
+        if self._ahead < 0:
+            raise RefusedError(f"one of its headers has more than {HEADER_BYTES_MAX} bytes")
         return content
 
 
@@ -73,7 +85,7 @@ def _described(file: Path) -> bytes:
     return content
 
 
-def _lay_down(source: io.RawIOBase, folder: Path, members_max: int) -> None:
+def _lay_down(source: _Bounded, folder: Path, members_max: int) -> None:
     with tarfile.open(fileobj=source, mode="r|") as members:
         for number, member in enumerate(members, 1):
             if number > members_max:
@@ -81,8 +93,10 @@ def _lay_down(source: io.RawIOBase, folder: Path, members_max: int) -> None:
             name = PurePosixPath(member.name)
             if name.is_absolute() or ".." in name.parts:
                 raise RefusedError(f"its member {member.name!r} lies outside of its folder")
-            if not (member.isdir() or member.isreg()):
-                raise RefusedError(f"its member {member.name!r} is neither a file nor a folder")
+            if not (member.isdir() or member.isreg()) or member.issparse():
+                # A sparse file is as large as it says, without one byte of the artifact.
+                raise RefusedError(f"its member {member.name!r} is neither a plain file nor a folder")
+            source.expect(member.size)
             _lay_member(members, member, folder / name)
 
 

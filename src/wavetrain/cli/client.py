@@ -1,6 +1,7 @@
 """Client: how does a command speak to the control plane's doors?"""
 
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,8 @@ from wavetrain.errors import (
 TIMEOUT_S = 60.0
 UPLOAD_S = 900.0
 CHUNK_BYTES = 1024 * 1024
+PATIENCE, WAIT_S_MAX = 3, 5.0
+"""How often a door that is asked too often is asked again, and after how long at the most."""
 KINDS: dict[str, type[WavetrainError]] = {
     "refused": RefusedError,
     "forbidden": ForbiddenError,
@@ -82,7 +85,7 @@ class Client:
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         try:
-            answer = self._http.request(method, path, **more)
+            answer = self._patiently(method, path, **more)
             said = answer.json() if answer.content else None
         except httpx.HTTPError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -101,6 +104,17 @@ class Client:
         if isinstance(said, dict):
             text, kind = str(said.get("error", text)), str(said.get("kind", ""))
         raise KINDS.get(kind, RefusedError)(text)
+
+    def _patiently(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """The answer; one that says "too often" is taken for an answer only when asking again did not help."""
+        tries = 0 if "content" in more else PATIENCE  # a body that is read once cannot be sent again
+        while True:
+            answer = self._http.request(method, path, **more)
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or tries == 0:
+                return answer
+            tries -= 1
+            said = answer.headers.get("Retry-After", "")
+            time.sleep(min(float(said) if said.isdecimal() else 1.0, WAIT_S_MAX))
 
 
 def at(*parts: str) -> str:

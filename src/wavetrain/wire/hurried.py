@@ -42,9 +42,10 @@ def hurry(connection: http.client.HTTPConnection, within_s: float) -> None:
         plain: Any = connection.sock
         if not isinstance(plain, ssl.SSLSocket):
             connection.sock = HurriedSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
-    connection.sock.settimeout(max(_SHORTEST_S, until - time.monotonic()))
-    assert isinstance(connection.sock, HurriedSocket | HurriedTls)
-    connection.sock.until = until
+    hurried = connection.sock
+    assert isinstance(hurried, HurriedSocket | HurriedTls)
+    hurried.settimeout(max(_SHORTEST_S, until - time.monotonic()))
+    hurried.until = until
 
 
 def _left(until: float, wait_s: float | None) -> float:

@@ -33,6 +33,7 @@ def allow_files() -> None:
 class Connection(HttpToolsProtocol):
     """HTTP/1.1 with a limit on the head of a request, and with what the handshake has proven of the client."""
 
+    head_s = HEAD_S
     _shown = b""
     _is_head = True
     _arrived = 0
@@ -87,7 +88,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError(_TOO_LONG)  # the parser ends with it, and the answer is 400
 
     def _time(self) -> None:
-        self._timer = self.loop.call_later(HEAD_S, self._too_slow)
+        self._timer = self.loop.call_later(self.head_s, self._too_slow)
 
     def _untime(self) -> None:
         if self._timer is not None:
