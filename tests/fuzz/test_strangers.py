@@ -41,6 +41,22 @@ spans_bucket{le="+Inf"} 4
 spans_count 4
 spans_sum 0.5
 """
+FIGURES = [
+    "NaN",
+    "+Inf",
+    "-Inf",
+    "1e999",
+    "-1",
+    "0",
+    "1e308",
+    "9" * 400,
+    "0x5",
+    "1_0",
+    "",
+    "1 NaN",
+    "4 -1",
+    "\u0663",
+]
 PIECES = [
     '"',
     "\\",
@@ -74,7 +90,12 @@ PIECES = [
 def _metrics(draw: st.DrawFn) -> str:
     """A page of metrics, spoiled in a few places."""
     text = METRICS
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(0, 2))):
+        lines = text.splitlines(keepends=True)
+        which = draw(st.integers(0, len(lines) - 1))
+        name = lines[which].rpartition(" ")[0]
+        text = "".join([*lines[:which], f"{name} {draw(st.sampled_from(FIGURES))}\n", *lines[which + 1 :]])
+    for _ in range(draw(st.integers(0, 2))):
         at = draw(st.integers(0, len(text)))
         gone = draw(st.integers(0, 12))
         text = text[:at] + draw(st.sampled_from(PIECES) | st.text(max_size=5)) + text[at + gone :]

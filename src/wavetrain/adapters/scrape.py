@@ -18,6 +18,7 @@ from wavetrain.wire.hurried import hurry
 INTERVAL_S = 1.0
 TIMEOUT_S = 0.8
 BYTES_MAX = 1_000_000
+FIGURE_MAX = 1e18
 READERS = 8
 BINS_KEPT_MAX = 10_000
 """Bins that nobody asked for are dropped, oldest first."""
@@ -34,7 +35,10 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Reading:
-    """A reading from the Prometheus text format; a counter's label sets are summed. Raises ValueError."""
+    """A reading from the Prometheus text format; a counter's label sets are summed. Raises ValueError.
+
+    Also for a figure that is none: sums with NaN or infinity in them would stop the judgement of all nodes.
+    """
     totals: dict[str, float] = {}
     release, started, held = "", 0.0, 0.0
     for family in text_string_to_metric_families(text):
@@ -47,6 +51,9 @@ def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Rea
                 release = sample.labels.get("release", release)
             elif sample.name.endswith("_start_time_seconds"):
                 started = max(started, sample.value)
+    for figure in (*totals.values(), held, started):
+        if not 0 <= figure <= FIGURE_MAX:
+            raise ValueError(f"{figure} counts nothing")
     return Reading(at, release, started, totals, held)
 
 

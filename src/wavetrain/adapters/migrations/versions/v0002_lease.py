@@ -9,6 +9,8 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Nobody holds a lease yet."""
-    column: sa.Column[float] = sa.Column("expires_at", sa.Double(), nullable=False, server_default=sa.text("0"))
+    column: sa.Column[float] = sa.Column(
+        "expires_at", sa.Double(), nullable=False, server_default=sa.text("0")
+    )
     op.add_column("meta", column)
     op.execute(sa.text("UPDATE meta SET schema = 2 WHERE id = 1"))
