@@ -243,16 +243,6 @@ def test_a_damaged_file_is_named_with_the_way_out(file: Path) -> None:
             store.close()
 
 
-@pytest.mark.parametrize("share", [float("inf"), float("nan"), "a half"])
-def test_a_record_that_could_not_be_read_again_is_refused(file: Path, share: float) -> None:
-    store = SqlStore(file, extra=(Note,))
-    with pytest.raises(RefusedError, match=r"Note a/1 .*finite"), store.write() as transaction:
-        transaction.put(Note(book="a", page=1, share=share))
-    with store.read() as view:
-        assert view.find(Note) == []
-    store.close()
-
-
 def test_a_commit_that_was_acknowledged_is_on_the_disk(file: Path) -> None:
     store = SqlStore(file)
     with store.read() as view:

@@ -48,6 +48,13 @@ def test_a_record_of_every_kind_reads_back_as_it_was_written(opened: Opened, rec
     assert msgspec.json.decode(change.body, type=type(record)) == stored
 
 
+@pytest.mark.parametrize("share", [float("inf"), float("-inf"), float("nan"), "a half"])
+def test_a_record_that_could_not_be_read_again_is_refused(opened: Opened, share: Any) -> None:
+    with pytest.raises(RefusedError, match=r"Note a/1 .*finite"):
+        put(opened.store, Note(book="a", page=1, share=share))
+    assert found(opened.store, Note) == []
+
+
 def test_an_empty_store_has_nothing(opened: Opened) -> None:
     with opened.store.read() as view:
         assert view.get(Region, "eu") is None

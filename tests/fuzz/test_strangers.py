@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import httpx
 import pytest
@@ -238,20 +238,37 @@ def test_who_answers_slowly_holds_nobody_longer_than_the_time_for_all_of_it(how:
         assert time.monotonic() - begun < 4 * WITHIN_S
 
 
-def test_a_node_that_answers_slowly_does_not_hold_up_the_measuring_of_others() -> None:
-    with RawServer(PAUSE_S) as slow, RawServer() as quick:
-        slow.answer = itertools.repeat(b"x")
-        source = ScrapeSource(interval_s=0.05)
+def _page(text: str) -> list[bytes]:
+    body = text.encode()
+    return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body), body]
+
+
+BAD_NODES: dict[str, Iterable[bytes]] = {
+    "slow": SLOW["a byte at a time"],
+    "no number": _page("operations_total \n"),
+    "a number that no float holds": _page(f"operations_total 5\noperations_total {'9' * 400}\n"),
+    "a chunk of less than nothing": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"
+    ],
+    "broken text": [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff"],
+}
+
+
+@pytest.mark.parametrize("how", BAD_NODES)
+def test_a_bad_node_does_not_hold_up_or_end_the_measuring_of_others(how: str) -> None:
+    with RawServer(PAUSE_S if how == "slow" else 0.0) as bad, RawServer() as good:
+        bad.answer = BAD_NODES[how]
+        good.http(METRICS.encode())
+        source = ScrapeSource(interval_s=0.02)
         try:
-            quick.http(METRICS.encode())
-            targets = {"slow": slow.url, "quick": quick.url}
+            targets = {"bad": bad.url, "good": good.url}
             source.watch(
                 {NodeId(name): Target(PopId("p"), url, COUNTERS, "held") for name, url in targets.items()}
             )
             until = time.monotonic() + 15.0
-            bins = 0
-            while bins < 2 and time.monotonic() < until:
-                bins += len(source.observe().bins)
+            measured = []
+            while len(measured) < 3 and time.monotonic() < until:
+                measured += [sample.node for item in source.observe().bins for sample in item.samples]
         finally:
             source.close()
-        assert bins >= 2
+        assert measured[:3] == ["good"] * 3

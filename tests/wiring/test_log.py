@@ -60,10 +60,10 @@ def test_a_field_may_have_any_name() -> None:
 
 def test_what_libraries_say_is_a_field_of_our_line(as_found: None) -> None:
     out = io.StringIO()
-    for name in ("uvicorn.error", "uvicorn"):
-        logging.getLogger(name).setLevel(
-            logging.NOTSET
-        )  # as in a new process: a server of another test may have been here
+    for name in ("uvicorn", "uvicorn.error"):  # a server of another test may have set them up its own way
+        library = logging.getLogger(name)
+        library.propagate, library.disabled = True, False
+        library.setLevel(logging.NOTSET)
     Log("json", out).take_over()
     logging.getLogger("uvicorn.error").warning("Invalid %s\n{}", "request")
     logging.getLogger("uvicorn.error").info("not said")

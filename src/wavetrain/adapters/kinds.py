@@ -76,6 +76,9 @@ It sorts in key order.
 """
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class Shape:
     """One kind as a store lays it out: typed key and index columns, an identity that sorts, a body."""
 
@@ -121,6 +124,18 @@ class Shape:
                     f"{self.name}.{name} holds {known.__name__}, but {value!r} is {type(value).__name__}; "
                     f"look it up by {known.__name__}"
                 )
+
+    def body_of(self, record: Record) -> bytes:
+        """The body that holds the record; `RefusedError` for one that could not be read again."""
+        body = _encode(record)
+        try:
+            self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise RefusedError(
+                f"{self.name} {'/'.join(record.key)} could not be read again once kept ({error}); "
+                f"give every field a finite value of its declared type"
+            ) from error
+        return body
 
     def decode(self, body: bytes | str) -> Any:
         """The record that a body holds; `msgspec.ValidationError` if it holds none."""

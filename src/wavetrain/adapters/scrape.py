@@ -3,7 +3,7 @@
 import http.client
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -41,20 +41,29 @@ def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Rea
     """
     totals: dict[str, float] = {}
     release, started, held = "", 0.0, 0.0
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name in counters:
-                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-                release = sample.labels.get("release", release)
-            elif sample.name == sessions:
-                held += sample.value
-                release = sample.labels.get("release", release)
-            elif sample.name.endswith("_start_time_seconds"):
-                started = max(started, sample.value)
+    for name, value, labels in _samples(text):
+        if name in counters:
+            totals[name] = totals.get(name, 0.0) + value
+            release = labels.get("release", release)
+        elif name == sessions:
+            held += value
+            release = labels.get("release", release)
+        elif name.endswith("_start_time_seconds"):
+            started = max(started, value)
     for figure in (*totals.values(), held, started):
         if not 0 <= figure <= FIGURE_MAX:
             raise ValueError(f"{figure} counts nothing")
     return Reading(at, release, started, totals, held)
+
+
+def _samples(text: str) -> Iterator[tuple[str, float, Mapping[str, str]]]:
+    """The parser has no errors of its own, and numbers of any size: what it stumbles over may be any."""
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                yield sample.name, float(sample.value), sample.labels
+    except Exception as error:
+        raise ValueError(f"no text format: {error!r}") from error
 
 
 def increments(before: Reading | None, now: Reading) -> dict[str, float] | None:

@@ -11,7 +11,7 @@ from wavetrain.adapters.kinds import Ident, Shapes
 from wavetrain.adapters.sql_schema import KindTable, Schema
 from wavetrain.adapters.sql_session import Session, Write
 from wavetrain.adapters.store_rules import checked_journal, stale, trimmed
-from wavetrain.errors import RefusedError, StaleError
+from wavetrain.errors import StaleError
 from wavetrain.model.journal import Entry
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.record import Record
@@ -148,14 +148,7 @@ class SqlTransaction(SqlView):
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
-        body = _encode(stored).decode()
-        try:
-            shape.decode(body)
-        except msgspec.ValidationError as error:
-            raise RefusedError(
-                f"{kind.__name__} {'/'.join(record.key)} could not be read again once kept ({error}); "
-                f"give every field a finite value of its declared type"
-            ) from error
+        body = shape.body_of(stored).decode()
         place = table.at(shape.ident(record))
         values: dict[str, object] = {"new_version": stored.version, "new_body": body}
         for column in shape.columns:

@@ -94,7 +94,7 @@ class Client:
                 f"the control plane at {self._url} does not answer ({error or type(error).__name__}); "
                 "see that it runs, or give another --url"
             ) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnreachableError(
                 f"{self._url} answered {answer.status_code} without JSON; is that a control plane?"
             ) from None
