@@ -9,8 +9,9 @@ JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 
 N ?= 10000
 SEED ?= 0
+SECONDS ?= 600
 
-.PHONY: run setup test check soak format lock clean help
+.PHONY: run setup test check soak fuzz format lock clean help
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ test: check ## set up, check, and run all tests
 soak: $(RUN_STAMP) ## rehearse N=10000 seeded histories, and every crash of some
 	$(BIN)/wavetrain simulate --seed $(SEED) --count $(N) --jobs $$(nproc)
 	$(BIN)/wavetrain simulate --seed 22 --count 1 --crash-everywhere
+
+fuzz: $(TEST_STAMP) ## look for bad input that nobody thought of, for SECONDS=600
+	$(BIN)/python -m tests.fuzz.search $(SECONDS)
 
 format: $(TEST_STAMP) ## let ruff lay out the code
 	$(BIN)/ruff format src tests

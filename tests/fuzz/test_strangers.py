@@ -266,7 +266,7 @@ def test_a_bad_node_does_not_hold_up_or_end_the_measuring_of_others(how: str) ->
                 {NodeId(name): Target(PopId("p"), url, COUNTERS, "held") for name, url in targets.items()}
             )
             until = time.monotonic() + 15.0
-            measured = []
+            measured: list[object] = []
             while len(measured) < 3 and time.monotonic() < until:
                 measured += [sample.node for item in source.observe().bins for sample in item.samples]
         finally:
