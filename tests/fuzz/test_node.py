@@ -1,5 +1,6 @@
 """A node among enemies: what its control plane, its programs, its files and its artifacts say is taken or refused."""
 
+import base64
 import contextlib
 import gzip
 import io
@@ -12,22 +13,27 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.control.practice import START
 from tests.fuzz.bounds import bounded
 from tests.fuzz.mutation import json_bytes, mutants, toml_bytes
 
+from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.agent import config as agent_config
 from wavetrain.agent.accept import Instant, accept
 from wavetrain.agent.control_plane import ControlPlane
+from wavetrain.agent.haproxy_socket import HaproxySocket
+from wavetrain.agent.identity import Identity
 from wavetrain.agent.memory import Keeper, Memory
 from wavetrain.agent.supervised import Settings, Supervised
 from wavetrain.agent.supervisor import Supervisor
 from wavetrain.agent.unpack import HEADER_BYTES_MAX, unpack
 from wavetrain.errors import RefusedError, UnreachableError, WavetrainError
 from wavetrain.lab import open_lab
-from wavetrain.model.fleet import FIRST, Phase
-from wavetrain.wire.agent_messages import Bans, Poll, Say, Told
+from wavetrain.model.fleet import FIRST, NodeId, Phase
+from wavetrain.wire.agent_messages import Bans, Joined, Poll, Say, Told
 from wavetrain.wiring import config as own_config
 
 EXAMPLES = 60
@@ -378,5 +384,86 @@ def test_whatever_a_supervisor_answers_the_agent_goes_on(tmp_path: Path) -> None
             asking.programs()
         except WavetrainError:
             return
+
+    property_()
+
+
+STAT = """\
+# pxname,svname,scur,status,check_status,check_desc,
+edge,n1,3,UP,L7OK,Layer7 check passed,
+edge,n2,0,DOWN,L4TOUT,,
+
+"""
+STATES = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state
+3 edge 1 n1 127.0.0.1 2 0
+3 edge 2 n2 127.0.0.1 0 8
+
+"""
+
+
+class _Haproxy(HaproxySocket):
+    """Answers that were made up."""
+
+    stat, states = STAT, STATES
+
+    def ask(self, command: str) -> str:
+        return self.stat if command.startswith("show stat") else self.states
+
+
+OTHERS = ["", ",", '"', "\n", "\x00", "x" * 140_000, "9" * 5_000]
+CUTS = st.lists(
+    st.tuples(st.integers(0, 1_000), st.integers(0, 30), st.text(max_size=5) | st.sampled_from(OTHERS)),
+    max_size=2,
+)
+
+
+def _cut(text: str, cuts: list[tuple[int, int, str]]) -> str:
+    """The text with something else in a few places, each at so many thousandths of it."""
+    for thousandths, gone, other in cuts:
+        at = len(text) * thousandths // 1_000
+        text = text[:at] + other + text[at + gone :]
+    return text
+
+
+def test_whatever_haproxy_answers_a_node_goes_on() -> None:
+    asked = _Haproxy("/nowhere", 1.0)
+    assert set(asked.servers("edge")) == {"n1", "n2"}
+
+    @bounded(EXAMPLES)
+    @given(stat=CUTS, states=CUTS)
+    def property_(stat: list[tuple[int, int, str]], states: list[tuple[int, int, str]]) -> None:
+        asked.stat, asked.states = _cut(STAT, stat), _cut(STATES, states)
+        try:
+            asked.servers("edge")
+        except UnreachableError:
+            return
+
+    property_()
+
+
+def test_certificates_that_are_none_are_refused_and_the_node_is_who_it_was(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    authority = OwnAuthority(tmp_path / "control", START)
+    ca_file = tmp_path / "authority.pem"
+    ca_file.write_text(authority.chain())
+    identity = Identity("n1", tmp_path / "node", str(ca_file))
+    key = base64.b64encode(bytes(Ed25519PrivateKey.generate().public_key().public_bytes_raw())).decode()
+
+    @bounded(EXAMPLES // 3)
+    @given(cuts=CUTS, field=st.sampled_from(["certificate", "authority", "key"]))
+    def property_(cuts: list[tuple[int, int, str]], field: str) -> None:
+        request = identity.request()
+        issued = authority.issue(NodeId("n1"), request.csr, START)
+        good = Joined(certificate=issued.certificate, authority=authority.chain(), key=key)
+        bad = msgspec.structs.replace(good, **{field: _cut(getattr(good, field), cuts)})
+        before = identity.kept
+        try:
+            identity.join(request, bad, "digest")
+        except UnreachableError:
+            assert identity.kept == before
+        again = Identity("n1", tmp_path / "node", str(ca_file))
+        assert again.kept == identity.kept
 
     property_()

@@ -161,7 +161,7 @@ def _parts(lines: Iterator[bytes]) -> Iterator[Part]:
 def _decoded(file: Path, line: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # of msgspec, broken UTF-8, and nesting without an end
         raise RefusedError(
             f"{file} is no backup of a store, or damaged; name the file that `wavetrain store backup` wrote"
         ) from None

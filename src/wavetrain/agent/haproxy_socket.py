@@ -158,7 +158,12 @@ class HaproxySocket:
                 f"HAProxy at {self._place} answered `{command}`: {_first(said)}{_hint(said)}"
             )
         lines[0] = lines[0].removeprefix(mark)
-        return list(csv.DictReader(lines, delimiter=separator))
+        try:
+            return list(csv.DictReader(lines, delimiter=separator))
+        except csv.Error as error:
+            raise UnreachableError(
+                f"HAProxy at {self._place} answered `{command}` with no table: {error}"
+            ) from error
 
 
 def _first(said: str) -> str:
