@@ -1,6 +1,6 @@
 """One record of every kind, with something in most fields."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from wavetrain.decide.evidence_kept import Calibrated, PopWatch, RolloutEvidence
 from wavetrain.evidence.bins import Bin, NodeCount
@@ -10,6 +10,7 @@ from wavetrain.model.access import Certificate, Join, Role, Token
 from wavetrain.model.fleet import (
     Account,
     AccountId,
+    Blackout,
     Cordon,
     Desired,
     Generation,
@@ -24,6 +25,9 @@ from wavetrain.model.fleet import (
     RegionId,
     Reported,
     Retired,
+    Site,
+    SiteId,
+    SiteKind,
     UnitId,
     Visit,
 )
@@ -81,7 +85,22 @@ SAMPLES: tuple[Record, ...] = (
         load=0.4,
     ),
     Group(id=GroupId("metro"), members=(FRA, PopId("fra2"))),
-    Account(id=AccountId("a1"), name="Société"),
+    Account(
+        id=AccountId("a1"),
+        name="Société",
+        early=True,
+        blackouts=(Blackout(first=date(2025, 6, 1), last=date(2025, 6, 2)),),
+    ),
+    Site(
+        id=SiteId("a1-lyon"),
+        account=AccountId("a1"),
+        primary=FRA,
+        secondary=PopId("fra2"),
+        kind=SiteKind.IPSEC,
+        zone="Europe/Paris",
+        users=40,
+        detection_s=90.0,
+    ),
     Reported(
         node=NODE,
         pop=FRA,

@@ -19,6 +19,7 @@ from wavetrain.model.fleet import (
     Region,
     Reported,
     Retired,
+    Site,
     Visit,
 )
 from wavetrain.model.ledger import Ledger
@@ -35,6 +36,7 @@ KINDS: tuple[type[Record], ...] = (
     Pop,
     Group,
     Account,
+    Site,
     Reported,
     Desired,
     Cordon,

@@ -1,6 +1,6 @@
 """Fleet: regions, PoPs, nodes, accounts and sites, and which of them must not be out together."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar, NewType
 
@@ -14,11 +14,14 @@ PopId = NewType("PopId", str)
 NodeId = NewType("NodeId", str)
 AccountId = NewType("AccountId", str)
 GroupId = NewType("GroupId", str)
+SiteId = NewType("SiteId", str)
 UnitId = NewType("UnitId", str)
 """What a lane moves: a node or an account, by its own id."""
 
 NODES_PER_POP_MAX = 1_000
 POPS_MAX = 10_000
+BLACKOUTS_MAX = 100
+HOURS = 24
 
 
 class Region(Record, frozen=True, kw_only=True):
@@ -33,7 +36,8 @@ class Pop(Record, frozen=True, kw_only=True):
     """A location made of nodes; any node can serve any site or user.
 
     `load` is the forecast load as a share of the whole PoP's capacity (0 to 1); a PoP is out when the share
-    of its nodes in service falls below `load` times the policy's headroom.
+    of its nodes in service falls below `load` times the policy's headroom. `hours`, where they are known, are the
+    same share for each hour of the day on the clock of the PoP's zone; `load` is then the greatest of a day.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ("id",)
@@ -45,6 +49,15 @@ class Pop(Record, frozen=True, kw_only=True):
     window: WindowRule
     nodes: tuple[NodeId, ...]
     load: float = 0.5
+    hours: tuple[float, ...] = ()
+    capacity: float = 1.0
+    """What the whole PoP can carry, in the operator's own unit; it compares PoPs with each other."""
+    hardware: dict[str, tuple[NodeId, ...]] = {}
+    """The nodes of each hardware class; a node in none has none."""
+    dedicated: AccountId = AccountId("")
+    """The account that has this PoP to itself, or empty; its black-outs bind the PoP."""
+    latitude: float | None = None
+    longitude: float | None = None
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -57,35 +70,101 @@ class Pop(Record, frozen=True, kw_only=True):
             raise ValueError(f"PoP {self.id} names a node twice; name each once")
         if not 0 <= self.load <= 1:
             raise ValueError(f"PoP {self.id} has load {self.load}; give a share of its capacity from 0 to 1")
+        if self.hours and (len(self.hours) != HOURS or not all(0 <= share <= 1 for share in self.hours)):
+            raise ValueError(
+                f"PoP {self.id} has {len(self.hours)} hours; give {HOURS} shares of its capacity from 0 to 1, or none"
+            )
+        if not self.capacity > 0:
+            raise ValueError(f"PoP {self.id} has capacity {self.capacity}; give more than 0")
 
 
 class Group(Record, frozen=True, kw_only=True):
-    """A redundancy group: PoPs of which not all may be out at once."""
+    """A redundancy group: PoPs of which not all may be out at once.
+
+    `kind` says what binds them (a pair, a metro, an account's egress ...); it is for people, the rule is the same.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("id",)
     id: GroupId
     members: tuple[PopId, ...]
+    kind: str = "pair"
 
     def __post_init__(self) -> None:
         if len(set(self.members)) < 2:
             raise ValueError(f"redundancy group {self.id} has fewer than two members; name at least two PoPs")
 
 
+class Blackout(msgspec.Struct, frozen=True, kw_only=True):
+    """Days on which an account would rather not be disturbed, both included, on the clock of the PoP it uses."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"black-out ends on {self.last}, before {self.first}; give a later `last`")
+
+
 class Account(Record, frozen=True, kw_only=True):
-    """A customer of the operator."""
+    """A customer of the operator, with its preferences: weights where a PoP is shared, rules where it is its own."""
 
     KEY: ClassVar[tuple[str, ...]] = ("id",)
     id: AccountId
     name: str = ""
+    early: bool = False
+    """Whether it would rather have a release before others."""
+    blackouts: tuple[Blackout, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.blackouts) > BLACKOUTS_MAX:
+            raise ValueError(
+                f"account {self.id} has {len(self.blackouts)} black-outs; at most {BLACKOUTS_MAX} are allowed"
+            )
+
+
+class SiteKind(StrEnum):
+    """How a site reaches its PoP, which decides how soon it is back when that PoP goes."""
+
+    APPLIANCE = "appliance"
+    IPSEC = "ipsec"
+    INTERCONNECT = "interconnect"
+
+
+class Site(Record, frozen=True, kw_only=True):
+    """A customer's location: behind an appliance, an IPsec device, or a cloud interconnect."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("id",)
+    INDEX: ClassVar[tuple[str, ...]] = ("account", "primary", "secondary")
+    id: SiteId
+    account: AccountId
+    primary: PopId
+    secondary: PopId = PopId("")
+    """The PoP that takes over; empty where the site has one tunnel only."""
+    kind: SiteKind = SiteKind.APPLIANCE
+    zone: str = "UTC"
+    users: int = 0
+    ha: bool = False
+    """Whether an appliance is one of a pair, of which the other takes over."""
+    detection_s: float = 0.0
+    """Seconds until the site's device notices a dead peer; 0 where nobody has said: its kind's own."""
+
+    def __post_init__(self) -> None:
+        if self.secondary and self.secondary == self.primary:
+            raise ValueError(
+                f"site {self.id} has {self.primary} as primary and as secondary; name another PoP, or no secondary"
+            )
+        if self.users < 0 or self.detection_s < 0:
+            raise ValueError(f"site {self.id} has a negative users or detection_s; give 0 or more")
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole fleet as the choices look at it, by id."""
+    """The whole fleet as the choices look at it, by id. `sites` is filled only for choices that are about sites."""
 
     regions: dict[RegionId, Region] = {}
     pops: dict[PopId, Pop] = {}
     groups: dict[GroupId, Group] = {}
     accounts: dict[AccountId, Account] = {}
+    sites: dict[SiteId, Site] = {}
 
 
 class Phase(StrEnum):
