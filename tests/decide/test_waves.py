@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.decide.engine import fleet, pop, said
 
 from wavetrain.decide import waves
+from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import Fleet, NodeId, Phase, PopId, RegionId, UnitId
 from wavetrain.model.policy import Budgets
 from wavetrain.model.rollout import RolloutId, Slot
@@ -50,7 +51,7 @@ def slot(ordinal: int, owner: str) -> Slot:
 
 @given(st.sets(st.integers(0, 5)), st.integers(0, 6))
 def test_a_free_slot_is_the_first_that_nobody_owns(taken: set[int], size: int) -> None:
-    slots = [slot(ordinal, f"n{ordinal}") for ordinal in taken]
+    slots = Slots(slot(ordinal, f"n{ordinal}") for ordinal in taken)
     found = waves.free_slot(slots, "pop:a", size, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
     free = [ordinal for ordinal in range(size) if ordinal not in taken]
     assert (found.ordinal if found else None) == (free[0] if free else None)
@@ -58,7 +59,7 @@ def test_a_free_slot_is_the_first_that_nobody_owns(taken: set[int], size: int) -
 
 def test_slots_of_other_budgets_are_not_counted() -> None:
     other = slot(0, "n1").changed(budget="revert:a")
-    found = waves.free_slot([other], "pop:a", 1, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
+    found = waves.free_slot(Slots([other]), "pop:a", 1, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
     assert found is not None
     assert found.ordinal == 0
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from wavetrain.adapters.kinds import Ident, Shapes
+from wavetrain.adapters.kinds import Ident, Shape, Shapes
 from wavetrain.adapters.sql_schema import KindTable, Schema
 from wavetrain.adapters.sql_session import Session, Write
 from wavetrain.adapters.store_rules import checked_journal, stale, trimmed
@@ -31,6 +31,12 @@ class SqlChange(msgspec.Struct, frozen=True):
     kind: str
     key: tuple[str, ...]
     body: bytes | None
+    shape: Shape
+
+    @property
+    def record(self) -> Any:
+        """The record, or None where it was removed."""
+        return self.shape.decode(self.body) if self.body is not None else None
 
 
 class SqlLayout:
@@ -101,7 +107,12 @@ class SqlView:
         rows = self._session.run(self._schema.changes, {"after": after}).fetchall()
         return [
             SqlChange(
-                sequence, commit, kind, _key_of.decode(key), body.encode() if body is not None else None
+                sequence,
+                commit,
+                kind,
+                _key_of.decode(key),
+                body.encode() if body is not None else None,
+                self._shapes.named(kind),
             )
             for sequence, commit, kind, key, body in rows
         ]

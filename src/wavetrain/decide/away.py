@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 
 from wavetrain.decide import waves
-from wavetrain.decide.facts import Draft
+from wavetrain.decide.facts import Draft, Why
 from wavetrain.model.fleet import NodeId, Phase, Pop
 from wavetrain.model.rollout import Slot
 
@@ -13,25 +12,21 @@ NAMED_MAX = 8
 """So many nodes are named in a hold; the rest is counted."""
 
 
-class Why(StrEnum):
-    """Why a node is away; only one that moves comes back by itself."""
-
-    RETIRED = "retired"
-    CORDONED = "cordoned"
-    QUARANTINED = "quarantined"
-    SILENT = "silent"
-    FAILED = "failed"
-    MOVING = "moving"
-
-
 def of(draft: Draft, pop: Pop) -> dict[NodeId, Why]:
-    """The nodes of a PoP that count for no capacity, in order, each with its cause."""
-    facts = draft.facts
-    slots = [slot for slot in draft.slots.values() if slot.pop == pop.id]
-    absent = facts.cordoned | facts.retired
-    names = waves.out_of_service(pop, slots, facts.reported, draft.quarantined, absent)
+    """The nodes of a PoP that count for no capacity, in order, each with its cause.
+
+    Found once for as long as nothing changes there: each gate asks again.
+    """
+    stands = (draft.slots.moves(pop.id), len(draft.quarantined.changed), draft.turns.get(pop.id))
+    known = draft.away.get(pop.id)
+    if known is not None and known[0][:2] == stands[:2] and known[0][2] is stands[2]:
+        return known[1]
+    slots = draft.slots.of_pop(pop.id)
+    names = waves.out_of_service(pop, slots, draft.facts.reported, draft.quarantined, draft.facts.absent)
     owned: dict[str, Slot] = {slot.owner: slot for slot in slots}
-    return {node: _why(draft, node, owned) for node in sorted(names)}
+    found = {node: _why(draft, node, owned) for node in sorted(names)}
+    draft.away[pop.id] = (stands, found)
+    return found
 
 
 def named(away: Mapping[NodeId, Why]) -> str:

@@ -6,8 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from wavetrain.decide import away, calendar, lapses, waves
-from wavetrain.decide.away import Why
-from wavetrain.decide.facts import Draft
+from wavetrain.decide.facts import Draft, Why
 from wavetrain.model.fleet import NodeId, Pop, PopId, UnitId
 from wavetrain.model.plan import Hold, Reason
 
@@ -81,9 +80,10 @@ def _region(asked: Asked) -> Hold | None:
     if asked.back:
         return None
     size = waves.region_size(facts.fleet, asked.pop.region, facts.policy.budgets)
-    busy = {slot.pop for slot in asked.draft.slots.values()} - {asked.pop.id}
-    pops = facts.fleet.pops
-    here = sorted(pop for pop in busy if pop in pops and pops[pop].region == asked.pop.region)
+    slots = asked.draft.slots
+    here = [
+        pop for pop in facts.fleet.pops_of(asked.pop.region) if pop != asked.pop.id and slots.is_busy(pop)
+    ]
     if len(here) < size:
         return None
     asks = not any(_is_moving(asked, pop) for pop in here)  # a lost node keeps its slot until somebody comes
@@ -95,14 +95,12 @@ def _group(asked: Asked) -> Hold | None:
     facts = asked.draft.facts
     headroom = facts.policy.budgets.headroom
     goes_out = waves.is_out(asked.pop, len(_away(asked, asked.pop) | {asked.unit}), headroom)
-    for group in waves.groups_of(facts.fleet, asked.pop.id):
+    for group in facts.fleet.groups_of(asked.pop.id):
         for member in group.members:
             if member == asked.pop.id or member not in facts.fleet.pops:
                 continue
             other = facts.fleet.pops[member]
-            worked_on = (not asked.back or goes_out) and any(
-                slot.pop == member for slot in asked.draft.slots.values()
-            )
+            worked_on = (not asked.back or goes_out) and asked.draft.slots.is_busy(member)
             if worked_on or waves.is_out(other, len(_away(asked, other)), headroom):
                 asks = not _is_moving(asked, member)
                 return Hold(Reason.GROUP_OUT, detail=f"{member} of group {group.id}", asks=asks)
@@ -159,7 +157,7 @@ def _is_spared(asked: Asked) -> bool:
 def lost_on_the_way_back(draft: Draft, pop: Pop) -> list[str]:
     """The owners of the PoP's revert slots that only a person can bring back."""
     budget, gone = f"revert:{pop.id}", away.of(draft, pop)
-    owners = [slot.owner for slot in draft.slots.values() if slot.budget == budget]
+    owners = [slot.owner for slot in draft.slots.of_budget(budget)]
     return [owner for owner in owners if gone.get(NodeId(owner), Why.MOVING) is not Why.MOVING]
 
 

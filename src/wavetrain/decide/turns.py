@@ -172,12 +172,12 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
         return hold
     size = waves.share_of(len(pop.nodes), facts.policy.budgets.pop_share)
     budget = f"pop:{pop.id}"
-    slot = waves.free_slot(draft.slots.values(), budget, size, unit, pop.id, draft.rollout.id, facts.now)
+    slot = waves.free_slot(draft.slots, budget, size, unit, pop.id, draft.rollout.id, facts.now)
     if slot is None:
         return slot_hold(draft, turn, budget, f"{size} of {len(pop.nodes)} at once")
-    draft.slots[slot.key] = slot
+    draft.slots.take(slot)
     return None
 
 
 def _own_slot(draft: Draft, unit: UnitId) -> Slot | None:
-    return next((slot for slot in draft.slots.values() if slot.owner == unit), None)
+    return next(iter(draft.slots.of_owner(unit)), None)

@@ -195,7 +195,10 @@ def g11(seen: Seen) -> Iterator[str]:
             continue
         wave = next(wave for wave in seen.mirror.waves_of(rollout.id) if wave.ordinal == rollout.wave)
         turns = seen.mirror.turns_of(rollout.id)
-        later = [turn.pop for turn in turns if turn.wave > wave.ordinal and turn.hold is None]
+        above = {one.ordinal for one in seen.mirror.waves_of(rollout.id) if one.hold is not None}
+        later = [
+            turn.pop for turn in turns if turn.wave > wave.ordinal and not (turn.hold or turn.wave in above)
+        ]
         if later:
             yield f"{rollout.id} is in wave {wave.ordinal}, and later PoPs say no reason: {later}"
         if wave.hold is not None:
