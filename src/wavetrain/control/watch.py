@@ -192,7 +192,7 @@ class Watch:
         retired = self._image.by_name(Retired)
         targets = {
             item.node: Target(item.pop, item.metrics, counters, sessions)
-            for item in self._image.by_name(Reported).values()
+            for item in self._image.all(Reported)
             if item.metrics and item.node not in retired
         }
         self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
