@@ -28,6 +28,7 @@ def shown(image: Image) -> dict[str, object]:
         "orders": [image.orders.get(node) for node in nodes],
         "fleet": image.fleet,
         "cordoned": image.names(Cordon),
+        "unsteady": {pop: nodes for pop, nodes in image.unsteady.items() if nodes},
     }
 
 

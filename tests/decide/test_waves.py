@@ -7,7 +7,7 @@ from tests.decide.engine import fleet, pop, said
 
 from wavetrain.decide import waves
 from wavetrain.decide.slots import Slots
-from wavetrain.model.fleet import Fleet, NodeId, Phase, PopId, RegionId, UnitId
+from wavetrain.model.fleet import Fleet, Phase, PopId, RegionId, UnitId
 from wavetrain.model.policy import Budgets
 from wavetrain.model.rollout import RolloutId, Slot
 
@@ -65,19 +65,10 @@ def test_slots_of_other_budgets_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_a_node_is_out_while_it_takes_no_new_work(phase: Phase) -> None:
-    place = pop("a", 2)
-    out = waves.out_of_service(place, [], {NodeId("a1"): said("a1", "a", phase=phase)}, [], frozenset())
+def test_a_node_takes_no_new_work_from_its_drain_until_it_has_returned(phase: Phase) -> None:
     serves = phase in (Phase.STEADY, Phase.STAGING, Phase.LAPSED, Phase.REVERTED)
-    assert out == (set() if serves else {"a1"})
-
-
-def test_owners_quarantined_cordoned_and_retired_nodes_are_out_and_strangers_are_not() -> None:
-    place = pop("a", 5)
-    out = waves.out_of_service(
-        place, [slot(0, "a1")], {}, [NodeId("a2"), NodeId("b2")], frozenset({"a3", "a4", "b"})
-    )
-    assert out == {"a1", "a2", "a3", "a4"}
+    assert waves.is_disturbed(said("a1", "a", phase=phase)) is not serves
+    assert not waves.is_disturbed(None)
 
 
 @pytest.mark.parametrize(

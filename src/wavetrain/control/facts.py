@@ -80,6 +80,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
+        unsteady=image.unsteady,
         sequence=image.sequence,
         sweep=sweep,
     )

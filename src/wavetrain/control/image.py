@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
 from wavetrain.decide.slots import Slots
+from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
 from wavetrain.model.fleet import (
     Account,
@@ -14,6 +15,7 @@ from wavetrain.model.fleet import (
     Group,
     NodeId,
     Pop,
+    PopId,
     Quarantine,
     Region,
     Reported,
@@ -56,6 +58,7 @@ _WHOLE: dict[str, type[Record]] = {
 _FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account))
 _SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
 """After a change of these every PoP of a rollout is looked at once."""
+_UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
 _PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
 
 
@@ -121,6 +124,8 @@ class Image:
         self._unsorted: set[tuple[str, type[Record]]] = set()
         self.slots = Slots()
         self.orders = Orders()
+        self.unsteady: dict[PopId, set[NodeId]] = {}
+        """By PoP: the nodes that are quarantined, or not in service by their own reports."""
 
     def follow(self, view: View) -> "Image":
         """Become what this view shows."""
@@ -235,7 +240,28 @@ class Image:
             self._held[name] = {record.key[0]: record for record in view.find(kind)}
         for slot in view.find(Slot):
             self.slots.take(slot)
+        for said in self.by_name(Reported).values():
+            if is_disturbed(said):
+                self.unsteady.setdefault(said.pop, set()).add(said.node)
+        for lost in self.by_name(Quarantine).values():
+            self.unsteady.setdefault(lost.pop, set()).add(lost.node)
         self.sequence = self.swept = self.readdressed = view.sequence
+
+    def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
+        before = self.slots.get(key)
+        if slot is not None:
+            self.slots.take(slot)
+        elif before is not None:
+            self.slots.free(before)
+
+    def _weigh(self, node: NodeId, pop: PopId) -> None:
+        """Whether a node of a PoP is unsteady now."""
+        lost, said = self.get(Quarantine, node), self.get(Reported, node)
+        is_lost = lost is not None and lost.pop == pop
+        if is_lost or (said is not None and said.pop == pop and is_disturbed(said)):
+            self.unsteady.setdefault(pop, set()).add(node)
+        elif pop in self.unsteady:
+            self.unsteady[pop].discard(node)
 
     def _is_readdressed(self, kind: str, key: tuple[str, ...], record: Record | None) -> bool:
         if kind != Reported.__name__:
@@ -247,7 +273,12 @@ class Image:
 
     def _take(self, kind: str, key: tuple[str, ...], record: Record | None) -> None:
         if kind in _WHOLE:
+            before = self._held[kind].get(key[0])
             _set(self._held[kind], key[0], record)
+            if kind in _UNSTEADY:
+                for one in (before, record):
+                    if isinstance(one, Reported | Quarantine):
+                        self._weigh(one.node, one.pop)
             self._listed.pop(_WHOLE[kind], None)
             self._listed.pop((_WHOLE[kind], "names"), None)
             if kind in _FLEET:
@@ -260,11 +291,7 @@ class Image:
                 _set(self._parts[key[0]][part], key[1], record)
                 self._listed.pop((key[0], part), None)
         elif kind == Slot.__name__:
-            before = self.slots.get(key)
-            if before is not None:
-                self.slots.free(before)
-            if isinstance(record, Slot):
-                self.slots.take(record)
+            self._take_slot(key, cast("Slot | None", record))
         elif kind == Desired.__name__:
             self.orders.take(key[0], cast("Desired | None", record))
 

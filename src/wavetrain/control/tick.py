@@ -131,14 +131,17 @@ class Ticker:
     def _decide(self, name: RolloutId) -> int:
         """Look without holding anybody up; where there is something to choose, choose inside the transaction.
 
-        So a pause, a withdrawal or a freeze that came between is seen: no choice is written on older facts.
+        So a pause, a withdrawal or a freeze that came between is seen: no choice is written on older facts. Where
+        neither the store nor its clock has moved between the two, as in a rehearsal, the facts are the same.
         """
         with self._store.read() as view:
-            if self._choice(view, name) is None:
+            seen = self._choice(view, name)
+            if seen is None:
                 self._swept[name] = self._image.swept
                 return 0
         with self._store.write() as transaction:
-            made = self._choice(transaction, name)
+            same = (transaction.sequence, transaction.now) == (seen[0].sequence, seen[0].now)
+            made = seen if same else self._choice(transaction, name)
             if made is None or self._was_stepped(transaction):
                 return 0
             write(transaction, *made)

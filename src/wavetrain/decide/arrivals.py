@@ -127,5 +127,5 @@ def _healthy(draft: Draft, unit: str) -> None:
 
 def give_back(draft: Draft, unit: str) -> None:
     """A healthy return on any release gives the slot back (G15)."""
-    for slot in draft.slots.of_owner(UnitId(unit)):
+    for slot in list(draft.slots.of_owner(UnitId(unit))):
         draft.slots.free(slot)

@@ -1,6 +1,6 @@
 """Facts: what one tick's choice for one rollout is based on, beside the choice itself as data."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import field
 
+from wavetrain.decide import calendar
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
@@ -26,7 +27,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "4"
+DECIDER = "5"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 
@@ -65,6 +66,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing at all may be moved; mostly empty."""
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
+    unsteady: Mapping[PopId, Collection[NodeId]] | None = None
+    """By PoP: the nodes that are quarantined, or not in service by their own reports. None: not sorted out."""
     sequence: int = 0
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True
@@ -119,6 +122,12 @@ class Draft:
         self.ledger = facts.ledger
         self.away: dict[PopId, tuple[tuple[int, int, Turn | None], dict[NodeId, Why]]] = {}
         """What was found out about who is away, by PoP, with what it stood on."""
+        self.resting: dict[PopId, tuple[int, set[NodeId]]] = {}
+        """The nodes that are away whoever owns a slot, by PoP, with the count of nodes lost that it stood on."""
+        self.openings: dict[PopId, calendar.Answer] = {}
+        """Whether a unit's work may start in a PoP now, as the calendar has answered."""
+        self.busy: dict[str, tuple[int, list[PopId]]] = {}
+        """The PoPs that own a slot, by region, with the count of changes of that which it stood on."""
         self.made: list[Record] = []
         self.entries: list[Entry] = []
 

@@ -26,6 +26,7 @@ from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
 
 QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED)
 """Phases in which a PoP without units on their way has nothing to settle."""
+CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
 _GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 
 
@@ -271,12 +272,12 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
-    """Its turns move on; when units were told, all are asked again, so that each hold knows of all slots."""
+    """Its turns move on; when units were told, those that wait for others are asked again, since they may say another."""
     asked = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
     asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
     if draft.ledger != told or draft.slots.moved != slots:
-        asked = [turns.forward(draft, turn) for turn in asked]
+        asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
         draft.turns[turn.pop] = turn
     moved = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
@@ -299,6 +300,11 @@ def _is_due(draft: Draft, turn: Turn) -> bool:
             return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
         case _:
             return True
+
+
+def _contends(draft: Draft, turn: Turn) -> bool:
+    """Whether what it waits for depends on the slots of others; where it owns one itself, they have to wait for it."""
+    return not draft.slots.is_busy(turn.pop) and (turn.hold is None or turn.hold.reason in CONTENDING)
 
 
 def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:

@@ -1,29 +1,34 @@
 """Slots: which disruption slots does a budget, a PoP or a unit hold?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from wavetrain.model.fleet import PopId, UnitId
 from wavetrain.model.rollout import Slot
 
 Key = tuple[str, ...]
+Index = dict[str, dict[Key, Slot]]
 _NONE: dict[Key, Slot] = {}
+PLACE, OWNER, BUDGET = range(3)
 
 
 class Slots:
     """Slots by key, found by budget, PoP and owner without looking at the others.
 
-    A draft works on a layer over the facts' own slots: what it gives out and takes back is seen there alone.
+    A draft works on a layer over the facts' own slots: what it gives out and takes back is seen there alone. A layer
+    copies the few slots of a budget, PoP or owner when it first changes one of them.
     """
 
-    __slots__ = ("_base", "_budgets", "_gone", "_moves", "_owners", "_pops", "added")
+    __slots__ = ("_base", "_gone", "_indices", "_moves", "added", "moved", "turned")
 
     def __init__(self, slots: Iterable[Slot] = (), base: "Slots | None" = None) -> None:
         self._base = base
         self._gone: set[Key] = set()
         self._moves: dict[PopId, int] = {}
-        self._pops: dict[PopId, dict[Key, Slot]] = {}
-        self._owners: dict[UnitId, dict[Key, Slot]] = {}
-        self._budgets: dict[str, dict[Key, Slot]] = {}
+        self._indices: tuple[Index, Index, Index] = ({}, {}, {})
+        self.moved = 0
+        """How often any slot was taken or given back in this layer."""
+        self.turned = 0
+        """How often a PoP came to own its first slot, or gave back its last, in this layer."""
         self.added: dict[Key, Slot] = {}
         """The slots of this layer, in the order in which they were taken."""
         for slot in slots:
@@ -35,32 +40,32 @@ class Slots:
 
     def take(self, slot: Slot) -> None:
         """A slot is owned; the same one again replaces it."""
-        key = slot.key
-        if key in self.added:
-            self._forget(self.added[key])
+        key, was_busy = slot.key, self.is_busy(slot.pop)
+        before = self.get(key)
+        if before is not None:
+            self._forget(key, before)
         self.added[key] = slot
-        self._moves[slot.pop] = self._moves.get(slot.pop, 0) + 1
-        self._pops.setdefault(slot.pop, {})[key] = slot
-        self._owners.setdefault(slot.owner, {})[key] = slot
-        self._budgets.setdefault(slot.budget, {})[key] = slot
+        for held in self._own(slot):
+            held[key] = slot
+        self._count(slot.pop, was_busy)
 
     def free(self, slot: Slot) -> None:
         """A slot is owned no more."""
-        key = slot.key
-        self._moves[slot.pop] = self._moves.get(slot.pop, 0) + 1
-        if key in self.added:
-            self._forget(self.added[key])
-        if self._base is not None and self._base.has(key):
+        key, was_busy = slot.key, self.is_busy(slot.pop)
+        before = self.get(key)
+        if before is None:
+            return
+        self._forget(key, before)
+        self.added.pop(key, None)
+        if self.below(key) is not None:
             self._gone.add(key)
-
-    def has(self, key: Key) -> bool:
-        """Whether a slot is owned."""
-        return key in self.added or (key not in self._gone and self._base is not None and self._base.has(key))
+        self._count(slot.pop, was_busy)
 
     def get(self, key: Key) -> Slot | None:
         """The slot under a key, if it is owned."""
-        if key in self.added:
-            return self.added[key]
+        found = self.added.get(key)
+        if found is not None:
+            return found
         return None if self._base is None or key in self._gone else self._base.get(key)
 
     def below(self, key: Key) -> Slot | None:
@@ -71,62 +76,65 @@ class Slots:
         """The slots of the layers below that were given back here, in key order; one taken again is none."""
         keys = [key for key in self._gone if key not in self.added]
         found = [slot for key in keys if (slot := self.below(key)) is not None]
-        return sorted(found, key=lambda slot: (slot.budget, slot.ordinal))
+        return sorted(found, key=_place)
 
-    def of_pop(self, pop: PopId) -> list[Slot]:
+    def of_pop(self, pop: PopId) -> Collection[Slot]:
         """Those that units of a PoP own."""
-        return self._found(self._pops.get(pop, _NONE), self._base.of_pop(pop) if self._base else [])
+        return self._in(PLACE, pop).values()
 
-    def of_owner(self, unit: UnitId) -> list[Slot]:
+    def of_owner(self, unit: UnitId) -> Collection[Slot]:
         """Those that a unit owns."""
-        return self._found(self._owners.get(unit, _NONE), self._base.of_owner(unit) if self._base else [])
+        return self._in(OWNER, unit).values()
 
-    def of_budget(self, budget: str) -> list[Slot]:
+    def of_budget(self, budget: str) -> Collection[Slot]:
         """Those of a budget that are owned."""
-        return self._found(
-            self._budgets.get(budget, _NONE), self._base.of_budget(budget) if self._base else []
-        )
+        return self._in(BUDGET, budget).values()
 
     def moves(self, pop: PopId) -> int:
         """How often a slot of a PoP was taken or given back in this layer."""
         return self._moves.get(pop, 0)
 
-    @property
-    def moved(self) -> int:
-        """How often any was."""
-        return sum(self._moves.values())
-
     def is_busy(self, pop: PopId) -> bool:
         """Whether a unit of a PoP owns one."""
-        return pop in self._pops or (self._base is not None and bool(self.of_pop(pop)))
+        return bool(self._in(PLACE, pop))
 
     def __iter__(self) -> Iterator[Slot]:
         """All of them, in key order."""
-        below = (
-            [slot for slot in self._base if not self._is_hidden(slot.key)] if self._base is not None else []
-        )
-        yield from sorted([*below, *self.added.values()], key=lambda slot: (slot.budget, slot.ordinal))
+        below = [] if self._base is None else [slot for slot in self._base if self.get(slot.key) is slot]
+        yield from sorted([*below, *self.added.values()], key=_place)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def _in(self, index: int, name: str) -> dict[Key, Slot]:
+        """The slots under a name: this layer's own where it has changed one of them, else those below."""
+        found = self._indices[index].get(name)
+        if found is not None:
+            return found
+        return self._base._in(index, name) if self._base is not None else _NONE  # noqa: SLF001 - its own kind
 
-    def _found(self, mine: dict[Key, Slot], below: list[Slot]) -> list[Slot]:
-        if self._gone or self.added:
-            below = [slot for slot in below if not self._is_hidden(slot.key)]
-        return [*below, *mine.values()]
+    def _own(self, slot: Slot) -> list[dict[Key, Slot]]:
+        """The slots under each of its names, this layer's own to change."""
+        made = []
+        for index, name in enumerate((slot.pop, slot.owner, slot.budget)):
+            mine = self._indices[index]
+            held = mine.get(name)
+            if held is None:
+                held = mine[name] = dict(self._in(index, name))
+            made.append(held)
+        return made
 
-    def _is_hidden(self, key: Key) -> bool:
-        return key in self._gone or key in self.added
+    def _forget(self, key: Key, slot: Slot) -> None:
+        for held in self._own(slot):
+            held.pop(key, None)
+        if self._base is None:
+            for index, name in enumerate((slot.pop, slot.owner, slot.budget)):
+                if not self._indices[index][name]:
+                    del self._indices[index][name]
 
-    def _forget(self, slot: Slot) -> None:
-        key = slot.key
-        del self.added[key]
-        for index, place in (
-            (self._pops, slot.pop),
-            (self._owners, slot.owner),
-            (self._budgets, slot.budget),
-        ):
-            held: dict[Key, Slot] = index[place]  # type: ignore[index]
-            del held[key]
-            if not held:
-                del index[place]  # type: ignore[arg-type]
+    def _count(self, pop: PopId, was_busy: bool) -> None:
+        self.moved += 1
+        self._moves[pop] = self._moves.get(pop, 0) + 1
+        if self.is_busy(pop) != was_busy:
+            self.turned += 1
+
+
+def _place(slot: Slot) -> tuple[str, int]:
+    return slot.budget, slot.ordinal

@@ -1,11 +1,11 @@
 """Waves: how many at once? Budgets, slots, and how a ring is cut into waves."""
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from wavetrain.decide.slots import Slots
-from wavetrain.model.fleet import Fleet, NodeId, Pop, PopId, Reported, UnitId
+from wavetrain.model.fleet import Fleet, Pop, PopId, Reported, UnitId
 from wavetrain.model.fleet import Phase as NodePhase
 from wavetrain.model.policy import Budgets
 from wavetrain.model.rollout import RolloutId, Slot
@@ -38,23 +38,8 @@ def free_slot(
     return None
 
 
-def out_of_service(
-    pop: Pop,
-    slots: Iterable[Slot],
-    reported: Mapping[NodeId, Reported],
-    quarantined: Container[NodeId],
-    absent: Container[str],
-) -> set[NodeId]:
-    """The nodes of a PoP that count for no capacity: being moved, quarantined, cordoned, retired, or failed."""
-    owners: set[str] = {slot.owner for slot in slots}
-    return {
-        node
-        for node in pop.nodes
-        if node in owners or node in quarantined or node in absent or _is_disturbed(reported.get(node))
-    }
-
-
-def _is_disturbed(said: Reported | None) -> bool:
+def is_disturbed(said: Reported | None) -> bool:
+    """Whether a node takes no new work, by its own report."""
     return said is not None and said.phase is not NodePhase.STEADY and said.phase in DISTURBED
 
 

@@ -33,7 +33,7 @@ class Region(Record, frozen=True, kw_only=True):
     name: str
 
 
-class Pop(Record, frozen=True, kw_only=True):
+class Pop(Record, frozen=True, kw_only=True, dict=True):
     """A location made of nodes; any node can serve any site or user.
 
     `load` is the forecast load as a share of the whole PoP's capacity (0 to 1); a PoP is out when the share
@@ -77,6 +77,11 @@ class Pop(Record, frozen=True, kw_only=True):
             )
         if not self.capacity > 0:
             raise ValueError(f"PoP {self.id} has capacity {self.capacity}; give more than 0")
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The nodes, to look one up among many."""
+        return frozenset(self.nodes)
 
 
 class Group(Record, frozen=True, kw_only=True):
