@@ -272,7 +272,7 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
-    """Its turns move on; when units were told, those that wait for others are asked again, since they may say another."""
+    """Its turns move on; when units were told, those that wait for others are asked again."""
     asked = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
     asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
