@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wavetrain.cli.desk import CONFIG, OTHERWISE, exit_codes
+from wavetrain.cli.desk import CONFIG, OTHERWISE, end_when_told, exit_codes
 from wavetrain.lab.balancer_choice import Choice
 
 
@@ -49,5 +49,6 @@ def demo(
 
         from wavetrain.cli.demo import demo_setting, run
 
+        end_when_told()
         if not run(exit_after, json_file, folder, Console(), demo_setting(balancer)):
             raise typer.Exit(OTHERWISE)
