@@ -1,5 +1,6 @@
 """Run commands: be the control plane, or a node's agent."""
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,11 @@ def up(
 ) -> None:
     """Run the control plane until told to stop."""
     with exit_codes():
+        gc.disable()  # what is imported stays: to look for garbage in it, now or later, is work for nothing
         from wavetrain.wiring.control_plane import serve
 
+        gc.freeze()
+        gc.enable()
         serve(config)
 
 
