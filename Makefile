@@ -31,6 +31,7 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src # once, rather than in each of the programs that a first start begins with
 	@touch $@
 
 $(TEST_STAMP): $(RUN_STAMP) requirements/test.txt
