@@ -7,7 +7,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from wavetrain.adapters.kinds import Ident, Shape, Shapes
+from wavetrain.adapters.kinds import Shape, Shapes
+from wavetrain.adapters.known import ABSENT_BYTES, Known, Moment, Read, What
 from wavetrain.adapters.sql_schema import KindTable, Schema
 from wavetrain.adapters.sql_session import Session, Write
 from wavetrain.adapters.store_rules import checked_journal, stale, trimmed
@@ -40,13 +41,14 @@ class SqlChange(msgspec.Struct, frozen=True):
 
 
 class SqlLayout:
-    """What views of one store share: shapes, tables, statements, the clock if it is not the store's own."""
+    """What views of one store share: shapes, statements, the clock if not the store's own, what is known."""
 
     def __init__(self, shapes: Shapes, dialect: str, clock: Callable[[], float] | None) -> None:
         self.shapes = shapes
         self.schema = Schema(shapes, dialect)
         self.clock = clock
         self.head = self.schema.head(Ledger, LEDGER)
+        self.known = Known()
 
 
 class SqlView:
@@ -56,19 +58,25 @@ class SqlView:
         self._shapes = layout.shapes
         self._schema = layout.schema
         self._session = session
-        self._known: dict[tuple[type[Record], Ident], Record | None] = {}
+        self._known = layout.known
+        self._seen: dict[What, Record | None] = {}
         """What was read by key: nobody else writes what a transaction sees, so it stays true until it ends."""
         steady, sequence, self._last_seq, epoch, holder, ledger = session.head
         self._sequence, self.epoch, self.holder = int(sequence), int(epoch), str(holder)
         self._steady = float(steady) if layout.clock is None else layout.clock()
         kept = self._shapes.of(Ledger).decode(ledger) if ledger is not None else None
-        self._known[Ledger, LEDGER] = kept
+        self._seen[Ledger, LEDGER] = kept
         self._jumped_s = kept.jumped_s if kept is not None else 0.0
 
     @property
     def steady(self) -> float:
         """The store's own clock in seconds since the Unix epoch."""
         return self._steady
+
+    @property
+    def moment(self) -> Moment:
+        """Where the store stood when this view was opened."""
+        return self.epoch, self._sequence
 
     @cached_property
     def now(self) -> datetime:
@@ -86,11 +94,19 @@ class SqlView:
         ident = shape.parsed(key)
         if ident is None:
             return None
-        if (kind, ident) not in self._known:
-            table = self._schema.table(kind)
-            row = self._session.run(table.get, table.at(ident)).fetchone()
-            self._known[kind, ident] = shape.decode(row[0]) if row is not None else None
-        return cast("R | None", self._known[kind, ident])
+        what = kind, ident
+        if what not in self._seen:
+            read = self._known.get(self.moment, what)
+            if read is None:
+                read = self._read(shape, what)
+                self._known.keep(self.moment, what, read)
+            self._seen[what] = read.record
+        return cast("R | None", self._seen[what])
+
+    def _read(self, shape: Shape, what: What) -> Read:
+        table = self._schema.table(shape.kind)
+        row = self._session.run(table.get, table.at(what[1])).fetchone()
+        return Read(shape.decode(row[0]), len(row[0])) if row is not None else Read(None, ABSENT_BYTES)
 
     def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""
@@ -141,8 +157,10 @@ class SqlTransaction(SqlView):
 
     def __init__(self, layout: SqlLayout, session: Session) -> None:
         super().__init__(layout, session)
+        self._known.start(self.moment)
         self._changes: list[dict[str, object]] = []
         self._entries: list[Entry] = []
+        self._written: dict[What, Read] = {}
 
     @property
     def writes(self) -> bool:
@@ -159,7 +177,8 @@ class SqlTransaction(SqlView):
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
-        body = shape.body_of(stored).decode()
+        encoded, again = shape.kept(stored)
+        body = encoded.decode()
         place = table.at(shape.ident(record))
         values: dict[str, object] = {"new_version": stored.version, "new_body": body}
         for column in shape.columns:
@@ -172,7 +191,8 @@ class SqlTransaction(SqlView):
         if done.rowcount != 1:
             raise StaleError(stale(record, self._version(table, place)))
         self._changed(record, body)
-        self._known[kind, shape.ident(record)] = stored
+        what = kind, shape.ident(record)
+        self._seen[what], self._written[what] = stored, Read(again, len(body))
         return stored
 
     def remove(self, record: Record) -> None:
@@ -184,11 +204,16 @@ class SqlTransaction(SqlView):
         if done.rowcount != 1:
             raise StaleError(stale(record, self._version(table, place)))
         self._changed(record, None)
-        self._known[kind, shape.ident(record)] = None
+        what = kind, shape.ident(record)
+        self._seen[what], self._written[what] = None, Read(None, ABSENT_BYTES)
 
     def _version(self, table: KindTable, place: dict[str, Any]) -> int | None:
         row = self._session.run(table.version, place).fetchone()
         return row[0] if row is not None else None
+
+    def committed(self) -> None:
+        """It stands: what it wrote is known from now on."""
+        self._known.follow(self.moment, (self.epoch, self.last_change), self._written)
 
     def note(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""
