@@ -15,6 +15,7 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    freeze_calendars,
     freezes,
     joins,
     nodes,
@@ -36,12 +37,14 @@ from wavetrain.model.fleet import Fleet
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX, read_freezes
 from wavetrain.wire.messages import (
     AddFreeze,
     Approve,
     Because,
     Confirm,
     FileText,
+    ImportFreezes,
     Kept,
     LetJoin,
     MadeToken,
@@ -200,6 +203,19 @@ async def _freeze(request: Request) -> Response:
     return await _said(deed, 201)
 
 
+async def _import_freezes(request: Request) -> Response:
+    caller = await caller_of(request)
+    require(caller, Act.FREEZE)
+    message = await message_of(request, ImportFreezes, "freezes", FREEZE_FILE_BYTES_MAX * 2)
+    store = house_of(request).store
+
+    def bring() -> object:
+        whole = read_freezes(message.text, enquire.train_time(store))
+        return freeze_calendars.bring(store, caller, whole, message.until)
+
+    return await _said(bring)
+
+
 def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
     """The text of a fleet file; it is parsed in the thread, because it may be long, and only for who may do `act`."""
 
@@ -273,6 +289,7 @@ ROUTES = [
     Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
     Route("/v1/freezes", _reading(enquire.freezes)),
     Route("/v1/freezes", _freeze, methods=["POST"]),
+    Route("/v1/freezes/import", _import_freezes, methods=["POST"]),
     Route("/v1/freezes/{name}", _removing(freezes.remove), methods=["DELETE"]),
     Route("/v1/pops/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
     Route("/v1/pops/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),

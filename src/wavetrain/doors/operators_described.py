@@ -11,6 +11,7 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    freeze_calendars,
     freezes,
     joins,
     nodes,
@@ -28,12 +29,14 @@ from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
     AddFreeze,
     Approve,
     Because,
     Confirm,
     FileText,
+    ImportFreezes,
     Kept,
     LetJoin,
     MadeToken,
@@ -110,6 +113,9 @@ _FREEZE = {
     "reason": "holidays",
     "scope": ["emea"],
 }
+_FREEZES = {
+    "text": 'name = "operations"\n[[freeze]]\nid = "quarter"\nreason = "quarter end"\nevery = "quarter-end"\n'
+}
 _TOKEN = {"name": "eve", "roles": ["viewer"], "days": 30}
 
 OPERATORS = (
@@ -185,6 +191,14 @@ OPERATORS = (
         freezes.add,
         Body(kind=AddFreeze, example=_FREEZE),
         status=201,
+        refusals=(404,),
+    ),
+    _deed(
+        "/v1/freezes/import",
+        "freeze.import",
+        Act.FREEZE,
+        freeze_calendars.bring,
+        Body(kind=ImportFreezes, limit=FREEZE_FILE_BYTES_MAX * 2, example=_FREEZES),
         refusals=(404,),
     ),
     _off("/v1/freezes/{name}", "freeze.remove", Act.THAW, freezes.remove, FREEZE),
