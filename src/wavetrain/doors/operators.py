@@ -15,12 +15,14 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    forecast,
     freeze_calendars,
     freezes,
     joins,
     nodes,
     policies,
     progress,
+    readiness,
     rollouts,
     standstill,
     submit,
@@ -143,6 +145,20 @@ async def _journal(request: Request) -> Response:
         **query.texts,
     )
     return await _said(page)
+
+
+async def _readiness(request: Request) -> Response:
+    caller = await caller_of(request)
+    query = query_of(request, whole=("skip", "limit"), text=("account", "pop", "rollout"))
+    survey = partial(
+        readiness.readiness,
+        house_of(request).store,
+        caller,
+        skip=query.whole("skip", 0),
+        limit=query.whole("limit", readiness.LISTED),
+        **query.texts,
+    )
+    return await _said(survey)
 
 
 async def _keep(request: Request) -> Response:
@@ -273,6 +289,8 @@ ROUTES = [
     Route("/v1/status", _status),
     Route("/v1/journal", _journal),
     Route("/v1/why/{name}", _reading_one(explain.why)),
+    Route("/v1/when/{name}", _reading_one(forecast.when)),
+    Route("/v1/readiness", _readiness),
     Route("/v1/artifacts/{name}", _keep, methods=["PUT"]),
     Route("/v1/releases", _reading(enquire.releases)),
     Route("/v1/releases", _submit, methods=["POST"]),

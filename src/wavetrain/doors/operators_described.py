@@ -11,6 +11,7 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    forecast,
     freeze_calendars,
     freezes,
     joins,
@@ -18,6 +19,7 @@ from wavetrain.control import (
     notices,
     policies,
     progress,
+    readiness,
     rollouts,
     standstill,
     submit,
@@ -25,6 +27,7 @@ from wavetrain.control import (
     withdraw,
 )
 from wavetrain.decide.permit import Act
+from wavetrain.decide.readiness import LISTED_MAX
 from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
@@ -54,6 +57,7 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
 Recent = Annotated[int, msgspec.Meta(ge=0, le=progress.ROLLOUTS_PAGE_MAX)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=enquire.JOURNAL_PAGE_MAX)]
+Listed = Annotated[int, msgspec.Meta(ge=1, le=LISTED_MAX)]
 Filter = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)]
 
 BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
@@ -64,7 +68,8 @@ POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
 NODE = Param("name", "The node.", required=True)
 TOKEN = Param("name", "The token's id; never its secret.", required=True)
-SUBJECT = Param("name", "A PoP, node, rollout or release.", required=True)
+SUBJECT = Param("name", "A PoP, node, site, account, rollout or release.", required=True)
+WHOM = Param("name", "A PoP, node, site or account.", required=True)
 CAUSE = Param("name", "The cause of the standstill.", required=True)
 ALERT = Param("name", "The alert's id.", required=True)
 CHANNEL = Param("name", "The channel, as `wavetrain.toml` calls it.", required=True)
@@ -136,6 +141,21 @@ OPERATORS = (
         *(Param(name, f"Entries whose `{name}` is this.", Filter) for name in enquire.JOURNAL_FILTERS),
     ),
     _read("/v1/why/{name}", "why", explain.why, SUBJECT),
+    _read("/v1/when/{name}", "when", forecast.when, WHOM),
+    _read(
+        "/v1/readiness",
+        "readiness",
+        readiness.readiness,
+        Param("account", "Only the sites of this account.", Filter),
+        Param("pop", "Only sites whose primary PoP this is.", Filter),
+        Param("rollout", "Only sites whose primary PoP this rollout has still to do.", Filter),
+        Param("skip", "How many sites are left out before those listed.", Whole),
+        Param(
+            "limit",
+            f"How many sites are listed, from 1 to {LISTED_MAX}; {readiness.LISTED} without it.",
+            Listed,
+        ),
+    ),
     _deed(
         "/v1/artifacts/{name}",
         "artifact.keep",
