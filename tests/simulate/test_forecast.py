@@ -1,7 +1,7 @@
 """In histories in which nothing goes wrong, the next disturbance falls into the range that was forecast for it."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -27,7 +27,9 @@ class Said(msgspec.Struct, frozen=True):
 class Foreseen(History):
     """A history that asks for every PoP's and one node's forecast after each tick, and compares with what comes."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, bend: Callable[[Range], Range] = lambda said: said) -> None:
+        """`bend`: how what was foreseen is falsified, to see that this is noticed."""
+        self.bend = bend
         releases = History(seed).nature.used
         super().__init__(
             seed, cut=Cut(only=frozenset(name for name in releases if name.startswith("release-")))
@@ -89,7 +91,7 @@ class Foreseen(History):
                 node: found for node, found in ones.items() if node not in moving
             }  # it is being disturbed
             for name, found in [*((pop, item.range) for pop, item in whole.items()), *ones.items()]:
-                self.pending.setdefault(name, []).append(Said(view.now, found))
+                self.pending.setdefault(name, []).append(Said(view.now, self.bend(found)))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -97,5 +99,19 @@ def test_the_next_disturbance_falls_into_the_range_that_was_foreseen(seed: int) 
     history = Foreseen(seed)
     outcome = history.play()
     assert outcome.broken == ()
-    assert history.wrong == []
+    assert not history.wrong, "\n".join(history.wrong[:5])
     assert len(history.met) > 20
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        lambda said: msgspec.structs.replace(said, earliest=said.earliest + timedelta(minutes=1)),
+        lambda said: msgspec.structs.replace(said, latest=said.latest and said.earliest),
+    ],
+    ids=["a minute too late", "no window is ever missed"],
+)
+def test_a_range_that_is_too_narrow_is_noticed(bend: Callable[[Range], Range]) -> None:
+    history = Foreseen(4, bend)
+    history.play()
+    assert history.wrong

@@ -44,7 +44,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer in a sentence, and the PoPs that it rests on, the next disturbed first."""
+    """The answer in a sentence, and the PoPs that it rests on: primaries first, the next disturbed before others."""
 
     subject: str
     kind: str
@@ -201,10 +201,15 @@ def _next_train(view: View, pop: PopId) -> datetime | None:
     return calendar.may_start(place.window, freezes, leaves, forecast.needed(policy), scope).opens_again
 
 
-def _order(place: Place) -> tuple[bool, str, bool, str]:
-    """The next disturbed first; a primary before a secondary, since only its sites feel it."""
+def _order(place: Place) -> tuple[bool, bool, str, str]:
+    """Primaries before secondaries, since work at a secondary is felt by no site; then the next disturbed first."""
     first = place.earliest or place.departs
-    return (place.earliest is None, first.isoformat() if first else "~", place.role == "secondary", place.pop)
+    return (
+        place.role == "secondary",
+        place.earliest is None,
+        first.isoformat() if first else "~",
+        place.pop,
+    )
 
 
 def _answer(subject: str, place: Place, *, lost: bool) -> str:

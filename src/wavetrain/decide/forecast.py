@@ -104,7 +104,7 @@ def of_rollout(prospect: Prospect, wanted: Collection[PopId]) -> dict[PopId, Out
 def of_node(prospect: Prospect, turn: Turn, outlook: Outlook | None, node: str) -> Range | None:
     """The range of one node, by its place in its PoP's turn; None when the rollout will not disturb it any more."""
     unit = UnitId(node + prospect.lane.suffix)
-    if unit not in turn.order or unit in turn.quarantined:
+    if not prospect.lane.disturbs or unit not in turn.order or unit in turn.quarantined:
         return None
     now, unit_time = prospect.now, timedelta(minutes=prospect.policy.timing.unit_minutes)
     if any(item.unit == unit for item in turn.progress):
@@ -167,6 +167,7 @@ def _departed(prospect: Prospect) -> _Reached:
     if rollout.status is Status.PAUSED:
         asked = asked or rollout.hold or Hold(Reason.PAUSED, detail=rollout.cause, asks=True)
     earliest = latest = now
+    reason = None
     if rollout.status in (Status.PLANNED, Status.ANNOUNCED):
         if rollout.status is Status.PLANNED:
             asked = asked or rollout.hold
@@ -174,8 +175,10 @@ def _departed(prospect: Prospect) -> _Reached:
             asked = asked or rollout.hold
         opens = min(turn.opens for turn in prospect.turns if turn.wave == 0)
         earliest = max(now, opens)
-        latest = earliest + timedelta(seconds=prospect.policy.verdicts.pre_period_s)
-    return _Reached(earliest=earliest, latest=None if asked else latest, open=asked)
+        reason = Hold(Reason.NOT_YET, until=opens)
+        watched = prospect.lane.bakes and prospect.policy.verdicts.metrics
+        latest = earliest + timedelta(seconds=prospect.policy.verdicts.pre_period_s if watched else 0)
+    return _Reached(earliest=earliest, latest=None if asked else latest, reason=reason, open=asked)
 
 
 def _approved(prospect: Prospect, wave: Wave, reached: _Reached) -> _Reached:
