@@ -86,7 +86,7 @@ class Foreseen(History):
                 for pop, node in last.items()
                 for found in forecast.ranges(view, {pop}, node).values()
             }
-            moving = {item.unit for turn in self.mirror.all(Turn) for item in turn.progress}
+            moving = {str(item.unit) for turn in self.mirror.all(Turn) for item in turn.progress}
             ones = {
                 node: found for node, found in ones.items() if node not in moving
             }  # it is being disturbed

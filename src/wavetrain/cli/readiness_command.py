@@ -62,13 +62,13 @@ def _of_file(file: Path, account: str, pop: str, skip: int, limit: int) -> dict[
 def _lines(survey: dict[str, Any], skip: int) -> list[str]:
     if not survey["sites"]:
         return ["no sites are known here; name them in the fleet file: [[site]]"]
-    ready = survey["sites"] - survey["hurt"]
-    lines = [f"{survey['hurt']} of {survey['sites']} sites would be hurt, {ready} are ready"]
+    lines = [f"{survey['hurt']} of {survey['sites']} sites would be hurt"]
     if survey["hurt"]:
         lines[0] += f"; together {_seconds(survey)} of site time"
     for count in survey["counts"]:
         also = f" ({count['sites']} in all)" if count["sites"] != count["worst"] else ""
-        lines.append(f"  {count['worst']:>7}{also} {count['finding']}: {_seconds(count)}; {count['advice']}")
+        seconds = f": {_seconds(count)}" if count["worst"] else ""
+        lines.append(f"  {count['worst']:>7}{also} {count['finding']}{seconds}; {count['advice']}")
     for seen in survey["listed"]:
         way = f"{seen['primary']} + {seen['secondary']}" if seen["secondary"] else f"{seen['primary']} alone"
         lines.append(

@@ -1,4 +1,4 @@
-"""Explain: why does this PoP, node, site, account, rollout or release wait? Reads what was written, computes nothing."""
+"""Explain: why does a PoP, node, site, account, rollout or release wait? Reads, and decides nothing."""
 
 import msgspec
 
