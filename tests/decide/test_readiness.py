@@ -89,6 +89,10 @@ def found(
         (site(secondary="lis1", kind=SiteKind.APPLIANCE, ha=True), []),
         (site(secondary="lis1", kind=SiteKind.APPLIANCE), [("NO_HA", 120, 300)]),
         (site(kind=SiteKind.APPLIANCE, ha=True), [("SINGLE_POP", 0, 30)]),
+        (
+            site(secondary="fra2", kind=SiteKind.APPLIANCE, ha=True, detection_s=60.0),
+            [("SAME_GROUP", 0, 70), ("SLOW_TIMERS", 0, 70)],
+        ),
         (site("solo", kind=SiteKind.APPLIANCE, ha=True), [("SINGLE_POP", 0, 300)]),
     ],
 )

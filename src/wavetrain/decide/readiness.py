@@ -236,12 +236,14 @@ class Inspection:
     def _judged(self, site: Site, bond: tuple[Finding, ...], *, alone: bool) -> tuple[Case, ...]:
         low, high = (site.detection_s, site.detection_s) if site.detection_s else DETECTION_S[site.kind]
         is_moved = site.kind is SiteKind.APPLIANCE and not alone
-        whole = MOVED_S if is_moved else (low, max(FEW_MINUTES_S, high + PROMISE_S))
+        if site.kind is SiteKind.APPLIANCE:
+            low = 0.0  # it is asked to move, so that a drain which works costs nothing
+        whole = (low, max(MOVED_S[1] if is_moved else FEW_MINUTES_S, high + PROMISE_S))
         made: list[Case] = []
         if self._is_pop:
             lows = {Finding.SAME_GROUP: low}
             made += [Case(finding, lows.get(finding, whole[0]), whole[1]) for finding in bond]
-            if site.kind is not SiteKind.APPLIANCE and high > PROMISE_S:
+            if high > PROMISE_S:
                 made.append(Case(Finding.SLOW_TIMERS, low, high + PROMISE_S))
         if self._is_appliance and site.kind is SiteKind.APPLIANCE and not site.ha:
             made.append(Case(Finding.NO_HA, *UPGRADE_S))
