@@ -76,9 +76,18 @@ CHANNEL = Param("name", "The channel, as `wavetrain.toml` calls it.", required=T
 DIGEST = Param("name", "The SHA-256 of the bytes, in lower-case hex.", Digest, required=True)
 
 
-def _read(path: str, name: str, use: Use, *params: Param, act: Act = Act.READ) -> Described:
+def _read(
+    path: str, name: str, use: Use, *params: Param, act: Act = Act.READ, refusals: tuple[int, ...] = ()
+) -> Described:
     return Described(
-        method="GET", path=path, name=name, text=says(use), act=act, gives=gives(use), params=params
+        method="GET",
+        path=path,
+        name=name,
+        text=says(use),
+        act=act,
+        gives=gives(use),
+        params=params,
+        refusals=refusals,
     )
 
 
@@ -155,6 +164,7 @@ OPERATORS = (
             f"How many sites are listed, from 1 to {LISTED_MAX}; {readiness.LISTED} without it.",
             Listed,
         ),
+        refusals=(404,),
     ),
     _deed(
         "/v1/artifacts/{name}",
