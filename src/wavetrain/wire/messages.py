@@ -10,7 +10,6 @@ from wavetrain.control.rollouts import REASON_CHARACTERS_MAX, Consent
 from wavetrain.control.tokens import TokenSeen
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
-from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -59,7 +58,7 @@ class AddFreeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ImportFreezes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The text of a freeze file, as it is on disk, and the last day up to which its freezes are made."""
 
-    text: Annotated[str, msgspec.Meta(max_length=FREEZE_FILE_BYTES_MAX)]
+    text: Annotated[str, msgspec.Meta(max_length=FILE_BYTES_MAX)]
     until: date | None = None
 
 
