@@ -219,7 +219,10 @@ def g12(seen: Seen) -> Iterator[str]:
             yield f"{told.order.node} may be disturbed at {seen.now:%a %H:%M} UTC, outside the window of {pop.id}"
         names = {pop.id, pop.region, told.rollout.lane}
         for freeze in seen.mirror.all(Freeze):
-            if freeze.starts <= seen.now < freeze.ends and (not freeze.scope or names & set(freeze.scope)):
+            here = calendar.span_of(freeze, pop.zone)
+            if here is None or not here.starts <= seen.now < here.ends:
+                continue
+            if not freeze.scope or names & set(freeze.scope):
                 yield f"{told.order.node} may be disturbed in freeze {freeze.id}"
 
 

@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from wavetrain.errors import RefusedError
 from wavetrain.wire.faults import Faults
@@ -101,6 +102,12 @@ class Table:
             self.fault(key, f"{_shown(value)} is out of range", f"give a number from {low:g} to {high:g}")
             return low
         return float(value)
+
+    def moment(self, key: str) -> date | datetime | None:
+        """A date, or a date with a time; None after a fault."""
+        value = self._take(key, (date, datetime), "a date like 2026-12-24, without quotes", _REQUIRED)
+        assert value is None or isinstance(value, date)
+        return value
 
     def flag(self, key: str, default: object = _REQUIRED) -> bool:
         """True or false."""
