@@ -7,15 +7,18 @@ import msgspec
 from wavetrain.model.fleet import Fleet
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.policy import (
+    COVER_MAX,
     METRICS_MAX,
     RINGS_MAX,
     Bake,
     Budgets,
     MetricRule,
+    Pace,
     Policy,
     Ring,
     Timing,
     Verdicts,
+    Wishes,
 )
 from wavetrain.model.release import Stage
 from wavetrain.wire.toml_table import Table, open_table
@@ -31,6 +34,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "region_pops_min": (1, 10_000),
         "revert_share": (0.0, 1.0),
         "headroom": (1.0, 10.0),
+        "gap_minutes": (0, 7 * 24 * 60),
     },
     Bake: {
         "minutes": (0, _YEAR_MINUTES),
@@ -54,6 +58,13 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "permission_s": (1.0, 86_400.0),
         "report_late_s": (1.0, 86_400.0),
     },
+    Wishes: {
+        "pair": (0.0, 1000.0),
+        "blackout": (0.0, 1000.0),
+        "early": (0.0, 1000.0),
+        "fairness": (0.0, 1000.0),
+        "blackout_days": (0, 366),
+    },
 }
 """What each number of a policy may be, both ends included."""
 
@@ -73,7 +84,8 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
     budgets = _numbers(top.table("budgets"), Budgets())
     bake = _numbers(top.table("bake"), Bake())
     verdicts = _verdicts(top.table("verdicts"))
-    timing = _numbers(top.table("timing"), Timing())
+    timing = _timing(top.table("timing"))
+    wishes = _numbers(top.table("wishes"), Wishes())
     if timing.planned_to_day > timing.spread_days:
         top.fault(
             "timing.planned_to_day",
@@ -93,6 +105,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
         bake=bake,
         verdicts=verdicts,
         timing=timing,
+        wishes=wishes,
     )
 
 
@@ -108,6 +121,13 @@ def _numbers(table: Table, defaults: P, *, end: bool = True) -> P:
     if end:
         table.end()
     return msgspec.structs.replace(defaults, **values)
+
+
+def _timing(table: Table) -> Timing:
+    default = Timing()
+    pace = table.one_of("pace", [one.value for one in Pace]) if table.has("pace") else default.pace.value
+    numbers = _numbers(table, default)
+    return msgspec.structs.replace(numbers, pace=Pace(pace)) if pace else numbers
 
 
 def _verdicts(table: Table) -> Verdicts:
@@ -159,28 +179,36 @@ def _ring(table: Table, lane: str, *, is_last: bool) -> Ring | None:
     stage = table.one_of("stage", [Stage.EARLY.value, Stage.GENERAL.value])
     pops = table.names("pops", ())
     share = table.whole("share_percent", 1, 100, 0) if table.has("share_percent") else 0
+    cover = table.whole("cover", 1, COVER_MAX, 0) if table.has("cover") else 0
     rest = table.flag("rest", False)
     soak = table.whole("soak_minutes", 0, _YEAR_MINUTES, 60)
     table.end()
-    ways = sum((bool(pops), share > 0, rest))
+    ways = sum((bool(pops), share > 0, cover > 0, rest))
     if ways == 0:
         table.faults.add(
             table.place,
             f"ring {name} names nothing",
-            "give one of: pops = [...], share_percent = N, rest = true",
+            "give one of: pops = [...], share_percent = N, cover = N, rest = true",
         )
     if ways > 1:
         table.faults.add(
-            table.place, f"ring {name} says twice who is in it", "keep one of: pops, share_percent, rest"
+            table.place, f"ring {name} says twice who is in it", "keep one of: pops, share_percent, cover, rest"
         )
     if rest and not is_last:
         table.fault("rest", f"ring {name} takes the rest before other rings", "move it to the end")
-    if pops and lane in LANES and LANES[lane].unit is UnitKind.ACCOUNT:
-        table.fault("pops", f"lane {lane} moves accounts, not PoPs", "use share_percent or rest")
-    return (
-        Ring(name=name, stage=Stage(stage), pops=pops, share_percent=share, rest=rest, soak_minutes=soak)
-        if ways == 1 and stage
-        else None
+    for key, given in (("pops", bool(pops)), ("cover", cover > 0)):
+        if given and lane in LANES and LANES[lane].unit is UnitKind.ACCOUNT:
+            table.fault(key, f"lane {lane} moves accounts, not PoPs", "use share_percent or rest")
+    if ways != 1 or not stage:
+        return None
+    return Ring(
+        name=name,
+        stage=Stage(stage),
+        pops=pops,
+        share_percent=share,
+        cover=cover,
+        rest=rest,
+        soak_minutes=soak,
     )
 
 
