@@ -114,7 +114,9 @@ class Board:
         """
         wishes, gap = self._wishes, self._gap
         black = self._black.get(pop)
-        made = [black.get(start[3], 0) * wishes.blackout for start in starts] if black else [0.0] * len(starts)
+        made = (
+            [black.get(start[3], 0) * wishes.blackout for start in starts] if black else [0.0] * len(starts)
+        )
         if firsts:
             early = 0.0 if is_early else self.demand.early.get(pop, 0) * wishes.early
             past = self._fairness.early.get(pop, 0.0) * wishes.fairness

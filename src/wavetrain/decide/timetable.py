@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wavetrain.decide import calendar, cohort, rings, trouble, unmet, waves
+from wavetrain.decide import calendar, cohort, rings, trouble, unmet
+from wavetrain.decide import waves as budgets
 from wavetrain.decide.board import Board
 from wavetrain.decide.nights import Laid, Nights
 from wavetrain.decide.rings import Crew, Unplannable
@@ -17,7 +18,18 @@ from wavetrain.model.policy import Pace, Policy, Ring
 from wavetrain.model.rollout import Fairness, Stop, Unmet
 from wavetrain.model.window import Freeze
 
-__all__ = ["Leg", "Plan", "Unplannable", "departure", "legs", "next_start", "order", "plan", "stops"]
+__all__ = [
+    "Leg",
+    "Plan",
+    "PlannedWave",
+    "Unplannable",
+    "departure",
+    "legs",
+    "next_start",
+    "order",
+    "plan",
+    "stops",
+]
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +40,17 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     turns: dict[PopId, tuple[UnitId, ...]]
 
 
+class PlannedWave(msgspec.Struct, frozen=True, kw_only=True):
+    """One wave of a planned train."""
+
+    ring: Ring
+    last_of_ring: bool
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A whole train: every PoP of every ring has its stop, and no hard rule is broken."""
 
-    legs: tuple[Leg, ...]
+    waves: tuple[PlannedWave, ...]
     stops: tuple[Stop, ...]
     unmet: tuple[Unmet, ...] = ()
     unmet_sites: dict[str, int] = {}
@@ -39,14 +58,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What all wishes cost that are not granted, in weighted sites."""
     uncovered: tuple[str, ...] = ()
     late: tuple[PopId, ...] = ()
-    """PoPs that go after the last planned day, in the days that are kept for those who slip."""
+    """PoPs that go after the last planned day: in the days that are kept for those who slip, or, where their windows
+    come too seldom, even after the train's last day."""
     short: tuple[PopId, ...] = ()
     """PoPs that the forecast load does not spare a single node of, at the one load that is known."""
 
     @property
     def windows(self) -> int:
         """How many windows are used: waves of at most one night each."""
-        return len(self.legs)
+        return len(self.waves)
 
 
 def plan(
@@ -57,15 +77,13 @@ def plan(
     departs: datetime,
     now: datetime,
     *,
-    salt: str = "",
     demand: Demand | None = None,
     fairness: Fairness | None = None,
 ) -> Plan | Unplannable:
     """The whole train of a lane with windows, or the hard rule that cannot be met.
 
     At an even pace rings are laid gently and spread over the planned days; where that does not fit, in as few
-    windows as possible; what even so lies after the last planned day is listed as late. `salt` (the release) decides
-    by stable hash who is first inside a PoP.
+    windows as possible; what even so lies after the last planned day is listed as late.
     """
     demand, fairness = demand or Demand(), fairness or Fairness(lane=lane.name)
     found = rings.crews(policy, fleet, demand, fairness)
@@ -94,14 +112,7 @@ def plan(
     laid, board, late = best
     listed = unmet.listed(works, board, laid)
     return Plan(
-        legs=tuple(
-            Leg(
-                ring=one.ring,
-                last_of_ring=one.last_of_ring,
-                turns={pop: order(fleet.pops[pop].nodes, lane.suffix, salt) for pop in sorted(one.starts)},
-            )
-            for one in laid
-        ),
+        waves=tuple(PlannedWave(ring=one.ring, last_of_ring=one.last_of_ring) for one in laid),
         stops=_stops(works, laid),
         unmet=listed.unmet,
         unmet_sites=listed.sites,
@@ -165,7 +176,7 @@ def legs(lane: Lane, policy: Policy, fleet: Fleet, salt: str) -> list[Leg] | Unp
             )
         members = members or left[: ring.cover]
         left = [name for name in left if name not in members]
-        parts = waves.cut(members, fleet, policy.budgets)
+        parts = budgets.cut(members, fleet, policy.budgets)
         made += [
             Leg(
                 ring=ring,

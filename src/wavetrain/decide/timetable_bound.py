@@ -84,7 +84,11 @@ class _Bound:
         if known is None:
             firsts = {start for one in able for start in self._starts[one]}
             known = max(
-                (self._in_order(order, first, first + night) for first in firsts for order in permutations(able)),
+                (
+                    self._in_order(order, first, first + night)
+                    for first in firsts
+                    for order in permutations(able)
+                ),
                 default=1,
             )
             self._most[able, night] = known = max(1, known)

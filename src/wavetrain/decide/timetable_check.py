@@ -91,11 +91,15 @@ def _alone(case: Case, pop: Pop, stop: Stop) -> Iterator[Broken]:
     ends = stop.ends or stop.opens
     begins = _begin(case, pop)
     if not begins <= stop.opens:
-        yield _broken("departure", stop, f"starts before the train leaves there at {begins:%Y-%m-%d %H:%M} UTC")
+        yield _broken(
+            "departure", stop, f"starts before the train leaves there at {begins:%Y-%m-%d %H:%M} UTC"
+        )
     opening = calendar.opening_at(pop.window, stop.opens)
     batch = _batch(case, pop, ends - stop.opens)
     if not batch:
-        yield _broken("length", stop, f"its work cannot be done by {ends:%Y-%m-%d %H:%M} UTC, however many go at once")
+        yield _broken(
+            "length", stop, f"its work cannot be done by {ends:%Y-%m-%d %H:%M} UTC, however many go at once"
+        )
         batch = 1
     undo = _rounds(len(pop.nodes), _share(len(pop.nodes), case.policy.budgets.revert_share)) * unit
     if opening is None or opening.closes != stop.closes:
@@ -105,7 +109,9 @@ def _alone(case: Case, pop: Pop, stop: Stop) -> Iterator[Broken]:
     is_split = least > opening.closes - max(opening.opens, begins)
     clear = stop.opens + 2 * unit if is_split else ends + undo
     if clear > opening.closes:
-        yield _broken("window", stop, f"does not end, undo included, before it closes at {opening.closes:%H:%M} UTC")
+        yield _broken(
+            "window", stop, f"does not end, undo included, before it closes at {opening.closes:%H:%M} UTC"
+        )
     scope = (pop.id, pop.region, case.lane.name)
     freeze = calendar.frozen_between(case.freezes, stop.opens, clear, scope)
     if freeze is not None:
@@ -113,7 +119,9 @@ def _alone(case: Case, pop: Pop, stop: Stop) -> Iterator[Broken]:
     day = calendar.local(stop.opens, pop.window.zone).date()
     account = case.fleet.accounts.get(pop.dedicated) if pop.dedicated else None
     if account is not None and any(span.first <= day <= span.last for span in account.blackouts):
-        yield _broken("dedicated black-out", stop, f"account {pop.dedicated} asks for no disturbance on {day}")
+        yield _broken(
+            "dedicated black-out", stop, f"account {pop.dedicated} asks for no disturbance on {day}"
+        )
     yield from _capacity(case, pop, stop, batch, min(ends, opening.closes))
 
 
@@ -126,7 +134,11 @@ def _capacity(case: Case, pop: Pop, stop: Stop, batch: int, until: datetime) -> 
         hour = calendar.local(at, pop.window.zone).hour
         wanted = min(1.0, pop.hours[hour] * case.policy.budgets.headroom)
         if (len(pop.nodes) - batch) / len(pop.nodes) < wanted - 1e-6:
-            yield _broken("capacity", stop, f"{batch} of {len(pop.nodes)} nodes out at {hour}:00 leave less than {wanted:.0%}")
+            yield _broken(
+                "capacity",
+                stop,
+                f"{batch} of {len(pop.nodes)} nodes out at {hour}:00 leave less than {wanted:.0%}",
+            )
             return
         at += timedelta(minutes=10)
 
@@ -177,7 +189,9 @@ def _order(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
         if not 0 <= stop.wave < len(case.rings):
             yield _broken("ring order", stop, f"is in wave {stop.wave}, which the plan does not have")
         elif place[stop.ring] > place[case.rings[stop.wave]]:
-            yield _broken("ring order", stop, f"of ring {stop.ring} goes with the earlier {case.rings[stop.wave]}")
+            yield _broken(
+                "ring order", stop, f"of ring {stop.ring} goes with the earlier {case.rings[stop.wave]}"
+            )
     ordinals = sorted(ordinal for ordinal in waves if ordinal < len(case.rings))
     for before, after in pairwise(ordinals):
         ring, following = case.rings[before], case.rings[after]

@@ -6,7 +6,7 @@ import msgspec
 
 from wavetrain.decide.board import Board
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import Works, seconds, undo_seconds
+from wavetrain.decide.work import DAY, Works, seconds, undo_seconds
 from wavetrain.model.fleet import Group, PopId
 
 NAMED_MAX = 5
@@ -21,7 +21,7 @@ def explain(works: Works, board: Board, stuck: Unplannable, crews: Sequence[Crew
         return _crowded(works, board, pops, ring, train, crews)
     pop = alone[0]
     place, others = works.fleet.pops[pop], _more(alone)
-    if not works.slots(place):
+    if not any(slot.start < works.begin(pop) + works.days * DAY for slot in works.slots(place)):
         return Unplannable(
             f"PoP {pop}{others} has no opening of its window in {train}; change its window rule",
             "window",

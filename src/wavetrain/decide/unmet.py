@@ -65,7 +65,9 @@ def _own(works: Works, board: Board, laid: Sequence[Laid]) -> Iterator[Unmet]:
                 sites = board.blacked(pop, start.day)
                 if sites:
                     day = works.instant(start.start)
-                    yield _unmet("blackout", pop, sites, sites * wishes.blackout, f"goes {day:%Y-%m-%d %H:%M} UTC")
+                    yield _unmet(
+                        "blackout", pop, sites, sites * wishes.blackout, f"goes {day:%Y-%m-%d %H:%M} UTC"
+                    )
                 if not last:
                     continue
                 sites = demand.early.get(pop, 0)

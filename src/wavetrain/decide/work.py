@@ -12,10 +12,11 @@ from wavetrain.decide import calendar, demand, waves
 from wavetrain.model.fleet import Account, Fleet, Pop, PopId
 from wavetrain.model.lane import Lane
 from wavetrain.model.policy import Bake, Policy
-from wavetrain.model.window import Freeze, WindowRule
+from wavetrain.model.window import MINUTES_MAX, Freeze, WindowRule
 
 HOUR, DAY = 3_600, 86_400
 FOREVER = 1 << 62
+OVERTIME_DAYS = 8
 _EPSILON = 1e-9
 
 
@@ -86,9 +87,13 @@ class Works:
         """`departs` is the train's departure; where it is past, the train begins `now`."""
         self.lane, self.policy, self.fleet, self.freezes = lane, policy, fleet, tuple(freezes)
         self.departs, self.now = departs, now
-        self.epoch = (departs - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+        self.epoch = (departs - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
         self.days = policy.timing.spread_days
-        self._slots: dict[tuple[WindowRule, str], list[Slot]] = {}
+        self._naive = datetime.combine(self.epoch.date(), self.epoch.time())
+        self._epoch_day = self.epoch.date().toordinal()
+        self._openings: dict[tuple[str, str, str, int], list[int]] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._slots: dict[tuple[str, int, int, int], tuple[Slot, ...]] = {}
         self._begins: dict[str, int] = {}
         self._frozen: dict[PopId, list[tuple[int, int]]] = {}
 
@@ -111,27 +116,44 @@ class Works:
             known = self._begins[zone] = self.at(max(self.now, leaves(self.departs, self.policy, zone)))
         return known
 
-    def first(self, pop: PopId, after: int) -> Start | None:
+    def first(self, pop: PopId, after: int, *, overtime: bool = False) -> Start | None:
         """The first place from `after` on, or None when the train has none."""
-        return next(self.starts(pop, after), None)
+        return next(self.starts(pop, after, overtime=overtime), None)
 
-    def starts(self, pop: PopId, after: int, before: int = FOREVER) -> Iterator[Start]:
+    def is_sparse(self, pop: PopId) -> bool:
+        """Whether its window opens on fewer than half of the train's days."""
+        return 2 * self._opening_days(pop) < self.days
+
+    def is_seldom(self, pop: PopId) -> bool:
+        """Whether there are days of the train on which its window does not open."""
+        return self._opening_days(pop) < self.days
+
+    def _opening_days(self, pop: PopId) -> int:
+        place = self.fleet.pops[pop]
+        begin = self.begin(pop)
+        opens = self._opens(place.window, begin)
+        return bisect_left(opens, begin + self.days * DAY) - bisect_left(opens, begin)
+
+    def starts(
+        self, pop: PopId, after: int, before: int = FOREVER, *, overtime: bool = False
+    ) -> Iterator[Start]:
         """Every place from `after` on that ends by `before` and breaks no rule of the PoP alone, in order.
+
+        Places lie within the days of the train, with `overtime` also in the `OVERTIME_DAYS` after them.
 
         Those are: its window with the predicted work and its undo, freezes, the capacity that its load leaves, and the
         black-outs of the account that it is dedicated to.
         """
         place = self.fleet.pops[pop]
-        slots = self.slots(place)
         nodes, share = len(place.nodes), waves.share_of(len(place.nodes), self.policy.budgets.pop_share)
         bakes, undo, frozen = self.lane.bakes, undo_seconds(self.policy, nodes), self.frozen(pop)
         plain = 0 if place.hours else self._plain(place, nodes, share)
         barred = self._barred(place)
-        for index in range(bisect_left(slots, (after,)), len(slots)):
-            slot = slots[index]
-            if slot.start >= before:
+        last = before if overtime else min(before, self.begin(pop) + self.days * DAY)
+        for slot in self._from(place, after):
+            if slot.start >= last:
                 break
-            if slot.day in barred:
+            if slot.start < after or slot.day in barred:
                 continue
             length = plain
             if place.hours:
@@ -149,12 +171,19 @@ class Works:
                     yield Start(slot.start, split, slot.closes, slot.day)
 
     def slots(self, place: Pop) -> list[Slot]:
-        """Every start slot of a PoP's window in this train, in order."""
-        key = (place.window, place.zone)
-        known = self._slots.get(key)
-        if known is None:
-            known = self._slots[key] = self._expanded(place.window, self.begin_in(place.zone))
-        return known
+        """Every start slot of a PoP's window in this train and the days after it, in order."""
+        return list(self._from(place, 0))
+
+    def _from(self, place: Pop, after: int) -> Iterator[Slot]:
+        """The start slots, from the opening on in which `after` lies; expanded as far as somebody looks."""
+        rule, begin = place.window, self.begin_in(place.zone)
+        opens, length = self._opens(rule, begin), rule.minutes * 60
+        for index in range(bisect_left(opens, after - length + 1), len(opens)):
+            key = (rule.zone, length, opens[index], begin)
+            known = self._slots.get(key)
+            if known is None:
+                known = self._slots[key] = self._of_opening(rule.zone, opens[index], length, begin)
+            yield from known
 
     def frozen(self, pop: PopId) -> list[tuple[int, int]]:
         """The spans in which a PoP is frozen."""
@@ -199,7 +228,7 @@ class Works:
         if account is None or not account.blackouts:
             return set()
         first = self.epoch.date() - timedelta(days=1)
-        days = demand.days_of(account.blackouts, first, first + timedelta(days=self.days + 6))
+        days = demand.days_of(account.blackouts, first, first + timedelta(days=self.days + OVERTIME_DAYS + 6))
         return {day.toordinal() for day in days}
 
     def _walked(self, place: Pop, slot: Slot, length: int) -> int | None:
@@ -222,31 +251,49 @@ class Works:
     def _bake(self, bake: Bake, place: Pop) -> int:
         return bake.minutes * 60 if self.lane.bakes and bake.canaries < len(place.nodes) else 0
 
-    def _expanded(self, rule: WindowRule, begin: int) -> list[Slot]:
-        last = self.instant(begin) + timedelta(days=self.days)
-        first = self.instant(begin)
-        openings = list(calendar.openings(rule, first, last)) if self.days else []
-        under_way = calendar.opening_at(rule, first)
-        if under_way is not None and under_way.opens < first:
-            openings.insert(0, under_way)
+    def _of_opening(self, zone: str, opens: int, length: int, begin: int) -> tuple[Slot, ...]:
+        """The start slots of one opening: its first instant in the train, and every hour after it opened."""
+        closes = opens + length
+        if closes <= begin:
+            return ()
+        starts = [start for start in range(opens, closes, HOUR) if start >= begin]
+        if opens < begin and begin not in starts:
+            starts.insert(0, begin)
+        opens, ahead = max(opens, begin), self._offset(zone, opens)
+        changes = ahead != self._offset(zone, closes)
         made: list[Slot] = []
-        for opening in openings:
-            opens, closes = self.at(opening.opens), self.at(opening.closes)
-            starts = [self.at(start) for start in calendar.start_slots(opening)]
-            if opens < begin:
-                starts = [begin, *(start for start in starts if start > begin)]
-            made += [self._slot(rule.zone, start, max(opens, begin), closes) for start in starts]
-        return sorted(set(made))
+        for start in starts:
+            clock = start + (self._offset(zone, start) if changes else ahead)
+            past = clock % HOUR
+            marks = range(start - past, closes, HOUR)
+            hours = tuple(
+                [(mark + (self._offset(zone, mark) if changes else ahead)) % DAY // HOUR for mark in marks]
+            )
+            made.append(Slot(start, opens, closes, self._epoch_day + clock // DAY, past, hours))
+        return tuple(made)
 
-    def _slot(self, zone: str, start: int, opens: int, closes: int) -> Slot:
-        clock = calendar.local(self.instant(start), zone)
-        past = clock.minute * 60 + clock.second
-        marks = range(start - past, closes, HOUR)
-        hours = tuple(calendar.local(self.instant(mark), zone).hour for mark in marks)
-        return Slot(start, opens, closes, clock.toordinal(), past, hours)
+    def _opens(self, rule: WindowRule, begin: int) -> list[int]:
+        """When the window opens, from the one under way at the beginning on."""
+        key = (rule.rule, rule.starts, rule.zone, begin)
+        known = self._openings.get(key)
+        if known is None:
+            first = self.instant(begin)
+            last = first + timedelta(days=self.days + OVERTIME_DAYS)
+            before = timedelta(minutes=MINUTES_MAX)
+            listed = calendar.openings(rule, first - before, last)
+            known = self._openings[key] = [self.at(opening.opens) for opening in listed]
+        return known
+
+    def _offset(self, zone: str, at: int) -> int:
+        """How far the wall clock of a zone is ahead of UTC, in seconds; asked of the calendar once per zone and hour."""
+        key = (zone, at // HOUR)
+        known = self._offsets.get(key)
+        if known is None:
+            whole = at // HOUR * HOUR
+            clock = calendar.local(self.instant(whole), zone)
+            known = self._offsets[key] = int((clock - self._naive).total_seconds()) - whole
+        return known
 
 
 def _hits(spans: Iterable[tuple[int, int]], start: int, end: int) -> bool:
     return any(start < ends and starts < end for starts, ends in spans)
-
-

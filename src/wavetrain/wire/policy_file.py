@@ -192,7 +192,9 @@ def _ring(table: Table, lane: str, *, is_last: bool) -> Ring | None:
         )
     if ways > 1:
         table.faults.add(
-            table.place, f"ring {name} says twice who is in it", "keep one of: pops, share_percent, cover, rest"
+            table.place,
+            f"ring {name} says twice who is in it",
+            "keep one of: pops, share_percent, cover, rest",
         )
     if rest and not is_last:
         table.fault("rest", f"ring {name} takes the rest before other rings", "move it to the end")
