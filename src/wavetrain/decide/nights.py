@@ -8,6 +8,7 @@ tail: one more wave after the train's last day, that lasts until all of them are
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -92,9 +93,7 @@ class Nights:
             ready = made[-1].ends + crew.ring.soak_minutes * 60
         return made
 
-    def _filled(
-        self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool
-    ) -> Filled:
+    def _filled(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
         """The ring as soon as it can go, or up to `DELAY_MAX` later where that saves a night: a week has days off."""
         best = self._fill(ring, pops, ready, waves, is_last=is_last)
         if self._gentle or isinstance(best, Unplannable):
@@ -137,13 +136,11 @@ class Nights:
             for pop, start in night.starts.items():
                 self._board.place(pop, start.start, start.end)
 
-    def _fill(
-        self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool
-    ) -> Filled:
+    def _fill(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
         """First fit: each night takes whom it can, the PoPs in redundancy groups first, then who can start first.
 
-        So the members of a group follow each other through one night where their windows allow it. The second answer are
-        those who go along with a later ring: they have no window for more than a day while the whole ring would wait
+        So the members of a group follow each other through one night where their windows allow it. The second answer
+        are those who go along with a later ring: they have no window for more than a day while the ring would wait
         for them, or they are so few (`CARRIED_SHARE`) that they are not worth a night of their own.
         """
         works, mates = self._works, self._board.mates
@@ -154,14 +151,9 @@ class Nights:
         while left:
             index = waves + len(nights)
             ready = max(ready, self._targets[index] if index < len(self._targets) else 0)
-            for pop in left:
-                first = firsts[pop]
-                if first is not None and first.start < ready:
-                    firsts[pop] = first = works.first(pop, ready, overtime=pop in self.overtime)
-                if first is None and is_last:
-                    firsts[pop] = first = self._over(pop, since, ready)
-                    if first is None:
-                        return Unplannable("", ring.name, (pop, *(one for one in left if one != pop)))
+            stuck = self._look_on(firsts, since, ready, is_last=is_last)
+            if stuck:
+                return Unplannable("", ring.name, (stuck, *(one for one in left if one != stuck)))
             after = min(map(first_of, firsts.values()))
             if nights and not is_last and (after > ready + DAY or len(left) <= _few(pops)):
                 break
@@ -182,9 +174,22 @@ class Nights:
             ready = max(start.end for start in night.starts.values())
             if len(nights) > 1 and len(night.starts) <= max(1, len(pops) * SQUEEZED_SHARE):
                 self._squeeze(nights)
-        for night, following in zip(nights, nights[1:], strict=False):
+        for night, following in pairwise(nights):
             night.before = min(night.before, following.after)
         return nights, tuple(left)
+
+    def _look_on(
+        self, firsts: dict[PopId, Start | None], since: int, ready: int, *, is_last: bool
+    ) -> PopId | None:
+        """Bring the first starts up to an instant; who has none although its ring is the last, or nobody."""
+        for pop, first in firsts.items():
+            if first is not None and first.start < ready:
+                firsts[pop] = first = self._works.first(pop, ready, overtime=pop in self.overtime)
+            if first is None and is_last:
+                firsts[pop] = first = self._over(pop, since, ready)
+                if first is None:
+                    return pop
+        return None
 
     def _squeeze(self, nights: list[_Night]) -> None:
         """Do without the last night if each of its few PoPs finds a place in an earlier one.

@@ -17,7 +17,7 @@ from wavetrain.decide import (
     verdict,
 )
 from wavetrain.decide.facts import Choice, Draft, Facts
-from wavetrain.decide.itinerary import announce, next_window
+from wavetrain.decide.itinerary import announce, is_carried, next_window, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.plan import Hold, Reason
@@ -39,6 +39,7 @@ def decide(facts: Facts) -> Choice:
         if facts.sweep or turn.progress or turn.phase not in QUIET:
             draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
+    revise(draft)
     match draft.rollout.status:
         case Status.PLANNED:
             _plan(draft)
@@ -174,7 +175,7 @@ def _plan(draft: Draft) -> None:
         _hold(draft, None)
         _depart(draft)
     else:
-        _hold(draft, Hold(Reason.NO_WINDOW, detail=text, asks=True))
+        _hold(draft, Hold(Reason.NO_PLAN, detail=text, asks=True))
 
 
 def _depart(draft: Draft) -> None:
@@ -273,18 +274,19 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
     """Its turns move on; when units were told, those that wait for others are asked again."""
-    asked = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and _is_due(draft, turn)]
+    asked = [turn for turn in draft.turns.values() if _goes_with(turn, wave) and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
     asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
     if draft.ledger != told or draft.slots.moved != slots:
         asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
         draft.turns[turn.pop] = turn
-    moved = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
+    moved = [turn for turn in draft.turns.values() if _goes_with(turn, wave)]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
-    if all(turn.phase is TurnPhase.DONE for turn in moved):
+    last = wave.ordinal + 1 == draft.rollout.waves
+    if all(turn.phase is TurnPhase.DONE or (not last and is_carried(draft, turn)) for turn in moved):
         wave = _wave(draft, wave, WaveCause.FILL)
     if wave.status is WaveStatus.BAKING:
         return _soak(draft, wave)
@@ -305,6 +307,11 @@ def _is_due(draft: Draft, turn: Turn) -> bool:
 def _contends(draft: Draft, turn: Turn) -> bool:
     """Whether what it waits for depends on the slots of others; where it owns one itself, they have to wait for it."""
     return not draft.slots.is_busy(turn.pop) and (turn.hold is None or turn.hold.reason in CONTENDING)
+
+
+def _goes_with(turn: Turn, wave: Wave) -> bool:
+    """The turns of the wave, with those of earlier ones that are carried beside it."""
+    return turn.wave == wave.ordinal or (turn.wave < wave.ordinal and turn.phase is not TurnPhase.DONE)
 
 
 def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:

@@ -160,15 +160,15 @@ def _groups(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
 def _regions(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
     """Walk through every region's starts and ends in order of time; an end comes before a start at the same instant."""
     budgets = case.policy.budgets
-    regions: dict[str, list[Pop]] = {}
-    for pop in case.fleet.pops.values():
-        regions.setdefault(pop.region, []).append(pop)
+    sizes: dict[str, int] = {}
+    for place in case.fleet.pops.values():
+        sizes[place.region] = sizes.get(place.region, 0) + 1
     events: dict[str, list[tuple[datetime, int, PopId]]] = {}
     for stop in stops:
         listed = events.setdefault(case.fleet.pops[stop.pop].region, [])
         listed += [(stop.opens, 1, stop.pop), (stop.ends or stop.opens, -1, stop.pop)]
     for region, listed in events.items():
-        size = max(budgets.region_pops_min, int(len(regions[region]) * budgets.region_share + 1e-9))
+        size = max(budgets.region_pops_min, int(sizes[region] * budgets.region_share + 1e-9))
         busy: set[PopId] = set()
         for at, step, pop in sorted(listed):
             if step > 0:
@@ -201,7 +201,7 @@ def _order(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
         first = min(waves[after], key=lambda stop: (stop.opens, stop.pop))
         free = (last.ends or last.opens) + (soaks[ring] if ring != following else timedelta(0))
         if first.opens < free:
-            text = f"{first.pop} of wave {after} starts before wave {before} has ended and soaked: {free:%Y-%m-%d %H:%M} UTC"
+            text = f"{first.pop} of wave {after} starts before wave {before} has ended and soaked at {free:%m-%d %H:%M}"
             yield Broken("ring order", (last.pop, first.pop), text)
 
 

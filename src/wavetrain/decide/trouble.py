@@ -38,7 +38,7 @@ def explain(works: Works, board: Board, stuck: Unplannable, crews: Sequence[Crew
         )
     if place.dedicated and _without_blackouts(works).first(pop, works.begin(pop)) is not None:
         return Unplannable(
-            f"PoP {pop}{others} is dedicated to account {place.dedicated}, whose black-outs leave no window in {train}; "
+            f"PoP {pop}{others} is dedicated to {place.dedicated}, whose black-outs leave no window in {train}; "
             "agree on a day with the account, or let the release take a later train",
             "dedicated black-out",
             tuple(alone),

@@ -66,7 +66,7 @@ def spared(nodes: int, load: float, headroom: float) -> int:
 
 
 def leaves(departs: datetime, policy: Policy, zone: str) -> datetime:
-    """When a train leaves in a zone: at its own midnight of the departure's day; off the grid, at the instant itself."""
+    """When a train leaves in a zone: at its own midnight of the departure's day; off the grid, at once."""
     if departs != calendar.departure("SU", policy.timing.cadence_weeks, "UTC", departs):
         return departs
     return calendar.localise(datetime.combine(departs.date(), time()), zone)
@@ -206,6 +206,14 @@ class Works:
             if not pop.hours and not spared(len(pop.nodes), pop.load, headroom)
         )
 
+    def seconds_left(self, pop: PopId, settled: int) -> int:
+        """What is left of a PoP's work when so many of its nodes have settled, at the policy's own share."""
+        nodes = len(self.fleet.pops[pop].nodes)
+        batch = waves.share_of(nodes, self.policy.budgets.pop_share)
+        if not settled:
+            return seconds(self.policy, self.lane.bakes, nodes, batch)
+        return -(-max(0, nodes - settled) // batch) * self.policy.timing.unit_minutes * 60
+
     def _plain(self, place: Pop, nodes: int, share: int) -> int:
         """Where the load of each hour is not known, the gate decides in the hour itself: one at a time at least."""
         batch = max(1, min(share, spared(nodes, place.load, self.policy.budgets.headroom)))
@@ -285,7 +293,7 @@ class Works:
         return known
 
     def _offset(self, zone: str, at: int) -> int:
-        """How far the wall clock of a zone is ahead of UTC, in seconds; asked of the calendar once per zone and hour."""
+        """How far the wall clock of a zone is ahead of UTC, in seconds; the calendar is asked once per zone and hour."""
         key = (zone, at // HOUR)
         known = self._offsets.get(key)
         if known is None:
