@@ -2,18 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, cast
 
 import msgspec
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import View
+from wavetrain.decide import departure, work
+from wavetrain.decide.demand import summed
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
+from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -26,12 +29,13 @@ from wavetrain.model.fleet import (
     Region,
     Reported,
     Retired,
+    Site,
 )
 from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Floor, Release, Tombstone, is_older
-from wavetrain.model.rollout import Rollout, Status
+from wavetrain.model.rollout import Fairness, Rollout, Status
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -83,7 +87,35 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         unsteady=image.unsteady,
         sequence=image.sequence,
         sweep=sweep,
+        demand=_demand(view, rollout, release, fleet),
+        fairness=view.get(Fairness, rollout.lane) if _asks_of_trains(rollout) else None,
     )
+
+
+def _demand(view: View, rollout: Rollout, release: Release, fleet: Fleet) -> Demand | None:
+    """What sites ask, where a train is about to be planned: the only choice that looks at every site."""
+    policy = policy_of(view, rollout.policy)
+    is_planned = rollout.status is Status.PLANNED and not rollout.timetable
+    if (
+        not is_planned
+        or not LANES[rollout.lane].windowed
+        or departure.gates_hold(release, policy) is not None
+    ):
+        return None
+    sites = {site.id: site for site in view.find(Site)}
+    if not sites:
+        return None
+    first = max(rollout.departs, rollout.not_before, view.now).date() - timedelta(days=1)
+    last = first + timedelta(days=policy.timing.spread_days + work.OVERTIME_DAYS)
+    whole = msgspec.structs.replace(fleet, sites=sites)
+    return summed(whole, first, last, policy.wishes.blackout_days)
+
+
+def _asks_of_trains(rollout: Rollout) -> bool:
+    """Whether this rollout is about to be planned, or about to end."""
+    if not LANES[rollout.lane].windowed:
+        return False
+    return not rollout.timetable or rollout.wave + 1 >= rollout.waves
 
 
 def fleet_of(view: View) -> Fleet:

@@ -6,6 +6,7 @@ from wavetrain.decide import (
     absence,
     arrivals,
     departure,
+    fairness,
     lapses,
     lifecycle,
     recovery,
@@ -22,7 +23,7 @@ from wavetrain.decide.lifecycle import Cause, WaveCause
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
-from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
+from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, WaveStatus
 
 QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED)
 """Phases in which a PoP without units on their way has nothing to settle."""
@@ -360,6 +361,9 @@ def _in_time(draft: Draft, turn: Turn) -> Turn:
 def _finish(draft: Draft) -> None:
     residue = tuple(unit for turn in draft.turns.values() for unit in turn.quarantined)
     draft.rollout = draft.rollout.changed(residue=residue)
+    if draft.facts.lane.windowed:
+        known = draft.facts.fairness or Fairness(lane=draft.rollout.lane)
+        draft.make(fairness.after(known, draft.turns.values(), draft.rollout.waves))
     if residue:
         _status(draft, Cause.FINISH_WITH_RESIDUE, f"all but {', '.join(residue)} run {draft.rollout.number}")
     else:

@@ -293,7 +293,7 @@ class Works:
         return known
 
     def _offset(self, zone: str, at: int) -> int:
-        """How far the wall clock of a zone is ahead of UTC, in seconds; the calendar is asked once per zone and hour."""
+        """How far the wall clock of a zone is ahead of UTC, in seconds; the calendar is asked once per hour."""
         key = (zone, at // HOUR)
         known = self._offsets.get(key)
         if known is None:
