@@ -87,7 +87,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         unsteady=image.unsteady,
         sequence=image.sequence,
         sweep=sweep,
-        demand=_demand(view, rollout, release, fleet),
+        demand=_demand(view, rollout, release, image.fleet),
         fairness=view.get(Fairness, rollout.lane) if _asks_of_trains(rollout) else None,
     )
 

@@ -150,7 +150,7 @@ def _joined(draft: Draft) -> list[PopId]:
     return sorted(facts.fleet.pops.keys() - draft.turns.keys())
 
 
-def next_window(draft: Draft, turn: Turn) -> Turn:
+def next_window(draft: Draft, turn: Turn) -> None:
     """Give a PoP that missed its window another stop, as a revision of the timetable that moves as few as possible.
 
     All that missed theirs in this tick are moved at once. A turn that has started is carried: it goes on in its next
@@ -159,18 +159,11 @@ def next_window(draft: Draft, turn: Turn) -> Turn:
     facts = draft.facts
     if not facts.lane.windowed:
         days = timedelta(days=max(1, facts.policy.timing.spread_days))
-        return turn.changed(opens=facts.now, closes=facts.now + days)
-    known = draft.turns[turn.pop]
-    if known.closes <= facts.now and turn.pop in facts.fleet.pops:
-        missed = {
-            other.pop: _missed(other)
-            for other in draft.turns.values()
-            if other.wave == turn.wave and _has_missed(draft, other)
-        }
-        missed.setdefault(turn.pop, _missed(known))
-        _replan(draft, missed)
-        known = draft.turns[turn.pop]
-    return turn.changed(opens=known.opens, closes=known.closes, wave=known.wave)
+        draft.turns[turn.pop] = turn.changed(opens=facts.now, closes=facts.now + days)
+    elif turn.pop in facts.fleet.pops:
+        others = [other for other in draft.turns.values() if other.wave == turn.wave]
+        missed = {other.pop: _missed(other) for other in others if _has_missed(draft, other)}
+        _replan(draft, missed | {turn.pop: _missed(turn)})
 
 
 def _missed(turn: Turn) -> str:

@@ -1,5 +1,6 @@
 """Planner: what moves now in this rollout, and why does the rest wait?"""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from wavetrain.decide import (
@@ -20,7 +21,7 @@ from wavetrain.decide import (
 from wavetrain.decide.facts import Choice, Draft, Facts
 from wavetrain.decide.itinerary import announce, is_carried, next_window, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.fleet import PopId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
 from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, WaveStatus
@@ -181,15 +182,14 @@ def _plan(draft: Draft) -> None:
 
 def _depart(draft: Draft) -> None:
     """A train leaves when a window of its first wave opens, the fleet was watched, and no older one is in its way."""
-    for turn in [turn for turn in draft.turns.values() if turn.wave == 0]:
-        draft.turns[turn.pop] = _in_time(draft, turn)
+    _in_time(draft, [turn.pop for turn in draft.turns.values() if turn.wave == 0])
     first = min(
         (turn for turn in draft.turns.values() if turn.wave == 0), key=lambda turn: (turn.opens, turn.pop)
     )
     hold = (
         Hold(Reason.NOT_YET, until=first.opens)
         if draft.facts.now < first.opens
-        else _pre_period_hold(draft) or succession.previous_hold(draft)
+        else departure.pre_period_hold(draft) or succession.previous_hold(draft)
     )
     _hold(draft, hold)
     for turn in list(draft.turns.values()):
@@ -201,31 +201,6 @@ def _depart(draft: Draft) -> None:
         _status(draft, Cause.DEPART, f"the window of {first.pop} is open")
         if draft.release.stage is Stage.CANDIDATE:
             draft.release = draft.release.changed(stage=Stage.EARLY)
-
-
-def _pre_period_hold(draft: Draft) -> Hold | None:
-    """The verdict needs to know how the fleet behaves when nothing moves."""
-    facts = draft.facts
-    if not facts.lane.bakes or not facts.policy.verdicts.metrics:
-        return None
-    least = facts.policy.verdicts.pre_period_s
-    compared = [turn for turn in draft.turns.values() if _is_measured(draft, turn)]
-    watched, pop = min(
-        ((facts.pre_period_s.get(turn.pop, 0.0), turn.pop) for turn in compared), default=(least, "")
-    )
-    if watched >= least:
-        return None
-    return Hold(Reason.PRE_PERIOD, detail=f"{pop}: {watched:.0f} of {least:.0f} s")
-
-
-def _is_measured(draft: Draft, turn: Turn) -> bool:
-    """Whether the canary of a PoP can be compared there; one that has long been dark holds nobody else up."""
-    if len(turn.order) <= turn.canaries:
-        return False
-    policy = draft.facts.policy
-    late = policy.bake.telemetry_away_s + policy.timing.report_late_s
-    seen = [unit for unit in turn.order if draft.facts.unseen_s.get(NodeId(unit), late + 1) <= late]
-    return len(seen) > turn.canaries
 
 
 def _roll(draft: Draft) -> None:
@@ -275,9 +250,16 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
     """Its turns move on; when units were told, those that wait for others are asked again."""
-    asked = [turn for turn in draft.turns.values() if _goes_with(turn, wave) and _is_due(draft, turn)]
+    due = [turn.pop for turn in draft.turns.values() if _goes_with(turn, wave) and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
-    asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
+    _in_time(draft, due)
+    for pop in due:
+        draft.turns[pop] = turns.forward(draft, draft.turns[pop])
+    _in_time(draft, due)
+    for pop in draft.moved:
+        if draft.turns[pop].phase is TurnPhase.WAITING and _goes_with(draft.turns[pop], wave):
+            draft.turns[pop] = turns.forward(draft, draft.turns[pop])
+    asked = [draft.turns[pop] for pop in due]
     if draft.ledger != told or draft.slots.moved != slots:
         asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
@@ -346,16 +328,18 @@ def _soak(draft: Draft, wave: Wave) -> Wave:
     return _wave(draft, wave.changed(hold=None), WaveCause.SOAKED)
 
 
-def _in_time(draft: Draft, turn: Turn) -> Turn:
-    """A PoP that missed its window gets the next one; the timetable is revised, its other stops stay.
+def _in_time(draft: Draft, pops: Iterable[PopId]) -> None:
+    """A PoP that missed its window gets another; the timetable is revised, and others stay where that is possible.
 
     A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
     """
-    if turn.phase is TurnPhase.DONE or draft.facts.now < turn.closes or turn.progress:
-        return turn
-    if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
-        return turn
-    return next_window(draft, turn)
+    for pop in pops:
+        turn = draft.turns[pop]
+        if turn.phase is TurnPhase.DONE or draft.facts.now < turn.closes or turn.progress:
+            continue
+        if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
+            continue
+        next_window(draft, turn)
 
 
 def _finish(draft: Draft) -> None:
