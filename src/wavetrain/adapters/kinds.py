@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from wavetrain.decide.evidence_kept import PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.fleet import (
@@ -57,6 +57,8 @@ KINDS: tuple[type[Record], ...] = (
     Ledger,
     PopWatch,
     RolloutEvidence,
+    PopEvidence,
+    PopCalibration,
     Standstill,
     Believed,
     Join,

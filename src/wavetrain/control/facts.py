@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol, cast
 
 import msgspec
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import View
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
@@ -31,7 +32,7 @@ from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Floor, Release, Tombstone, is_older
-from wavetrain.model.rollout import Rollout, Status
+from wavetrain.model.rollout import Rollout, Status, TurnPhase
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -40,6 +41,7 @@ class Seen(Protocol):
     """What the ticker has measured, fresher than what the store holds of it."""
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None: ...
+    def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]: ...
     def pre_period_s(self) -> Mapping[PopId, float]: ...
     def unseen_s(self) -> Mapping[NodeId, float]: ...
 
@@ -77,6 +79,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         older_turns=tuple(turn for other in earlier for turn in image.turns(other.id)),
         older_waves=tuple(wave for other in earlier for wave in image.waves(other.id)),
         evidence=kept.changed(version=0) if kept is not None else None,
+        pop_evidence=seen.pops_of(rollout.id),
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
@@ -147,6 +150,7 @@ class Basis(msgspec.Struct, frozen=True):
     rollout: str
     sweep: bool
     evidence: RolloutEvidence | None
+    pop_evidence: dict[str, str]
     pre_period_s: dict[PopId, float]
     unseen_s: dict[NodeId, float]
 
@@ -155,7 +159,7 @@ def digest(facts: Facts) -> str:
     """SHA-256 over what a decision stood on, in a canonical form; the same on every machine.
 
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
-    that are under way belong to it.
+    that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
     units = [NodeId(unit) for turn in facts.turns if turn.phase not in QUIET for unit in turn.exposed]
     basis = Basis(
@@ -165,6 +169,11 @@ def digest(facts: Facts) -> str:
         rollout=facts.rollout.id,
         sweep=facts.sweep,
         evidence=facts.evidence,
+        pop_evidence={
+            turn.pop: _seal(facts.pop_evidence[turn.pop])
+            for turn in facts.turns
+            if turn.phase is TurnPhase.BAKING and turn.pop in facts.pop_evidence
+        },
         pre_period_s={
             turn.pop: facts.pre_period_s[turn.pop]
             for turn in facts.turns
@@ -173,3 +182,10 @@ def digest(facts: Facts) -> str:
         unseen_s={unit: facts.unseen_s[unit] for unit in units if unit in facts.unseen_s},
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _seal(kept: PopEvidence) -> str:
+    """SHA-256 over what a PoP has said; worked out once for each state of it."""
+    said = (kept.pop, kept.live, kept.share, kept.compared_s)
+    return hashlib.sha256(msgspec.json.encode(said) + kept.states).hexdigest()

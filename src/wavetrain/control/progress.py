@@ -7,7 +7,7 @@ import msgspec
 
 from wavetrain.control.ports import Store, View
 from wavetrain.control.rollouts import active, found
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
@@ -76,7 +76,8 @@ class WaveSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvidenceSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The running test: it fails when `log_e` reaches `log_threshold`. By PoP: shares of load, and seconds compared."""
+    """The running test: it fails when `log_e` reaches `log_threshold`. By PoP that is not done, as of the last
+    checkpoint: shares of load, and seconds compared."""
 
     log_e: float
     log_threshold: float
@@ -176,14 +177,15 @@ def _whole(view: View, item: Rollout, live: Live | None) -> RolloutSeen:
     return msgspec.structs.replace(
         _rollout(item),
         evidence=_evidence(
-            (live(item.id) if live is not None else None) or view.get(RolloutEvidence, item.id)
+            (live(item.id) if live is not None else None) or view.get(RolloutEvidence, item.id),
+            view.find(PopEvidence, rollout=item.id, live=1),
         ),
         waves=tuple(map(_wave, waves)),
         turns=tuple(_turn(turn, inherited(turn, above.get(turn.wave), view.now)) for turn in turns),
     )
 
 
-def _evidence(kept: RolloutEvidence | None) -> EvidenceSeen | None:
+def _evidence(kept: RolloutEvidence | None, pops: list[PopEvidence]) -> EvidenceSeen | None:
     if kept is None:
         return None
     return EvidenceSeen(
@@ -191,8 +193,8 @@ def _evidence(kept: RolloutEvidence | None) -> EvidenceSeen | None:
         log_threshold=kept.log_threshold,
         failed=kept.failed,
         first_s=kept.first_s,
-        share=kept.share,
-        compared_s=kept.compared_s,
+        share={item.pop: item.share for item in pops if item.share is not None},
+        compared_s={item.pop: item.compared_s for item in pops if item.compared_s},
     )
 
 

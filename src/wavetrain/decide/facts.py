@@ -9,7 +9,7 @@ import msgspec
 from msgspec import field
 
 from wavetrain.decide import calendar
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import Desired, Fleet, Generation, NodeId, PopId, Quarantine, Reported
@@ -60,6 +60,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     older_waves: tuple[Wave, ...] = ()
     """The turns and waves of those."""
     evidence: RolloutEvidence | None = None
+    pop_evidence: Mapping[str, PopEvidence] = {}
+    """Of the PoPs that are live in the rollout's test."""
     pre_period_s: Mapping[PopId, float] = {}
     """For how long each PoP was watched before this rollout."""
     standstills: tuple[Standstill, ...] = ()
