@@ -1,0 +1,154 @@
+"""Telemetry: what is counted in the PoPs under way of a rehearsal?
+
+Counts are drawn for a whole PoP at once, and only where somebody compares them: where a canary bakes or the rest
+follows. Each PoP and bin has a stream of chance of its own, so that the same seed counts the same.
+"""
+
+from collections.abc import Callable, Mapping
+from math import exp
+
+import numpy as np
+
+from wavetrain.control.ports import Target
+from wavetrain.model.fleet import NodeId, Pop, PopId
+from wavetrain.model.health import Observed, PopBin, Sample
+from wavetrain.model.policy import MetricRule
+from wavetrain.model.rollout import Turn, TurnPhase
+from wavetrain.simulate.crowd import Crowd
+from wavetrain.simulate.mishaps import Mishaps
+
+BASE_RATE = 0.002
+"""Events per unit of exposure of a sound release."""
+EXPOSURE_PER_S = 20.0
+"""Of one node that carries its share."""
+REFILL_S = 40.0
+"""A returned node fills with this time constant, its sites being invited back."""
+COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
+
+
+class Seen(Mapping[NodeId, float]):
+    """Seconds since each node was last sampled: nothing for all, but those that are dark or down."""
+
+    def __init__(self, away: Mapping[NodeId, float], now: float) -> None:
+        self._away = away
+        self._now = now
+
+    def get(self, node: NodeId, default: object = None) -> float:  # type: ignore[override]
+        """The seconds; there is no node that was never sampled."""
+        since = self._away.get(node)
+        return 0.0 if since is None else self._now - since
+
+    def __getitem__(self, node: NodeId) -> float:
+        return self.get(node)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+        return iter(self._away)
+
+    def __len__(self) -> int:
+        return len(self._away)
+
+
+class Telemetry:
+    """A `HealthSource` over a crowd."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        crowd: Crowd,
+        pops: Mapping[PopId, Pop],
+        under_way: Mapping[PopId, Turn],
+        mishaps: Mishaps,
+    ) -> None:
+        """`under_way` is looked at, never changed: the turns that are not waiting, done or back."""
+        self._clock = clock
+        self._crowd = crowd
+        self._pops = pops
+        self._under_way = under_way
+        self._mishaps = mishaps
+        self.rules: tuple[MetricRule, ...] = ()
+        self.factor = 1.0
+        """How many times the usual failures the new release makes."""
+        self.dark: dict[PopId, tuple[float, float]] = {}
+        """From when until when nobody can measure a PoP."""
+        self.bins = 0
+        self._looked_at = 0.0
+        self._open: dict[PopId, float] = {}
+        self._places = {pop: index for index, pop in enumerate(sorted(pops))}
+
+    def watch(self, targets: Mapping[NodeId, Target]) -> None:
+        """Nothing to do: it can see every node."""
+
+    def observe(self) -> Observed:
+        """One bin since the last look of every PoP where something is compared."""
+        now = self._clock()
+        away: dict[NodeId, float] = dict(self._crowd.away(now))
+        dark = self._dark(now, away)
+        if now == self._looked_at:
+            return Observed(last_seen=Seen(away, now))  # type: ignore[arg-type]
+        self._looked_at = now
+        bins, still_open = [], {}
+        for pop, turn in self._under_way.items():
+            if turn.phase not in COMPARED or pop in dark or not self.rules:
+                continue
+            still_open[pop] = now
+            began = self._open.get(pop)
+            if began is not None and not turn.progress:
+                bins.append(self._bin(self._pops[pop], began, now, away))
+        self._open = still_open
+        self.bins += len(bins)
+        return Observed(bins=tuple(bins), last_seen=Seen(away, now))  # type: ignore[arg-type]
+
+    def _dark(self, now: float, away: dict[NodeId, float]) -> set[PopId]:
+        """The PoPs that nobody can measure now; their nodes are away since it began."""
+        found = set()
+        for pop, (begins, ends) in list(self.dark.items()):
+            if now >= ends:
+                del self.dark[pop]
+            elif now >= begins:
+                found.add(pop)
+                away.update(dict.fromkeys(self._pops[pop].nodes, begins))
+        for name, until in self._crowd.cut_off.items():
+            if now < until:
+                found.add(PopId(name))
+                away.update(dict.fromkeys(self._pops[PopId(name)].nodes, now - 3_600.0))
+        return found
+
+    def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopBin:
+        """What a PoP's nodes have counted; who is down is missing, who has just come back is still filling."""
+        crowd, seconds = self._crowd, now - began
+        nodes = [node for node in pop.nodes if node not in away]
+        serving = [crowd.serves(node, now) for node in nodes] if crowd.failed else None
+        releases = [crowd.runs.get(node, crowd.baseline) for node in nodes]
+        weights = np.array([self._filled(node, now) for node in nodes])
+        if serving is not None:
+            weights *= np.array(serving, dtype=float)
+        sessions = weights * (len(pop.nodes) / max(weights.sum(), 1e-9))
+        is_new = np.array([release != crowd.baseline for release in releases])
+        chance = np.random.Generator(
+            np.random.PCG64([self._mishaps.seed, self._places[pop.id], int(now)])  # seeded: practice
+        )
+        exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
+        rates = np.where(is_new, BASE_RATE * self.factor, BASE_RATE)
+        events = chance.poisson(np.broadcast_to(exposure * rates, (len(self.rules), len(nodes))))
+        samples = tuple(
+            Sample(
+                node=node,
+                release=releases[index],
+                increments=self._increments(events[:, index], exposure[index]),
+                sessions=float(sessions[index]),
+            )
+            for index, node in enumerate(nodes)
+        )
+        missing = tuple(node for node in pop.nodes if node in away)
+        return PopBin(pop=pop.id, ended=now, seconds=seconds, samples=samples, missing=missing)
+
+    def _increments(self, events, exposure) -> dict[str, float]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        said: dict[str, float] = {}
+        for rule, count in zip(self.rules, events, strict=True):
+            said[rule.events] = float(count)
+            said[rule.exposure] = float(exposure)
+        return said
+
+    def _filled(self, node: NodeId, now: float) -> float:
+        back = self._crowd.returned_at.get(node)
+        return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)
