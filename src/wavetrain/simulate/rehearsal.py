@@ -99,9 +99,13 @@ class Rehearsal:
         self.crowd = Crowd(plan.mishaps, BASELINE, metrics)
         self.ground = Ground(plan.fleet)
         self.telemetry = Telemetry(
-            self.clock, self.crowd, plan.fleet.pops, self.ground.under_way, plan.mishaps
+            self.clock,
+            self.crowd,
+            plan.fleet.pops,
+            self.ground.under_way,
+            plan.mishaps,
+            plan.policy.verdicts.metrics,
         )
-        self.telemetry.rules = plan.policy.verdicts.metrics
         self.sentinel = Sentinel(self.ground, self)
         self.book = RecordBook(plan.fleet, self.ground)
         self.broken: list[str] = []

@@ -4,14 +4,15 @@ Counts are drawn for a whole PoP at once, and only where somebody compares them:
 follows. Each PoP and bin has a stream of chance of its own, so that the same seed counts the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import exp
+from typing import Any
 
 import numpy as np
 
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, Pop, PopId
-from wavetrain.model.health import Observed, PopBin, Sample
+from wavetrain.model.health import Observed, PopCounts
 from wavetrain.model.policy import MetricRule
 from wavetrain.model.rollout import Turn, TurnPhase
 from wavetrain.simulate.crowd import Crowd
@@ -26,22 +27,22 @@ REFILL_S = 40.0
 COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
 
 
-class Seen(Mapping[NodeId, float]):
+class Ages(Mapping[str, float]):
     """Seconds since each node was last sampled: nothing for all, but those that are dark or down."""
 
     def __init__(self, away: Mapping[NodeId, float], now: float) -> None:
         self._away = away
         self._now = now
 
-    def get(self, node: NodeId, default: object = None) -> float:  # type: ignore[override]
+    def get(self, node: str, default: Any = None) -> Any:
         """The seconds; there is no node that was never sampled."""
-        since = self._away.get(node)
+        since = self._away.get(NodeId(node))
         return 0.0 if since is None else self._now - since
 
-    def __getitem__(self, node: NodeId) -> float:
-        return self.get(node)
+    def __getitem__(self, node: str) -> float:
+        return float(self.get(node))
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+    def __iter__(self) -> Iterator[str]:
         return iter(self._away)
 
     def __len__(self) -> int:
@@ -58,6 +59,7 @@ class Telemetry:
         pops: Mapping[PopId, Pop],
         under_way: Mapping[PopId, Turn],
         mishaps: Mishaps,
+        rules: Sequence[MetricRule],
     ) -> None:
         """`under_way` is looked at, never changed: the turns that are not waiting, done or back."""
         self._clock = clock
@@ -65,7 +67,8 @@ class Telemetry:
         self._pops = pops
         self._under_way = under_way
         self._mishaps = mishaps
-        self.rules: tuple[MetricRule, ...] = ()
+        self.rules = rules
+        self._counters = tuple(name for rule in rules for name in (rule.events, rule.exposure))
         self.factor = 1.0
         """How many times the usual failures the new release makes."""
         self.dark: dict[PopId, tuple[float, float]] = {}
@@ -84,7 +87,7 @@ class Telemetry:
         away: dict[NodeId, float] = dict(self._crowd.away(now))
         dark = self._dark(now, away)
         if now == self._looked_at:
-            return Observed(last_seen=Seen(away, now))  # type: ignore[arg-type]
+            return Observed(last_seen=Ages(away, now))
         self._looked_at = now
         bins, still_open = [], {}
         for pop, turn in self._under_way.items():
@@ -96,7 +99,7 @@ class Telemetry:
                 bins.append(self._bin(self._pops[pop], began, now, away))
         self._open = still_open
         self.bins += len(bins)
-        return Observed(bins=tuple(bins), last_seen=Seen(away, now))  # type: ignore[arg-type]
+        return Observed(bins=tuple(bins), last_seen=Ages(away, now))
 
     def _dark(self, now: float, away: dict[NodeId, float]) -> set[PopId]:
         """The PoPs that nobody can measure now; their nodes are away since it began."""
@@ -113,41 +116,33 @@ class Telemetry:
                 away.update(dict.fromkeys(self._pops[PopId(name)].nodes, now - 3_600.0))
         return found
 
-    def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopBin:
+    def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopCounts:
         """What a PoP's nodes have counted; who is down is missing, who has just come back is still filling."""
-        crowd, seconds = self._crowd, now - began
-        nodes = [node for node in pop.nodes if node not in away]
-        serving = [crowd.serves(node, now) for node in nodes] if crowd.failed else None
-        releases = [crowd.runs.get(node, crowd.baseline) for node in nodes]
+        crowd, seconds, runs = self._crowd, now - began, self._crowd.runs
+        nodes = tuple(node for node in pop.nodes if node not in away) if away else pop.nodes
+        releases = tuple([runs.get(node, crowd.baseline) for node in nodes])
         weights = np.array([self._filled(node, now) for node in nodes])
-        if serving is not None:
-            weights *= np.array(serving, dtype=float)
-        sessions = weights * (len(pop.nodes) / max(weights.sum(), 1e-9))
+        if crowd.failed:
+            weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
+        sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
         is_new = np.array([release != crowd.baseline for release in releases])
-        chance = np.random.Generator(
-            np.random.PCG64([self._mishaps.seed, self._places[pop.id], int(now)])  # seeded: practice
-        )
+        chance = np.random.Generator(np.random.SFC64([self._mishaps.seed, self._places[pop.id], int(now)]))
         exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
         rates = np.where(is_new, BASE_RATE * self.factor, BASE_RATE)
-        events = chance.poisson(np.broadcast_to(exposure * rates, (len(self.rules), len(nodes))))
-        samples = tuple(
-            Sample(
-                node=node,
-                release=releases[index],
-                increments=self._increments(events[:, index], exposure[index]),
-                sessions=float(sessions[index]),
-            )
-            for index, node in enumerate(nodes)
+        events = chance.poisson(exposure * rates, (len(self.rules), len(nodes)))
+        counted = np.empty((2 * len(self.rules), len(nodes)))
+        counted[::2] = events
+        counted[1::2] = exposure
+        return PopCounts(
+            pop=pop.id,
+            ended=now,
+            seconds=seconds,
+            nodes=nodes,
+            releases=releases,
+            counters=self._counters,
+            counted=counted,
+            sessions=sessions,
         )
-        missing = tuple(node for node in pop.nodes if node in away)
-        return PopBin(pop=pop.id, ended=now, seconds=seconds, samples=samples, missing=missing)
-
-    def _increments(self, events, exposure) -> dict[str, float]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        said: dict[str, float] = {}
-        for rule, count in zip(self.rules, events, strict=True):
-            said[rule.events] = float(count)
-            said[rule.exposure] = float(exposure)
-        return said
 
     def _filled(self, node: NodeId, now: float) -> float:
         back = self._crowd.returned_at.get(node)
