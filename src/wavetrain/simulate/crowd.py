@@ -45,6 +45,8 @@ class Crowd:
         """From when until when a node is down."""
         self.cut_off: dict[str, float] = {}
         """Until when a PoP is cut off."""
+        self.longest_s = 0.0
+        """The longest update so far that came to a good end."""
         self._metrics = metrics
         self._read: dict[NodeId, Generation] = {}
         self._later: dict[NodeId, Desired] = {}
@@ -178,6 +180,8 @@ class Crowd:
             return
         del self.errands[node]
         self.returned_at[node] = errand.begins[-1]
+        if stride.phase is Phase.STEADY:
+            self.longest_s = max(self.longest_s, errand.begins[-1] - errand.begins[0])
         if stride.phase is Phase.FAILED:
             self.failed.add(node)
 

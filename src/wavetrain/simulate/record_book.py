@@ -1,16 +1,18 @@
 """Record book: what was seen of a rehearsal's train, wave by wave and night by night?"""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 
 import msgspec
 
 from wavetrain.model.fleet import Fleet, PopId
-from wavetrain.model.rollout import Rollout, Turn, TurnPhase, Wave
+from wavetrain.model.policy import Budgets
+from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase, Wave, WaveStatus
+from wavetrain.simulate.blast import undo_rounds
 from wavetrain.simulate.ground import Ground
 from wavetrain.simulate.mirror import Line
 
-HOLDS_MAX = 1_000
+WAITS, MOVES, DONE, WENT_BACK = "waits", "moves", "done", "went back"
 
 
 class Visit(msgspec.Struct):
@@ -21,8 +23,7 @@ class Visit(msgspec.Struct):
     planned: datetime
     began: datetime | None = None
     ended: datetime | None = None
-    outcome: str = "waits"
-    """waits, moves, done, went back."""
+    outcome: str = WAITS
     missed: int = 0
     """Windows that it was given and did not begin in, or did not end in."""
 
@@ -30,23 +31,29 @@ class Visit(msgspec.Struct):
 class RecordBook:
     """Follows the turns of one rollout."""
 
-    def __init__(self, fleet: Fleet, ground: Ground) -> None:
-        self._fleet = fleet
+    def __init__(self, plan_fleet: Fleet, ground: Ground, budgets: Budgets) -> None:
+        self._fleet = plan_fleet
         self._ground = ground
+        self._budgets = budgets
         self.visits: dict[PopId, Visit] = {}
         self.done = 0
-        self.exposed: set[PopId] = set()
-        self.exposed_nodes = 0
-        """Nodes that were ever told the release."""
+        self.exposed: dict[PopId, int] = {}
+        """By PoP: how many of its nodes were ever told the release."""
+        self.used: set[tuple[PopId, datetime]] = set()
+        """PoPs with the windows in which a node of theirs was told the release."""
         self.fault_at = 0.0
         """When the release began to be bad, on the steady clock; 0 for never."""
-        self.exposed_at_stop: tuple[int, int] | None = None
-        """PoPs and nodes that had been told the release when it was stopped."""
-        self.wave_ends: dict[int, datetime] = {}
+        self.at_fault: dict[PopId, int] = {}
+        """What had been exposed by then."""
+        self.at_stop: dict[PopId, int] | None = None
+        """What had been exposed when the verdict fell, or a person was asked; None while neither has happened."""
+        self.stopped_at = 0.0
+        self.wave_ends: dict[int, tuple[datetime, int]] = {}
+        """By wave: when it passed, and in how many rounds all that was exposed by then could have gone back."""
         self.asked: dict[str, int] = {}
         """By reason: how often a person was asked."""
-        self.undo_rounds: dict[PopId, int] = {}
-        self.undo_max_s = 0.0
+        self.rounds = 0
+        """In how many rounds all that is exposed now could go back."""
 
     def note(self, now: datetime, changes: Iterable[Line]) -> None:
         """What changed."""
@@ -54,51 +61,58 @@ class RecordBook:
             record = change.record
             if type(record) is Turn:
                 self._turn(record, now)
-            elif type(record) is Wave and record.status.value == "passed":
-                self.wave_ends.setdefault(record.ordinal, now)
-            elif type(record) is Rollout and record.failed_at and self.exposed_at_stop is None:
-                self.exposed_at_stop = len(self.exposed), self.exposed_nodes
+            elif type(record) is Wave and record.status is WaveStatus.PASSED:
+                self.wave_ends.setdefault(record.ordinal, (now, self.rounds))
+            elif type(record) is Rollout and self.at_stop is None and self._is_stopped(record):
+                self.at_stop, self.stopped_at = dict(self.exposed), now.timestamp()
+
+    def begin_fault(self, steady: float) -> None:
+        """From now on the release is bad."""
+        self.fault_at, self.at_fault = steady, dict(self.exposed)
+
+    @property
+    def nights(self) -> list[date]:
+        """The nights of the train in which anything moved: the days (UTC) on which the windows that were used open."""
+        return sorted({opens.date() for _, opens in self.used})
+
+    @staticmethod
+    def _is_stopped(rollout: Rollout) -> bool:
+        return rollout.failed_at > 0 or rollout.status in (Status.PAUSED, Status.REVERTING)
 
     def _turn(self, turn: Turn, now: datetime) -> None:
         visit = self.visits.get(turn.pop)
         if visit is None:
             visit = self.visits[turn.pop] = Visit(turn.pop, turn.wave, turn.opens)
-        before = self._ground.moved.get(("Turn", turn.key))
-        was = before[0] if before is not None else None
+        moved = self._ground.moved.get(("Turn", turn.key))
+        was: Turn | None = moved[0] if moved is not None else None
         if was is not None and was.opens != turn.opens and was.wave == turn.wave:
             visit.missed += 1
         visit.wave = turn.wave
         if visit.began is None:
             visit.planned = turn.opens
         if turn.cursor:
-            self.exposed.add(turn.pop)
+            self._expose(turn, was.cursor if was is not None else 0)
             visit.began = visit.began or turn.started_at or now
-        before_cursor = was.cursor if was is not None else 0
-        self.exposed_nodes += max(0, turn.cursor - before_cursor)
         match turn.phase:
             case TurnPhase.DONE:
-                if visit.outcome != "done":
-                    self.done += 1
-                visit.outcome, visit.ended = "done", visit.ended or now
-            case TurnPhase.REVERTED:
-                if turn.cursor or visit.began:
-                    visit.outcome, visit.ended = "went back", now
-            case TurnPhase.WAITING:
+                self.done += visit.outcome != DONE
+                visit.outcome, visit.ended = DONE, visit.ended or now
+            case TurnPhase.REVERTED if visit.began is not None:
+                visit.outcome, visit.ended = WENT_BACK, now
+            case TurnPhase.WAITING | TurnPhase.REVERTED:
                 pass
             case _:
-                visit.outcome = "moves"
+                visit.outcome = MOVES
         if turn.hold is not None and turn.hold.asks:
-            was_asked = was is not None and was.hold is not None and was.hold.asks
-            if not was_asked:
+            if was is None or was.hold is None or not was.hold.asks:
                 name = turn.hold.reason.name.lower()
                 self.asked[name] = self.asked.get(name, 0) + 1
 
-    @property
-    def nights(self) -> Mapping[int, int]:
-        """PoPs that began, by day of the train in UTC, counted from the first that did."""
-        began = sorted(visit.began for visit in self.visits.values() if visit.began is not None)
-        found: dict[int, int] = {}
-        for at in began:
-            day = (at.date() - began[0].date()).days
-            found[day] = found.get(day, 0) + 1
-        return found
+    def _expose(self, turn: Turn, before: int) -> None:
+        if turn.cursor > self.exposed.get(turn.pop, 0):
+            self.exposed[turn.pop] = turn.cursor
+            pop = self._fleet.pops.get(turn.pop)
+            if pop is not None:
+                self.rounds = max(self.rounds, undo_rounds(pop, turn.cursor, self._budgets))
+        if turn.cursor > before:
+            self.used.add((turn.pop, turn.opens))

@@ -17,7 +17,7 @@ from wavetrain.control.tick import Ticker
 from wavetrain.decide import calendar, planner
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.decide.permit import Caller
-from wavetrain.errors import WavetrainError
+from wavetrain.errors import RefusedError, WavetrainError
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Desired, Fleet, NodeId
 from wavetrain.model.plan import Hold
@@ -107,10 +107,11 @@ class Rehearsal:
             plan.policy.verdicts.metrics,
         )
         self.sentinel = Sentinel(self.ground, self)
-        self.book = RecordBook(plan.fleet, self.ground)
+        self.book = RecordBook(plan.fleet, self.ground, plan.policy.budgets)
         self.broken: list[str] = []
         self.ticks = 0
         self.refused = 0
+        self.sweeps = 0
         self._due: list[tuple[float, int]] = []
         self._count = 0
         self._mended: list[tuple[float, NodeId]] = []
@@ -127,12 +128,17 @@ class Rehearsal:
         return self.ground.get(Rollout, f"{self.plan.component}-{self.plan.number}")
 
     @property
+    def now(self) -> datetime:
+        """Train time."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing is to come."""
         rollout = self.rollout
         if rollout is None or len(self.broken) >= BROKEN_MAX:
             return len(self.broken) >= BROKEN_MAX
-        return (rollout.status in OVER and not self.ground.under_way) or self._now() >= self.ends
+        return (rollout.status in OVER and not self.ground.under_way) or self.now >= self.ends
 
     def on_release(self, node: NodeId) -> tuple[str, float]:
         """What the node really runs, and since when."""
@@ -145,6 +151,7 @@ class Rehearsal:
     def play(self) -> Iterator[Stand]:
         """Tick after tick until it is over."""
         self.tick()
+        self._check()
         self._prepare()
         yield self._stand()
         while not self.is_over:
@@ -169,7 +176,7 @@ class Rehearsal:
         ticked = self.ticker.tick()
         self.broken += [f"G14: a commit fails although nobody else writes: {text}" for text in ticked.stale]
         self._follow()
-        now, steady = self._now(), self.clock()
+        now, steady = self.now, self.clock()
         self.broken += [f"{now:%a %m-%d %H:%M} {text}" for text in self.sentinel.look(now, steady)]
         if self.plan.sweep_each and self.ticks % self.plan.sweep_each == 0:
             self._sweep()
@@ -190,7 +197,7 @@ class Rehearsal:
                 self._expect(record)
             elif type(record) is Wave or type(record) is Rollout:
                 self._await(record.hold)
-        self.book.note(self._now(), changes)
+        self.book.note(self.now, changes)
         self._begin_fault()
         if self.ground.sequence - self._trimmed > TRIM_EACH:
             self._trimmed = self.ground.sequence
@@ -219,14 +226,11 @@ class Rehearsal:
         waves = [wave for wave in self.ground.all(Wave) if not fault.ring or wave.ring == fault.ring]
         begun = [wave for wave in waves if wave.status is not WaveStatus.PENDING]
         if rollout is not None and rollout.status is not Status.PLANNED and begun:
-            self.book.fault_at = self.clock()
+            self.book.begin_fault(self.clock())
             self.telemetry.factor = fault.factor
             self.crowd.crashing = fault.crashes
 
     # Time
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC)
 
     def _pass_time(self) -> None:
         """To the next instant of the grid at or after which something may happen."""
@@ -246,6 +250,26 @@ class Rehearsal:
         self.clock.advance(max(whole, (now // step + 1) * step) - now)
 
     # Persons, and what is known to go wrong
+
+    def _check(self) -> None:
+        """A train that cannot depart as it is planned is refused before it is played."""
+        rollout, plan = self.rollout, self.plan
+        if rollout is None or rollout.status is Status.PLANNED:
+            why = rollout.hold.detail if rollout is not None and rollout.hold is not None else "no rollout was made"
+            raise RefusedError(f"{plan.component} {plan.number} cannot be planned: {why}")
+        rings = {wave.ring for wave in self.ground.all(Wave)}
+        empty = [ring.name for ring in plan.policy.rings if ring.name not in rings]
+        if empty:
+            raise RefusedError(
+                f"ring {empty[0]} has no PoP that an earlier ring has not; name PoPs or a share for it, or leave it out"
+            )
+        first = min(turn.opens for turn in self.ground.all(Turn))
+        if first >= self.ends:
+            names = ", ".join(freeze.id for freeze in plan.freezes) or "none"
+            raise RefusedError(
+                f"no PoP may be disturbed before {first:%a %Y-%m-%d %H:%M} UTC, but the train ends at "
+                f"{self.ends:%a %Y-%m-%d %H:%M} UTC (freezes: {names}); shorten a freeze, or rehearse more --days"
+            )
 
     def _prepare(self) -> None:
         """Lay the mishaps of PoPs to their first windows, and spare the canaries the seeded sickness."""
@@ -278,6 +302,7 @@ class Rehearsal:
 
     def _sweep(self) -> None:
         """Everything is looked at once: by the ticker, which must find nothing new, and by the guards."""
+        self.sweeps += 1
         before = self.ground.sequence
         self.ticker.tick(sweep=True)
         with self.store.read() as view:
@@ -313,7 +338,7 @@ class Rehearsal:
         text = rollout.status.value if rollout is not None else "planned"
         if rollout is not None and rollout.waves:
             text += f", wave {rollout.wave + 1} of {rollout.waves}"
-        share = (self._now() - self.departs).total_seconds() / span
+        share = (self.now - self.departs).total_seconds() / span
         return Stand(
-            now=self._now(), share=min(1.0, max(0.0, share)), ticks=self.ticks, done=self.book.done, text=text
+            now=self.now, share=min(1.0, max(0.0, share)), ticks=self.ticks, done=self.book.done, text=text
         )
