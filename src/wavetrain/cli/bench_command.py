@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from wavetrain.cli.bench_rehearse_command import rehearse
 from wavetrain.cli.desk import exit_codes
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Measure this machine; each figure is a ratio to a peer or to a limit.", no_args_is_help=True
 )
+
+app.command()(rehearse)
 
 ROUNDS = 5
 REPORTS = 400

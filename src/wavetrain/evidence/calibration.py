@@ -116,7 +116,12 @@ def calibrate_class(
     pres: Sequence[Preperiod], tau_floor: float = TAU_FLOOR
 ) -> tuple[Calibration | None, ...]:
     """Calibrations of the metrics (and strata) of one class, in order; they share the pooled part of tau."""
-    fits = [_fit(pre) if any(total.exposure > 0 for total in pre.totals) else None for pre in pres]
+    alike = {id(pre): pre for pre in pres}  # metrics that were watched as one are fitted once
+    found = {
+        name: _fit(pre) if any(total.exposure > 0 for total in pre.totals) else None
+        for name, pre in alike.items()
+    }
+    fits = [found[id(pre)] for pre in pres]
     pooled = _pooled_tau_squared([(pre, fit) for pre, fit in zip(pres, fits, strict=True) if fit is not None])
     return tuple(
         None

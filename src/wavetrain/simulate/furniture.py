@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import policies
+from wavetrain.control.ports import Store
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.permit import Caller
 from wavetrain.evidence import preperiod
@@ -21,7 +21,7 @@ BATCH = 500
 
 
 def furnish(
-    store: MemoryStore, fleet: Fleet, policy: Policy, metrics: Mapping[str, str], baseline: str
+    store: Store, fleet: Fleet, policy: Policy, metrics: Mapping[str, str], baseline: str
 ) -> None:
     """Fleet and policy as applied; every node has reported the baseline. `metrics` says by PoP where it is measured."""
     with store.write() as transaction:
@@ -51,7 +51,7 @@ def furnish(
     _watched(store, fleet, policy)
 
 
-def _watched(store: MemoryStore, fleet: Fleet, policy: Policy) -> None:
+def _watched(store: Store, fleet: Fleet, policy: Policy) -> None:
     """The pre-period of every PoP, as its sufficient statistics: all nodes alike, as long as the policy asks for.
 
     The metrics of a PoP share one object; what chance would have added to each is left out.

@@ -126,7 +126,7 @@ class Ground:
         people = self.held["Cordon"].keys() | self.held["Retired"].keys()
         if people:
             out |= {node for node in pop.nodes if (node,) in people}
-        return out
+        return out & pop.members
 
     def is_out(self, pop: Pop, headroom: float) -> bool:
         """Whether the rest of a PoP's nodes cannot carry its load times the headroom."""

@@ -7,12 +7,14 @@ and telemetry that are played. The clock jumps to the next instant at which anyt
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from time import perf_counter
 
 import msgspec
 
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import nodes as machines
 from wavetrain.control.poll import hear_all
+from wavetrain.control.ports import Store
 from wavetrain.control.tick import Ticker
 from wavetrain.decide import calendar, planner
 from wavetrain.decide.facts import Choice, Facts
@@ -38,6 +40,7 @@ from wavetrain.simulate.telemetry import Telemetry
 
 STEP_S = 300.0
 """Ticks come on this grid: a bin of telemetry."""
+CHECK_EACH = 256
 SWEEP_EACH = 500
 """Ticks between two full sweeps of the guards."""
 TRIM_EACH = 100_000
@@ -85,15 +88,25 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
 class Rehearsal:
     """One run. `play` goes tick by tick; `book` has what was seen."""
 
-    def __init__(self, plan: Plan, decide: Callable[[Facts], Choice] = planner.decide) -> None:
-        """Raises RefusedError where the plan cannot be rehearsed: a ring without PoPs, freezes that close the train."""
+    def __init__(
+        self,
+        plan: Plan,
+        decide: Callable[[Facts], Choice] = planner.decide,
+        *,
+        store: Store | None = None,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        """By default on a store in memory; another one must go by `clock`.
+
+        Raises RefusedError where the plan cannot be rehearsed: a ring names a PoP that the fleet does not have.
+        """
         self.plan = plan
         departs = calendar.departure("SU", plan.policy.timing.cadence_weeks, "UTC", plan.starts)
         self.departs = departs
         self.ends = departs + timedelta(days=plan.days)
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self.clock.seconds = (departs - timedelta(seconds=LEAD_S)).timestamp()
-        self.store = MemoryStore(self.clock, check_each=256, keeps_past=False)
+        self.store: Store = store or MemoryStore(self.clock, check_each=CHECK_EACH, keeps_past=False)
         self.store.take("rehearsal")
         metrics = {pop: f"http://127.0.0.1/{pop}" for pop in plan.fleet.pops}
         self.crowd = Crowd(plan.mishaps, BASELINE, metrics)
@@ -110,6 +123,10 @@ class Rehearsal:
         self.book = RecordBook(plan.fleet, self.ground, plan.policy.budgets)
         self.broken: list[str] = []
         self.ticks = 0
+        self.changing = 0
+        """Ticks that committed something."""
+        self.took_s = 0.0
+        """How long the last tick took."""
         self.refused = 0
         self.sweeps = 0
         self._due: list[tuple[float, int]] = []
@@ -173,7 +190,10 @@ class Rehearsal:
     def tick(self) -> None:
         """One tick of the control plane; then everybody hears of it, and the guards look."""
         self.ticks += 1
+        began = perf_counter()
         ticked = self.ticker.tick()
+        self.took_s = perf_counter() - began
+        self.changing += ticked.commits > 0
         self.broken += [f"G14: a commit fails although nobody else writes: {text}" for text in ticked.stale]
         self._follow()
         now, steady = self.now, self.clock()
@@ -197,8 +217,8 @@ class Rehearsal:
                 self._expect(record)
             elif type(record) is Wave or type(record) is Rollout:
                 self._await(record.hold)
-        self.book.note(self.now, changes)
         self._begin_fault()
+        self.book.note(self.now, changes)
         if self.ground.sequence - self._trimmed > TRIM_EACH:
             self._trimmed = self.ground.sequence
             self.store.trim(keep_changes=1, keep_journal=1_000)
@@ -224,7 +244,7 @@ class Rehearsal:
             return
         rollout = self.rollout
         waves = [wave for wave in self.ground.all(Wave) if not fault.ring or wave.ring == fault.ring]
-        begun = [wave for wave in waves if wave.status is not WaveStatus.PENDING]
+        begun = [wave for wave in waves if wave.status not in (WaveStatus.PENDING, WaveStatus.WAITING)]
         if rollout is not None and rollout.status is not Status.PLANNED and begun:
             self.book.begin_fault(self.clock())
             self.telemetry.factor = fault.factor
