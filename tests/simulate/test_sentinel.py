@@ -61,9 +61,12 @@ class Watched(History):
         self.ground.take(changes)
 
     def _tick(self) -> None:
+        """What persons did is over; what nodes have said is still to be taken in."""
         self._catch_up()
         assert self.ground is not None
+        heard = {name: pair for name, pair in self.ground.moved.items() if name[0] == "Reported"}
         self.ground.settle()
+        self.ground.moved.update(heard)
         super()._tick()
 
     def _guard(self, sampled: dict[str, float], measuring: SimHealth, *, whole: bool) -> None:

@@ -45,6 +45,7 @@ SWEEP_EACH = 500
 """Ticks between two full sweeps of the guards."""
 TRIM_EACH = 100_000
 """Changes after which the store forgets its older ones."""
+JOURNAL_KEPT = 1_000
 BROKEN_MAX = 20
 MENDED_S = 2 * 3_600.0
 """After so long a person rebuilds a node that is gone for good."""
@@ -133,6 +134,8 @@ class Rehearsal:
         self._count = 0
         self._mended: list[tuple[float, NodeId]] = []
         self._trimmed = 0
+        self._ticked = 0
+        """The ticker has followed the store at least to this change."""
         furnish(self.store, plan.fleet, plan.policy, metrics, BASELINE)
         self._submit()
         with self.store.read() as view:
@@ -190,6 +193,8 @@ class Rehearsal:
     def tick(self) -> None:
         """One tick of the control plane; then everybody hears of it, and the guards look."""
         self.ticks += 1
+        with self.store.read() as view:
+            self._ticked = view.sequence
         began = perf_counter()
         ticked = self.ticker.tick()
         self.took_s = perf_counter() - began
@@ -221,7 +226,8 @@ class Rehearsal:
         self.book.note(self.now, changes)
         if self.ground.sequence - self._trimmed > TRIM_EACH:
             self._trimmed = self.ground.sequence
-            self.store.trim(keep_changes=1, keep_journal=1_000)
+            unread = self.ground.sequence - self._ticked
+            self.store.trim(keep_changes=unread + 1, keep_journal=JOURNAL_KEPT)
 
     def _expect(self, turn: Turn) -> None:
         self._await(turn.hold)
