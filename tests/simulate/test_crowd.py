@@ -19,7 +19,12 @@ POP, NODE = PopId("a"), NodeId("a-1")
 
 def order(counter: int, release: str, *, at: float = 0.0, permitted_s: float = 300.0) -> Desired:
     return Desired(
-        node=NODE, pop=POP, generation=Generation(1, counter), release=release, permitted_s=permitted_s, permitted_at=at
+        node=NODE,
+        pop=POP,
+        generation=Generation(1, counter),
+        release=release,
+        permitted_s=permitted_s,
+        permitted_at=at,
     )
 
 
@@ -129,7 +134,9 @@ def test_every_course_ends_and_runs_the_old_release_unless_it_ended_well(step: S
 
 
 @given(st.booleans(), st.floats(1.0, 200.0), st.floats(2.0, 300.0))
-def test_a_played_errand_ends_as_the_agents_own_update_would(sick: bool, drain_s: float, permitted_s: float) -> None:
+def test_a_played_errand_ends_as_the_agents_own_update_would(
+    sick: bool, drain_s: float, permitted_s: float
+) -> None:
     """The agent's rules with the same step lengths: whoever has drained in time switches, the others stay."""
     errand = begun(
         NODE,
@@ -159,8 +166,10 @@ def test_the_words_of_an_errand_are_those_of_the_practice_node() -> None:
     permission = Permission(
         node=NODE, generation=Generation(1, 1), digest="", plan="", lifetime_s=1_000.0, signature=""
     )
-    node.read(Told(generation=Generation(1, 1), release="2.0.0", digest="", size=0, permission=permission), 0.0)
-    theirs = []
+    node.read(
+        Told(generation=Generation(1, 1), release="2.0.0", digest="", size=0, permission=permission), 0.0
+    )
+    theirs: list[tuple[Phase, str]] = []
     for tenth in range(1_000):
         node.live(tenth / 10)
         spoken = (node.spoken().phase, node.spoken().release)

@@ -3,9 +3,9 @@
 import pytest
 
 from wavetrain.simulate.cut import Cut
+from wavetrain.simulate.histories import as_json, line, played, total
 from wavetrain.simulate.history import History, run
 from wavetrain.simulate.nature import Wire
-from wavetrain.simulate.histories import as_json, line, played, total
 
 SEEDS = 100
 CHUNK = 10

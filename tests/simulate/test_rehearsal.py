@@ -1,4 +1,4 @@
-"""Rehearsals of whole trains on small fleets: they complete, stop, repeat themselves, and refuse what makes no sense."""
+"""Rehearsals of whole trains on small fleets: they complete, stop, repeat themselves, refuse what makes no sense."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,16 +18,32 @@ from wavetrain.simulate.run_rehearsal import play
 from wavetrain.simulate.train_picture import picture
 
 ROUGHER = msgspec.structs.replace(
-    ROUGH, node_sick=0.003, node_dead=0.02, report_lost=0.05, report_doubled=0.05, report_late=0.05, pop_dark=0.2
+    ROUGH,
+    node_sick=0.003,
+    node_dead=0.02,
+    report_lost=0.05,
+    report_doubled=0.05,
+    report_late=0.05,
+    pop_dark=0.2,
 )
 
 
 def plan(
-    pops: int = 16, nodes: int = 6, *, seed: int = 1, chances: Chances = CALM, metrics: int = 2, days: float = 14.0
+    pops: int = 16,
+    nodes: int = 6,
+    *,
+    seed: int = 1,
+    chances: Chances = CALM,
+    metrics: int = 2,
+    days: float = 14.0,
 ) -> Plan:
     fleet = made_up.fleet(pops, nodes, pops * 10, seed)
     return Plan(
-        fleet=fleet, policy=made_up.policy(fleet, metrics), mishaps=Mishaps(seed, chances), days=days, sweep_each=50
+        fleet=fleet,
+        policy=made_up.policy(fleet, metrics),
+        mishaps=Mishaps(seed, chances),
+        days=days,
+        sweep_each=50,
     )
 
 
@@ -75,7 +91,9 @@ def test_a_degraded_release_stops_at_the_first_canary_and_goes_back() -> None:
     assert bad.pops_done == 0
 
 
-def test_a_fault_that_begins_late_exposes_what_had_it_by_then_and_is_undone_in_the_time_that_was_said() -> None:
+def test_a_fault_that_begins_late_exposes_what_had_it_by_then_and_is_undone_in_the_time_that_was_said() -> (
+    None
+):
     of = plan(pops=24, nodes=20)
     rings = tuple(ring.name for ring in of.policy.rings)
     late = play(of, [read_fault("crash@35%", rings)]).faulty[0]

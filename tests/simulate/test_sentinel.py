@@ -1,4 +1,4 @@
-"""The sentinel finds what the guards find, in what has changed alone; the sweep finds what the sentinel holds wrongly."""
+"""The sentinel finds what the guards find, in what has changed alone; the sweep finds what it holds wrongly."""
 
 import itertools
 from datetime import datetime
@@ -144,7 +144,9 @@ def test_a_sweep_finds_a_slot_that_nobody_moves_with() -> None:
         transaction.put(slot.changed(owner="stranger"))
     run._follow()
     assert "stranger" in swept(run)
-    assert any("stranger" in text for text in run.sentinel.look(datetime.fromtimestamp(0.0).astimezone(), 0.0))
+    assert any(
+        "stranger" in text for text in run.sentinel.look(datetime.fromtimestamp(0.0).astimezone(), 0.0)
+    )
 
 
 def test_a_sweep_finds_an_overdrawn_budget_and_a_turn_before_its_wave() -> None:

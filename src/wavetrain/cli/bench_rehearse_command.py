@@ -1,4 +1,4 @@
-"""Bench rehearse command: does a whole train fit in its minutes and its memory, and a tick in its milliseconds?"""
+"""Bench rehearse command: do a train, its memory, or a tick take more than they may?"""
 
 import sys
 import tempfile
@@ -37,10 +37,14 @@ def rehearse(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures into this file; - for standard output.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where the store's file is made: the disk to measure.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of everything, to see that it works.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the store's file is made: the disk to measure.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of everything, to see that it works.")
+    ] = False,
 ) -> None:
-    """A train of 4,000 PoPs x 100 nodes and of 90 x 50; ticks over a wave on SQLite; ticks a minute. About 5 minutes."""
+    """Trains of 4,000 PoPs x 100 nodes, of 90 x 50; ticks over a wave on SQLite; ticks a minute. About 5 minutes."""
     with exit_codes():
         from rich.console import Console
         from rich.table import Table
@@ -67,9 +71,9 @@ def _measured(folder: Path | None, part: int, say: Callable[[str], None]) -> Ben
     from wavetrain.simulate.tick_bench import pace, ticks
 
     pops, nodes, sites, metrics = FULL
-    full = play(plan_of(None, None, None, 1, 14.0, [], False, (pops // part, nodes, sites // part, metrics)))  # noqa: FBT003
+    full = play(plan_of(None, None, None, 1, 14.0, [], False, (pops // part, nodes, sites // part, metrics)))
     say("a train of 90 PoPs x 50 nodes")
-    middle = play(plan_of(None, None, None, 1, 14.0, [], False, MIDDLE))  # noqa: FBT003
+    middle = play(plan_of(None, None, None, 1, 14.0, [], False, MIDDLE))
     say(f"ticks over a wave of {WAVE[0]} PoPs x {WAVE[1]} nodes")
     with tempfile.TemporaryDirectory(prefix="wavetrain-bench-", dir=folder) as made:
         took = ticks(Path(made), WAVE[0] // part, WAVE[1], WARM_TICKS // part)
@@ -94,7 +98,11 @@ def _rows(bench: Bench) -> list[list[str]]:
         ["its memory at most", f"{bench.full_peak_rss_mb} MB", "under 1,024 MB"],
         ["90 PoPs x 50 nodes, 14 days", f"{bench.middle_s:.1f} s", "under 5 s"],
         ["guards violated", str(bench.guards_violated), "0"],
-        ["tick over 400 PoPs x 100 nodes, SQLite, p99 warm", f"{bench.tick_warm_p99_ms:.0f} ms", "under 50 ms"],
+        [
+            "tick over 400 PoPs x 100 nodes, SQLite, p99 warm",
+            f"{bench.tick_warm_p99_ms:.0f} ms",
+            "under 50 ms",
+        ],
         ["the same, first of a process", f"{bench.tick_cold_p99_ms:.0f} ms", "under 250 ms"],
         [
             "ticks a minute that change something, 6 PoPs x 4 nodes",

@@ -30,9 +30,13 @@ ReleaseFile = Annotated[
 ]
 PolicyFile = Annotated[
     Path | None,
-    typer.Option("--policy", help="A policy file of the lane pop; without: lab, canary, pilot, 10%, 35%, all."),
+    typer.Option(
+        "--policy", help="A policy file of the lane pop; without: lab, canary, pilot, 10%, 35%, all."
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the mishaps; the same seed, the same train.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Decides the mishaps; the same seed, the same train.")
+]
 Days = Annotated[float, typer.Option("--days", min=0.1, max=366.0, help="How long the train is rehearsed.")]
 Faults = Annotated[
     list[str] | None,
@@ -44,16 +48,22 @@ Faults = Annotated[
 ]
 Freezes = Annotated[
     list[str] | None,
-    typer.Option("--freeze", metavar="START/END", help="Nothing new moves in this span, e.g. 2026-01-20/2026-01-22."),
+    typer.Option(
+        "--freeze", metavar="START/END", help="Nothing new moves in this span, e.g. 2026-01-20/2026-01-22."
+    ),
 ]
 Calm = Annotated[bool, typer.Option("--calm", help="No mishaps of nodes, reports, PoPs and telemetry.")]
 Pops = Annotated[int, typer.Option("--pops", help="PoPs of a fleet that is made up.")]
 Nodes = Annotated[int, typer.Option("--nodes", help="Nodes of each of its PoPs.")]
 Sites = Annotated[int, typer.Option("--sites", help="Sites of its customers.")]
-Metrics = Annotated[int, typer.Option("--metrics", min=0, max=40, help="Metrics of the policy that is made up.")]
+Metrics = Annotated[
+    int, typer.Option("--metrics", min=0, max=40, help="Metrics of the policy that is made up.")
+]
 Planted = Annotated[
     bool,
-    typer.Option("--plant", help="Break a guard on purpose, to see that it is found: then the exit code is 4."),
+    typer.Option(
+        "--plant", help="Break a guard on purpose, to see that it is found: then the exit code is 4."
+    ),
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the figures into this file; - for standard output.")
@@ -87,7 +97,9 @@ def rehearse(
         from wavetrain.simulate.planted_breach import impatient
         from wavetrain.simulate.run_rehearsal import play
 
-        planned = plan_of(fleet, release, policy, seed, days, freeze or [], calm, (pops, nodes, sites, metrics))
+        planned = plan_of(
+            fleet, release, policy, seed, days, freeze or [], calm, (pops, nodes, sites, metrics)
+        )
         rings = tuple(ring.name for ring in planned.policy.rings)
         faults = [read_fault(text, rings) for text in fault or []]
         with Progress(json_file == Path("-")) as progress:
@@ -141,7 +153,9 @@ def _policy(file: Path, fleet: "Fleet") -> "Policy":
 
     read = read_policy(text_of(file), fleet, str(file))
     if read.lane != "pop":
-        raise RefusedError(f"{file} is a policy of lane {read.lane}; a rehearsal plays lane pop, name its policy")
+        raise RefusedError(
+            f"{file} is a policy of lane {read.lane}; a rehearsal plays lane pop, name its policy"
+        )
     return read
 
 
@@ -153,7 +167,9 @@ def _release(file: Path) -> tuple[str, str]:
     if candidate.lane != "pop":
         raise RefusedError(f"{file} is a release of lane {candidate.lane}; a rehearsal plays lane pop")
     if candidate.number == BASELINE:
-        raise RefusedError(f"{file} is release {BASELINE}, which the rehearsal's nodes run already; name a newer one")
+        raise RefusedError(
+            f"{file} is release {BASELINE}, which the rehearsal's nodes run already; name a newer one"
+        )
     return candidate.component, candidate.number
 
 
@@ -186,7 +202,8 @@ def _say(played: "Played", json_file: Path | None) -> None:
         said = msgspec.to_builtins(played.said)
         said["guards_violated"] = played.violated
         said["faults"] = [
-            {"status": one.status, "cause": one.cause, **msgspec.to_builtins(one.fault)} for one in played.faulty
+            {"status": one.status, "cause": one.cause, **msgspec.to_builtins(one.fault)}
+            for one in played.faulty
         ]
         del said["fault"]
         text = msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"

@@ -11,8 +11,8 @@ from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.simulate.cut import Cut
-    from wavetrain.simulate.history import Decide, Outcome
     from wavetrain.simulate.histories import Tally
+    from wavetrain.simulate.history import Decide, Outcome
     from wavetrain.simulate.shrink import Shrunk
 
 LINES_MAX = 50

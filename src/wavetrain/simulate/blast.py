@@ -1,4 +1,4 @@
-"""Blast radius: whom does work on these PoPs touch, in the customers' units, and how soon is it undone?"""
+"""Blast radius: whom does work on these PoPs touch, in the customers' units?"""
 
 import math
 from collections.abc import Iterable

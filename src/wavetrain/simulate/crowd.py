@@ -1,4 +1,4 @@
-"""Crowd: what do the nodes do that were told something, and what do they report?
+"""Crowd: what do the nodes do that were told something?
 
 Only a node that was told something has a state of its own here; all the others run the baseline and say nothing new.
 What happens next is in a heap, so that a tick costs what happens in it.
@@ -107,13 +107,16 @@ class Crowd:
                 unsaid[node] = news
                 continue
             pop, generation, release, phase, detail = news
-            said = Caller(node, ROLES), Report(
-                node=node,
-                generation=generation,
-                release=release,
-                phase=phase,
-                detail=detail,
-                metrics=self._metrics[pop],
+            said = (
+                Caller(node, ROLES),
+                Report(
+                    node=node,
+                    generation=generation,
+                    release=release,
+                    phase=phase,
+                    detail=detail,
+                    metrics=self._metrics[pop],
+                ),
             )
             saying.append(said)
             if chances.report_doubled and mishaps.roll("doubled", node, self._said) < chances.report_doubled:
@@ -134,6 +137,13 @@ class Crowd:
         self._later.pop(node, None)
         self.returned_at[node] = now
         self._unsaid[node] = (pop, FIRST, self.baseline, Phase.STEADY, "")
+
+    def forget(self, nodes: Iterable[NodeId]) -> None:
+        """Nobody asks any more when these came back, nor what they have read: their PoP is through."""
+        for node in nodes:
+            if node not in self.errands and node not in self._later:
+                self.returned_at.pop(node, None)
+                self._read.pop(node, None)
 
     def cut(self, pop: str, until: float) -> None:
         """Nothing gets from or to a PoP until then."""

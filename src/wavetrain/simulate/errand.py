@@ -1,4 +1,4 @@
-"""Errand: which steps does one update take on a node, and when?
+"""Errand: when does which step of one update begin on a node?
 
 The steps and what is said in each are the agent's own (`agent/update`): every course is walked once through its table
 and remembered, so that a hundred thousand like updates cost a hundred thousand lists of instants.
@@ -100,7 +100,9 @@ class Errand(msgspec.Struct):
         if step not in (Step.STAGE, Step.DRAIN, Step.SWITCH) or self.strides[-1].phase is Phase.LAPSED:
             return
         self.strides = course(step, Event.RECALLED, why)
-        self.begins = instants(self.strides, self.begins[0], self.begins[self.at + 1 :], self.begins[: self.at + 1])
+        self.begins = instants(
+            self.strides, self.begins[0], self.begins[self.at + 1 :], self.begins[: self.at + 1]
+        )
 
 
 def instants(

@@ -20,9 +20,7 @@ BATCH = 500
 """PoPs whose nodes are written in one commit."""
 
 
-def furnish(
-    store: Store, fleet: Fleet, policy: Policy, metrics: Mapping[str, str], baseline: str
-) -> None:
+def furnish(store: Store, fleet: Fleet, policy: Policy, metrics: Mapping[str, str], baseline: str) -> None:
     """Fleet and policy as applied; every node has reported the baseline. `metrics` says by PoP where it is measured."""
     with store.write() as transaction:
         for record in (*fleet.regions.values(), *fleet.pops.values()):

@@ -1,4 +1,4 @@
-"""Ground: what stands in the store now, by PoP, by owner and by wave, kept up change by change?
+"""Ground: what stands in the store now, kept up change by change?
 
 It is what the sentinel looks at: no code of the house is asked, and following costs what has changed.
 """
@@ -36,6 +36,10 @@ KEPT: tuple[type[Record], ...] = (
 )
 
 
+WIDE = frozenset({"Reported", "Desired"})
+"""Kinds with a record for each node: kept under the node's name."""
+
+
 class Found(NamedTuple):
     """A record that was there."""
 
@@ -50,8 +54,11 @@ class Ground:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.sequence = 0
-        self.held: dict[str, dict[tuple[str, ...], Any]] = {kind.__name__: {} for kind in KEPT}
+        self.held: dict[str, dict[tuple[str, ...], Any]] = {
+            kind.__name__: {} for kind in KEPT if kind.__name__ not in WIDE
+        }
         self.reported: dict[str, Reported] = {}
+        self.orders: dict[str, Any] = {}
         self.slots_of: dict[str, dict[tuple[str, ...], Slot]] = {}
         self.owners: dict[str, int] = {}
         """How many slots each unit owns."""
@@ -82,6 +89,12 @@ class Ground:
             if kind == "Reported":
                 before: Any = self.reported.get(key[0])
                 self._said(before, record)
+            elif kind == "Desired":
+                before = self.orders.get(key[0])
+                if record is None:
+                    self.orders.pop(key[0], None)
+                else:
+                    self.orders[key[0]] = record
             elif kind in self.held:
                 before = self.held[kind].get(key)
                 self._set(kind, key, record)
@@ -101,11 +114,11 @@ class Ground:
         return [pair for (known, _), pair in self.moved.items() if known == name]
 
     def all(self, kind: type[R]) -> list[R]:
-        """Every record of a kind; not for `Reported`."""
+        """Every record of a kind; not for `WIDE`."""
         return list(self.held[kind.__name__].values())
 
     def get(self, kind: type[R], *key: str) -> R | None:
-        """One record, or None; not for `Reported`."""
+        """One record, or None; not for `WIDE`."""
         return self.held[kind.__name__].get(key)
 
     def before(self, kind: type[R], *key: str) -> R | None:
@@ -195,5 +208,3 @@ def _less(counts: dict[str, int], name: str) -> None:
         counts[name] -= 1
     else:
         counts.pop(name, None)
-
-

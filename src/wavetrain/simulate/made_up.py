@@ -134,7 +134,7 @@ def policy(fleet: Fleet, metrics: int = METRICS) -> Policy:
     """The lane `pop` with rings lab, canary, pilot, 10 %, 35 %, all, for a fleet of any size."""
     names = sorted(fleet.pops)
     nodes = sum(len(pop.nodes) for pop in fleet.pops.values())
-    by_region: dict[str, str] = {}
+    by_region: dict[str, PopId] = {}
     for name in names:
         by_region.setdefault(fleet.pops[PopId(name)].region, name)
     spread = list(by_region.values())

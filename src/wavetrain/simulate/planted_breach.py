@@ -23,13 +23,21 @@ def impatient(plan: Plan) -> Callable[[Facts], Choice]:
 
     def decide(facts: Facts) -> Choice:
         if not planted:
-            waiting = [turn for turn in facts.turns if turn.phase.value == "waiting" and turn.wave == facts.rollout.wave]
+            waiting = [
+                turn
+                for turn in facts.turns
+                if turn.phase.value == "waiting" and turn.wave == facts.rollout.wave
+            ]
             done = sum(turn.phase.value == "done" for turn in facts.turns)
             large = [turn.pop for turn in waiting if len(turn.order) > turn.canaries + 1]
             if done < done_at or not large:
                 return planner.decide(facts)
             planted.append(large[0])
-        now = [turn for turn in facts.turns if turn.pop == planted[0] and turn.phase.value == "rest" and turn.progress]
+        now = [
+            turn
+            for turn in facts.turns
+            if turn.pop == planted[0] and turn.phase.value == "rest" and turn.progress
+        ]
         if not now:
             return planner.decide(facts)
         return planner.decide(msgspec.structs.replace(facts, policy=greedy(facts.policy)))

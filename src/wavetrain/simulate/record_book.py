@@ -1,4 +1,4 @@
-"""Record book: what was seen of a rehearsal's train, wave by wave and night by night?"""
+"""Record book: what was seen of a rehearsal's train, turn by turn?"""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -103,10 +103,10 @@ class RecordBook:
                 pass
             case _:
                 visit.outcome = MOVES
-        if turn.hold is not None and turn.hold.asks:
-            if was is None or was.hold is None or not was.hold.asks:
-                name = turn.hold.reason.name.lower()
-                self.asked[name] = self.asked.get(name, 0) + 1
+        was_asked = was is not None and was.hold is not None and was.hold.asks
+        if turn.hold is not None and turn.hold.asks and not was_asked:
+            name = turn.hold.reason.name.lower()
+            self.asked[name] = self.asked.get(name, 0) + 1
 
     def _expose(self, turn: Turn, before: int) -> None:
         if turn.cursor > self.exposed.get(turn.pop, 0):

@@ -25,7 +25,7 @@ from wavetrain.model.fleet import Desired, Fleet, NodeId
 from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import Release, ReleaseId, Stage
-from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase, Wave, WaveStatus
+from wavetrain.model.rollout import Rollout, Status, Timetable, Turn, TurnPhase, Wave, WaveStatus
 from wavetrain.model.window import Freeze
 from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.crowd import Crowd
@@ -109,7 +109,7 @@ class Rehearsal:
         self.clock.seconds = (departs - timedelta(seconds=LEAD_S)).timestamp()
         self.store: Store = store or MemoryStore(self.clock, check_each=CHECK_EACH, keeps_past=False)
         self.store.take("rehearsal")
-        metrics = {pop: f"http://127.0.0.1/{pop}" for pop in plan.fleet.pops}
+        metrics: dict[str, str] = {pop: f"http://127.0.0.1/{pop}" for pop in plan.fleet.pops}
         self.crowd = Crowd(plan.mishaps, BASELINE, metrics)
         self.ground = Ground(plan.fleet)
         self.telemetry = Telemetry(
@@ -220,14 +220,29 @@ class Rehearsal:
             record = change.record
             if type(record) is Turn:
                 self._expect(record)
+                if record.phase is TurnPhase.DONE and record.pop in self.plan.fleet.pops:
+                    self.crowd.forget(self.plan.fleet.pops[record.pop].nodes)
             elif type(record) is Wave or type(record) is Rollout:
                 self._await(record.hold)
         self._begin_fault()
         self.book.note(self.now, changes)
         if self.ground.sequence - self._trimmed > TRIM_EACH:
             self._trimmed = self.ground.sequence
+            self._put_away()
             unread = self.ground.sequence - self._ticked
             self.store.trim(keep_changes=unread + 1, keep_journal=JOURNAL_KEPT)
+
+    def _put_away(self) -> None:
+        """Timetables that were revised are kept for people, of whom there are none here: a large one weighs a third of
+        a megabyte.
+        """
+        rollout = self.rollout
+        if rollout is None:
+            return
+        with self.store.write() as transaction:
+            for known in transaction.find(Timetable, rollout=rollout.id):
+                if known.number < rollout.timetable:
+                    transaction.remove(known)
 
     def _expect(self, turn: Turn) -> None:
         self._await(turn.hold)
@@ -281,7 +296,11 @@ class Rehearsal:
         """A train that cannot depart as it is planned is refused before it is played."""
         rollout, plan = self.rollout, self.plan
         if rollout is None or rollout.status is Status.PLANNED:
-            why = rollout.hold.detail if rollout is not None and rollout.hold is not None else "no rollout was made"
+            why = (
+                rollout.hold.detail
+                if rollout is not None and rollout.hold is not None
+                else "no rollout was made"
+            )
             raise RefusedError(f"{plan.component} {plan.number} cannot be planned: {why}")
         rings = {wave.ring for wave in self.ground.all(Wave)}
         empty = [ring.name for ring in plan.policy.rings if ring.name not in rings]

@@ -1,4 +1,4 @@
-"""Run rehearsal: a plan is played to its end, measured while it runs, and once more for each fault of the release."""
+"""Run rehearsal: what comes of a plan when it is played, once for the release as it is, once for each of its faults?"""
 
 import gc
 import resource
@@ -50,17 +50,14 @@ def play(
     Raises RefusedError where the plan cannot be rehearsed.
     """
     said, svg = _one(plan, told, with_picture, decide)
-    faulty = [
-        _one(msgspec.structs.replace(plan, fault=fault), told, False, decide)[0]  # noqa: FBT003
-        for fault in faults
-    ]
+    faulty = [_one(msgspec.structs.replace(plan, fault=fault), told, False, decide)[0] for fault in faults]
     return Played(said=said, svg=svg, faulty=tuple(faulty))
 
 
 def _one(plan: Plan, told: Told, with_picture: bool, decide: Decide) -> tuple[Outcome, str]:
     began = monotonic()
     run = Rehearsal(plan, decide)
-    # What was furnished stays to the end: looking through it for rubbish again and again would cost a third of the time.
+    # What was furnished stays to the end: looking for rubbish in it again and again would cost a third of the time.
     gc.collect()
     gc.freeze()
     before = gc.get_threshold()

@@ -15,7 +15,7 @@ from wavetrain.model.release import Tombstone
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, TurnPhase, Wave, WaveStatus
 from wavetrain.model.window import Freeze
 from wavetrain.simulate.ground import Ground
-from wavetrain.simulate.invariants import BACK, ENDED, OVER, Told
+from wavetrain.simulate.invariants import ENDED, OVER, Told
 
 
 class Truth(Protocol):
@@ -66,7 +66,7 @@ class Sentinel:
             assert after is not None
             if before is not None:
                 yield from self._step(before, after)
-                yield from self._gate(before, after, now, steady)
+                yield from self._gate(before, after, steady)
             rollout = self.ground.get(Rollout, after.rollout)
             if after.cursor and rollout is not None and after.wave > rollout.wave:
                 yield 6, f"{after.pop} of {after.rollout} is exposed before wave {after.wave} was reached"
@@ -89,11 +89,15 @@ class Sentinel:
             said = self.ground.reported.get(item.unit)
             if item.unit in settled and (
                 said is None
-                or (said.generation, said.phase, said.release) != (item.generation, Phase.STEADY, item.release)
+                or (said.generation, said.phase, said.release)
+                != (item.generation, Phase.STEADY, item.release)
             ):
-                yield 1, f"{item.unit} settled on {item.release}, generation {item.generation}, but says {said}"
+                yield (
+                    1,
+                    f"{item.unit} settled on {item.release}, generation {item.generation}, but says {said}",
+                )
 
-    def _gate(self, before: Turn, after: Turn, now: datetime, steady: float) -> Iterator[tuple[int, str]]:
+    def _gate(self, before: Turn, after: Turn, steady: float) -> Iterator[tuple[int, str]]:
         """G5 and G8: the rest follows a canary that was measured, and that has run the release for the minimum time."""
         if before.phase is not TurnPhase.BAKING or after.phase not in (TurnPhase.REST, TurnPhase.DONE):
             return
@@ -102,16 +106,17 @@ class Sentinel:
             return
         policy = self.ground.policy(rollout)
         settled = before.settled
-        dark = [
-            unit for unit in settled if self._truth.age_s(NodeId(unit)) > policy.bake.telemetry_away_s
-        ]
+        dark = [unit for unit in settled if self._truth.age_s(NodeId(unit)) > policy.bake.telemetry_away_s]
         if policy.verdicts.metrics and dark:
             yield 5, f"{before.pop} goes on with {rollout.number} although {dark[0]} is not measured"
         least = policy.bake.minutes * 60.0
         for unit in settled[: before.canaries] if LANES[rollout.lane].disturbs else ():
             release, since = self._truth.on_release(NodeId(unit))
             if release != rollout.number or steady - since < least:
-                yield 8, f"{unit} has run {release} for {steady - since:.0f} s, {rollout.number} needs {least:.0f} s"
+                yield (
+                    8,
+                    f"{unit} has run {release} for {steady - since:.0f} s, {rollout.number} needs {least:.0f} s",
+                )
 
     def _orders(self, told: list[Told]) -> Iterator[tuple[int, str]]:
         """G3, G6 and G14: nothing withdrawn, nothing before its turn, nothing twice."""
@@ -132,53 +137,36 @@ class Sentinel:
 
     def _disturbing(self, told: list[Told], now: datetime, steady: float) -> Iterator[tuple[int, str]]:
         """G4, G10 and G12, for the instructions that let a node disturb itself and did not before."""
-        ground, fleet = self.ground, self.ground.fleet
+        ground = self.ground
         moved = ground.changed(Slot)
-        freed = {old.owner for old, _ in moved if old is not None}
-        made = {new.owner for old, new in moved if old is None and new is not None}
-        out: dict[tuple[PopId, float], bool] = {}
-        open_now: dict[PopId, bool] = {}
-        freezes = [item for item in ground.all(Freeze) if item.starts <= now < item.ends]
-
-        def is_out(pop: Pop, headroom: float) -> bool:
-            known = out.get((pop.id, headroom))
-            if known is None:
-                known = out[pop.id, headroom] = ground.is_out(pop, headroom)
-            return known
-
+        freed: set[str] = {old.owner for old, _ in moved if old is not None}
+        made: set[str] = {new.owner for old, new in moved if old is None and new is not None}
+        around = _Around(ground, now)
         for one in told:
             order, node = one.order, str(one.order.node)
-            pop, said = fleet.pops.get(order.pop), ground.reported.get(node)
+            pop, said = ground.fleet.pops.get(order.pop), ground.reported.get(node)
             owned = node in freed or (node in ground.owners and node not in made)
             runs = said is not None and said.release == order.release and said.phase is not Phase.FAILED
             if not order.permitted_s or owned or pop is None or runs:
                 continue
-            policy = ground.policy(one.rollout)
-            headroom = policy.budgets.headroom
-            for group in fleet.groups_of(pop.id):
-                for member in group.members:
-                    other = fleet.pops.get(member)
-                    if member != pop.id and other is not None and is_out(other, headroom):
-                        yield 4, f"{node} may be disturbed while {member} of group {group.id} is out"
-            if len(pop.nodes) > 1 and is_out(pop, headroom) and not self._is_excused(one, pop, said, now, steady):
+            headroom = ground.policy(one.rollout).budgets.headroom
+            for member, group in around.out_beside(pop, headroom):
+                yield 4, f"{node} may be disturbed while {member} of group {group} is out"
+            if around.is_short(pop, headroom) and not self._is_excused(one, pop, said, now, steady):
                 yield 10, f"{node} may be disturbed, which leaves {pop.id} with too little capacity"
             if one.is_back:
                 continue
-            if pop.id not in open_now:
-                open_now[pop.id] = calendar.opening_at(pop.window, now) is not None
-            if not open_now[pop.id]:
+            if not around.is_open(pop):
                 yield 12, f"{node} may be disturbed at {now:%a %H:%M} UTC, outside the window of {pop.id}"
-            names = {pop.id, pop.region, one.rollout.lane}
-            for freeze in freezes:
-                if not freeze.scope or names & set(freeze.scope):
-                    yield 12, f"{node} may be disturbed in freeze {freeze.id}"
+            for freeze in around.freezes(pop, one.rollout.lane):
+                yield 12, f"{node} may be disturbed in freeze {freeze}"
 
-    def _is_excused(
-        self, one: Told, pop: Pop, said: Reported | None, now: datetime, steady: float
-    ) -> bool:
+    def _is_excused(self, one: Told, pop: Pop, said: Reported | None, now: datetime, steady: float) -> bool:
         """It was away already; or a person has said forward; or everybody else away waits for a person."""
         node = str(one.order.node)
-        was_away = node in self.ground.lost.get(pop.id, {}) or (said is not None and said.phase is Phase.FAILED)
+        was_away = node in self.ground.lost.get(pop.id, {}) or (
+            said is not None and said.phase is Phase.FAILED
+        )
         forward = any(approval.kind == "forward" for approval in one.rollout.approvals)
         return was_away or forward or (one.is_back and self._only_the_lost_are_away(one, pop, now, steady))
 
@@ -188,11 +176,11 @@ class Sentinel:
         if not others or len(others) + 1 >= len(pop.nodes):
             return False
         late = timedelta(minutes=2 * ground.policy(one.rollout).timing.unit_minutes)
-        slots = {slot.owner: slot for slot in ground.slots_of.get(pop.id, {}).values()}
-        due = {item.unit: item.late_at for item in one.turn.progress}
+        slots: dict[str, Slot] = {slot.owner: slot for slot in ground.slots_of.get(pop.id, {}).values()}
+        due: dict[str, float] = {item.unit: item.late_at for item in one.turn.progress}
         people = ground.held["Cordon"].keys() | ground.held["Retired"].keys()
         for other in others:
-            said, slot = ground.reported.get(other), slots.get(other)  # type: ignore[call-overload]
+            said, slot = ground.reported.get(other), slots.get(other)
             if other in ground.lost.get(pop.id, {}) or (other,) in people:
                 continue
             if said is not None and said.phase is Phase.FAILED:
@@ -214,12 +202,17 @@ class Sentinel:
             for item in turn.progress:
                 news = ground.reported.get(item.unit)
                 if news is not None and news.generation == item.generation and news.phase in ENDED:
-                    yield 7, f"{item.unit} has said {news.phase.value} for {item.generation}, {turn.rollout} does not listen"
+                    yield (
+                        7,
+                        f"{item.unit} has said {news.phase.value} for {item.generation}, {turn.rollout} is deaf",
+                    )
 
     def _slots(self, turns: list[tuple[Turn | None, Turn | None]]) -> Iterator[tuple[int, str]]:
         """G10 and G15: no budget is overdrawn; no slot is lost."""
         ground = self.ground
-        suspects: set[str] = {item.unit for before, _ in turns if before is not None for item in before.progress}
+        suspects: set[str] = {
+            item.unit for before, _ in turns if before is not None for item in before.progress
+        }
         suspects |= {known.node for pair in ground.changed(Quarantine) if (known := pair[0] or pair[1])}
         drawn: dict[str, Slot] = {}
         for _, slot in ground.changed(Slot):
@@ -267,3 +260,43 @@ class Sentinel:
                 silent = ground.silent.get((rollout.id, ordinal), set())
                 if silent or (ordinal == rollout.wave and wave.status is WaveStatus.BAKING):
                     yield 11, f"{rollout.id} waits in wave {ordinal} and says no reason: {sorted(silent)[:3]}"
+
+
+class _Around:
+    """What is so around the PoPs of one look; found once for each."""
+
+    def __init__(self, ground: Ground, now: datetime) -> None:
+        self._ground = ground
+        self._now = now
+        self._out: dict[tuple[PopId, float], bool] = {}
+        self._open: dict[PopId, bool] = {}
+        self._freezes = [item for item in ground.all(Freeze) if item.starts <= now < item.ends]
+
+    def out_beside(self, pop: Pop, headroom: float) -> Iterator[tuple[str, str]]:
+        """The other members of the PoP's groups that are out, each with its group."""
+        for group in self._ground.fleet.groups_of(pop.id):
+            for member in group.members:
+                other = self._ground.fleet.pops.get(member)
+                if member != pop.id and other is not None and self._is_out(other, headroom):
+                    yield member, group.id
+
+    def is_short(self, pop: Pop, headroom: float) -> bool:
+        """Whether a PoP is out; one of a single node is its group's business."""
+        return len(pop.nodes) > 1 and self._is_out(pop, headroom)
+
+    def is_open(self, pop: Pop) -> bool:
+        """Whether the PoP's window is open."""
+        if pop.id not in self._open:
+            self._open[pop.id] = calendar.opening_at(pop.window, self._now) is not None
+        return self._open[pop.id]
+
+    def freezes(self, pop: Pop, lane: str) -> Iterator[str]:
+        """The freezes that bind the PoP now."""
+        names = {pop.id, pop.region, lane}
+        yield from (item.id for item in self._freezes if not item.scope or names & set(item.scope))
+
+    def _is_out(self, pop: Pop, headroom: float) -> bool:
+        known = self._out.get((pop.id, headroom))
+        if known is None:
+            known = self._out[pop.id, headroom] = self._ground.is_out(pop, headroom)
+        return known

@@ -1,4 +1,4 @@
-"""Sweep: does the sentinel's ground agree with the store, and do all guards hold on what is there?
+"""Sweep: what is wrong in all that stands in the store, whatever has changed?
 
 The slow way, now and then: everything is read again, indexes are not trusted, and the guards of `invariants` are asked
 themselves, PoP by PoP where they are too slow for a whole fleet.
@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from wavetrain.control.ports import View
-from wavetrain.model.fleet import Pop, Quarantine, Reported
+from wavetrain.model.fleet import Desired, Pop, Quarantine, Reported
 from wavetrain.model.record import Record
 from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
-from wavetrain.simulate.ground import KEPT, OUT, Ground
+from wavetrain.simulate.ground import KEPT, OUT, WIDE, Ground
 from wavetrain.simulate.invariants import ENDED, Seen, g7, g11, g15
 from wavetrain.simulate.mirror import Mirror
 
 FOUND_MAX = 20
-WIDE = frozenset({"Reported", "Desired"})
-"""Kinds with a record for each node: too many for a mirror."""
 
 
 def sweep(view: View, ground: Ground) -> list[str]:
@@ -33,7 +31,7 @@ def sweep(view: View, ground: Ground) -> list[str]:
 def _all(view: View, ground: Ground) -> Iterator[str]:
     yield from _drifted(view, ground)
     yield from _budgets(view, ground)
-    mirror = _mirror(view, ground)
+    mirror = _mirror(view)
     seen = Seen(mirror, view.now, view.steady, (), {}, {})
     for guard in (g7, g11, g15):
         yield from (f"{guard.__name__.upper()}: {text}" for text in guard(seen))
@@ -45,11 +43,11 @@ def _all(view: View, ground: Ground) -> Iterator[str]:
 def _drifted(view: View, ground: Ground) -> Iterator[str]:
     """The ground holds what the store holds, and its indexes say what its records say."""
     for kind in KEPT:
-        held: dict[Any, Any] = ground.reported if kind is Reported else ground.held[kind.__name__]
+        held: dict[Any, Any] = _held(ground, kind)
         count = 0
         for record in view.find(kind):
             count += 1
-            known = held.get(record.key[0] if kind is Reported else record.key)
+            known = held.get(record.key[0] if kind.__name__ in WIDE else record.key)
             if known is not record and known != record:
                 yield f"sweep: {kind.__name__} {'/'.join(record.key)} is not what the guards hold it for"
         if count != len(held):
@@ -65,6 +63,12 @@ def _drifted(view: View, ground: Ground) -> Iterator[str]:
         owners[slot.owner] = owners.get(slot.owner, 0) + 1
     if owners != ground.owners:
         yield "sweep: the owners of slots are not those that the guards hold for owners"
+
+
+def _held(ground: Ground, kind: type[Record]) -> dict[Any, Any]:
+    if kind is Reported:
+        return ground.reported
+    return ground.orders if kind is Desired else ground.held[kind.__name__]
 
 
 def _budgets(view: View, ground: Ground) -> Iterator[str]:
@@ -86,7 +90,7 @@ def _budgets(view: View, ground: Ground) -> Iterator[str]:
             yield f"G10: {count} of {len(pop.nodes)} nodes of {pop.id} own a slot of {budget}"
 
 
-def _mirror(view: View, ground: Ground) -> Mirror:
+def _mirror(view: View) -> Mirror:
     """What the slow guards look at: everything but the nodes that neither move nor own a slot."""
     mirror = Mirror()
     for kind in KEPT:
@@ -114,7 +118,7 @@ def _promises(view: View, rollout: Rollout) -> Iterator[str]:
     """G1, over all that has settled: who counts as done has said so, and runs the release."""
     if rollout.status.value not in ("rolling", "paused", "completed", "completed with residue"):
         return
-    lost = {item.node for item in view.find(Quarantine)}
+    lost: set[str] = {item.node for item in view.find(Quarantine)}
     for turn in view.find(Turn, rollout=rollout.id):
         if turn.phase.value in ("going back", "gone back"):
             continue

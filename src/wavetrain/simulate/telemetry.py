@@ -34,7 +34,7 @@ class Ages(Mapping[str, float]):
         self._away = away
         self._now = now
 
-    def get(self, node: str, default: Any = None) -> Any:
+    def get(self, node: str, _default: Any = None) -> Any:
         """The seconds; there is no node that was never sampled."""
         since = self._away.get(NodeId(node))
         return 0.0 if since is None else self._now - since
@@ -121,14 +121,16 @@ class Telemetry:
         crowd, seconds, runs = self._crowd, now - began, self._crowd.runs
         nodes = tuple(node for node in pop.nodes if node not in away) if away else pop.nodes
         releases = tuple([runs.get(node, crowd.baseline) for node in nodes])
-        weights = np.array([self._filled(node, now) for node in nodes])
+        new = [place for place, release in enumerate(releases) if release != crowd.baseline]
+        weights = np.ones(len(nodes))
+        weights[new] = [self._filled(nodes[place], now) for place in new]
         if crowd.failed:
             weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
         sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
-        is_new = np.array([release != crowd.baseline for release in releases])
         chance = np.random.Generator(np.random.SFC64([self._mishaps.seed, self._places[pop.id], int(now)]))
         exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
-        rates = np.where(is_new, BASE_RATE * self.factor, BASE_RATE)
+        rates = np.full(len(nodes), BASE_RATE)
+        rates[new] *= self.factor
         events = chance.poisson(exposure * rates, (len(self.rules), len(nodes)))
         counted = np.empty((2 * len(self.rules), len(nodes)))
         counted[::2] = events

@@ -1,4 +1,4 @@
-"""Tick bench: how long does a tick take over a large wave on a disk, and how many ticks fit in a minute on a small fleet?"""
+"""Tick bench: how long does a tick take, over a large wave on a disk or over a small fleet in memory?"""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -64,7 +64,9 @@ def one_wave(fleet: Fleet) -> Policy:
     )
 
 
-def ticks(folder: Path, pops: int, nodes: int, most: int, told: Callable[[int], None] = lambda _: None) -> Ticks:
+def ticks(
+    folder: Path, pops: int, nodes: int, most: int, told: Callable[[int], None] = lambda _: None
+) -> Ticks:
     """Ticks over a wave on a SQLite store in this folder, at most so many; of each `COLD_EACH` one is a first one."""
     fleet = msgspec.structs.replace(made_up.fleet(pops, nodes, 0, 1), groups={})
     plan = Plan(

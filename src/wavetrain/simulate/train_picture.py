@@ -77,7 +77,7 @@ def _legend(rings: list[str]) -> Iterator[str]:
     yield f'<text x="{x + 15:.0f}" y="42">went back</text>'
     x += 90
     yield f'<path d="M{x:.0f} 32v11" stroke="#000000" stroke-width="2"/>'
-    yield f'<text x="{x + 8:.0f}" y="42">still moving at the end; pale: planned, not begun; grey tick: missed a window</text>'
+    yield f'<text x="{x + 8:.0f}" y="42">still moving at the end; pale: not begun; grey tick: missed a window</text>'
 
 
 def _days(frame: _Frame) -> Iterator[str]:
