@@ -1,7 +1,7 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
