@@ -85,7 +85,7 @@ class RecordBook:
             visit = self.visits[turn.pop] = Visit(turn.pop, turn.wave, turn.opens)
         moved = self._ground.moved.get(("Turn", turn.key))
         was: Turn | None = moved[0] if moved is not None else None
-        if was is not None and was.opens != turn.opens and was.wave == turn.wave:
+        if was is not None and was.opens != turn.opens and was.closes <= now:
             visit.missed += 1
         visit.wave = turn.wave
         if visit.began is None:
