@@ -19,7 +19,7 @@ SUM = 1
 
 def transcript() -> str:
     """What `wavetrain rehearse` says of a small fleet, with a fault."""
-    plan = plan_of(None, None, None, 1, 14.0, [], False, SIZE)  # noqa: FBT003
+    plan = plan_of(None, None, None, 1, 14.0, [], False, SIZE)
     played = play(plan, [read_fault("x10", ())])
     pops, nodes, sites, metrics = SIZE
     command = (
@@ -39,7 +39,7 @@ def drawn(page: str) -> str:
 
 def train() -> str:
     """The picture of the page."""
-    plan = plan_of(None, None, None, 1, 14.0, [], False, (90, 12, 0, 2))  # noqa: FBT003
+    plan = plan_of(None, None, None, 1, 14.0, [], False, (90, 12, 0, 2))
     return play(plan, with_picture=True).svg
 
 

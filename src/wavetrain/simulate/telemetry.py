@@ -99,7 +99,7 @@ class Telemetry:
                 bins.append(self._bin(self._pops[pop], began, now, away))
         self._open = still_open
         self.bins += len(bins)
-        return Observed(bins=tuple(bins), last_seen=Ages(away, now))
+        return Observed(counts=tuple(bins), last_seen=Ages(away, now))
 
     def _dark(self, now: float, away: dict[NodeId, float]) -> set[PopId]:
         """The PoPs that nobody can measure now; their nodes are away since it began."""
