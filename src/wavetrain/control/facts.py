@@ -131,13 +131,25 @@ def older(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
 
 
 def newer(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
-    """Rollouts of the same component that were made after this one and are not over."""
-    return tuple(other for other in known if _is_rival(other, rollout) and _age(other) > _age(rollout))
+    """Rollouts of the same component that were made after this one and are not over, or have reached some PoPs."""
+    return tuple(
+        other
+        for other in known
+        if _age(other) > _age(rollout)
+        and (_is_rival(other, rollout) or (_is_kin(other, rollout) and _has_reached_some(other)))
+    )
+
+
+def _is_kin(other: Rollout, rollout: Rollout) -> bool:
+    return other.lane == rollout.lane and other.component == rollout.component and other.id != rollout.id
 
 
 def _is_rival(other: Rollout, rollout: Rollout) -> bool:
-    is_kin = other.lane == rollout.lane and other.component == rollout.component
-    return is_kin and other.id != rollout.id and other.status not in TERMINAL
+    return _is_kin(other, rollout) and other.status not in TERMINAL
+
+
+def _has_reached_some(other: Rollout) -> bool:
+    return other.hotfix.how is How.AFFECTED and other.status in (Status.COMPLETED, Status.RESIDUE)
 
 
 def _age(rollout: Rollout) -> tuple[datetime, str]:

@@ -62,7 +62,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     older_waves: tuple[Wave, ...] = ()
     """The turns and waves of those."""
     newer: tuple[Rollout, ...] = ()
-    """Rollouts of the same component that were made later and are not over."""
+    """Rollouts of the same component that were made later and are not over, or have reached some PoPs for good."""
     newer_turns: tuple[Turn, ...] = ()
     """Their turns of the first wave, and those that a hotfix takes over one by one."""
     evidence: RolloutEvidence | None = None

@@ -1,6 +1,7 @@
 """Handover: who goes on in a PoP that two rollouts of one component are about?"""
 
 from wavetrain.decide import lifecycle, succession
+from wavetrain.decide.arrivals import BACK
 from wavetrain.decide.facts import Draft
 from wavetrain.model.fleet import PopId
 from wavetrain.model.hotfix import How
@@ -9,6 +10,7 @@ from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 
 _TAKING = (Reason.HANDING_OVER, Reason.PREVIOUS_BAKE)
 """Holds of a newer rollout that say: as soon as the older one has nobody on the way here."""
+_THERE = (Status.COMPLETED, Status.RESIDUE)
 _COMING = (*_TAKING, Reason.NOT_YET)
 
 
@@ -37,6 +39,19 @@ def _takes_over(draft: Draft, newer: Rollout, turn: Turn) -> bool:
         return True
     is_first = theirs is not None and theirs.wave == 0 and _is_held(newer.hold, _COMING)
     return is_first and theirs is not None and theirs.opens < turn.closes
+
+
+def is_taken(draft: Draft, turn: Turn) -> bool:
+    """Whether a newer hotfix has come to this PoP before an older rollout, which then has no business here."""
+    newer = {
+        other.id
+        for other in draft.facts.newer
+        if other.hotfix.how is How.AFFECTED and other.status in (*_THERE, Status.ROLLING, Status.PAUSED)
+    }
+    return not turn.cursor and any(
+        one.rollout in newer and one.pop == turn.pop and one.started_at is not None and one.phase not in BACK
+        for one in draft.facts.newer_turns
+    )
 
 
 def _is_held(hold: Hold | None, reasons: tuple[Reason, ...]) -> bool:

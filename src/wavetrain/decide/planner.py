@@ -206,6 +206,7 @@ def _depart(draft: Draft) -> None:
         if (turn.hold.until if turn.hold is not None else None) != until:
             draft.turns[turn.pop] = turn.changed(hold=Hold(Reason.NOT_YET, until=until) if until else None)
     if hold is None:
+        way_back.inherit(draft)
         if draft.rollout.hotfix.how is How.AFFECTED:
             handover.take_unbegun(draft)
         else:

@@ -23,6 +23,8 @@ def forward(draft: Draft, turn: Turn) -> Turn:
 
 
 def _step(draft: Draft, turn: Turn) -> Turn:
+    if draft.facts.newer and not turn.at_end and handover.is_taken(draft, turn):
+        return turn.changed(phase=TurnPhase.HANDED, hold=None)
     match turn.phase:
         case TurnPhase.WAITING:
             return _begin(draft, turn)

@@ -5,15 +5,16 @@ from collections import Counter
 from wavetrain.decide.facts import Draft
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.release import is_older
-from wavetrain.model.rollout import Turn
+from wavetrain.model.rollout import EARLIER_MAX, Turn
 
 
 def of(draft: Draft, turn: Turn) -> str:
-    """What the PoP ran before, or what most of the fleet ran where that may not run any more.
+    """What the PoP ran before; where that may not run any more, what it ran earlier, or what most of the fleet ran.
 
     Empty where nothing is known. A version that is banned is returned only where there is no other.
     """
-    ways = [number for number in (turn.previous, draft.rollout.previous) if number]
+    ways = [turn.previous, *turn.earlier, draft.rollout.previous]
+    ways = [number for number in ways if number and number != draft.rollout.number]
     return next((number for number in ways if not draft.facts.is_banned(number)), ways[0] if ways else "")
 
 
@@ -33,6 +34,17 @@ def found(draft: Draft, turn: Turn) -> str:
         if not best or more > 0 or (more == 0 and is_older(number, best)):
             best = number
     return best
+
+
+def inherit(draft: Draft) -> None:
+    """A train departs: its turns remember where the unfinished ones before it would have gone back to."""
+    for turn in draft.older_turns.values():
+        mine, other = draft.turns.get(turn.pop), draft.older.get(turn.rollout)
+        if mine is None or other is None or not turn.cursor:
+            continue
+        ways = (*mine.earlier, turn.previous or other.previous, *turn.earlier)
+        known = tuple(dict.fromkeys(number for number in ways if number))[:EARLIER_MAX]
+        draft.turns[turn.pop] = mine.changed(earlier=known)
 
 
 def is_own(draft: Draft, unit: str) -> bool:

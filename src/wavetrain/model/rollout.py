@@ -144,6 +144,10 @@ class Wave(Record, frozen=True, kw_only=True):
     hold: Hold | None = None
 
 
+EARLIER_MAX = 4
+"""So many versions back a PoP's way is remembered."""
+
+
 class TurnPhase(StrEnum):
     """Where a PoP's turn stands."""
 
@@ -186,6 +190,8 @@ class Turn(Record, frozen=True, kw_only=True):
     previous: str = ""
     """The version that most of its units ran when the first of them was told; where they go back to. Empty in the
     turns of older stores: then it is the rollout's."""
+    earlier: tuple[str, ...] = ()
+    """What the PoP ran before that, the newest first, where releases followed each other unfinished."""
     bake_since: datetime | None = None
     mixed_since: datetime | None = None
     started_at: datetime | None = None

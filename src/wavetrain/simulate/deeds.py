@@ -53,4 +53,5 @@ def _is_back(mirror: Mirror, deed: Deed) -> bool:
         Status.STOPPED,
     )
     turn = mirror.get(Turn, rollout.id, told.pop) if told is not None else None
-    return is_reverting and deed.release in (rollout.previous, turn.previous if turn is not None else "")
+    ways = (turn.previous, *turn.earlier) if turn is not None else ()
+    return is_reverting and deed.release in (rollout.previous, *ways)

@@ -78,11 +78,12 @@ class Pipeline:
     def _put(self, item: Coming) -> None:
         with self._house.store.write() as transaction:
             made = item.release(transaction.now)
-            if transaction.get(Release, made.id) is not None:
+            is_known = transaction.get(Release, made.id) is not None
+            if not is_known and refusal(made.hotfix, hotfixes.scene(transaction, made)):
                 return
-            if not refusal(made.hotfix, hotfixes.scene(transaction, made)):
-                self._submitted.add(item.rollout)
+            if not is_known:
                 transaction.put(made)
+        self._submitted.add(item.rollout)
 
     def _pass_gates(self, release: Release) -> None:
         with self._house.store.write() as transaction:

@@ -105,8 +105,14 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
             and _age(item) > _age(older)
             and seen.mirror.get(Turn, item.id, before.pop) is not None
         ]
-        if newer and after.phase in (TurnPhase.BAKING, TurnPhase.HANDED):
+        if newer and not (after.phase is TurnPhase.HANDED and _is_ripe(seen, older, before)):
             yield before, older, max(newer, key=_age)
+
+
+def _is_ripe(seen: Seen, older: Rollout, turn: Turn) -> bool:
+    """Whether its bake may have come to its end in the step in which the turn was handed over."""
+    least = timedelta(minutes=policy_of(seen.mirror, older).bake.minutes)
+    return turn.bake_since is not None and seen.now - turn.bake_since >= least
 
 
 def _has_waited(seen: Seen, newer: Rollout, before: Turn, rules: Policy) -> bool:
