@@ -105,7 +105,8 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
             and _age(item) > _age(older)
             and seen.mirror.get(Turn, item.id, before.pop) is not None
         ]
-        if newer and not (after.phase is TurnPhase.HANDED and _is_ripe(seen, older, before)):
+        handed = after.phase is TurnPhase.HANDED and not _is_ripe(seen, older, before)
+        if newer and (handed or after.phase is TurnPhase.BAKING):
             yield before, older, max(newer, key=_age)
 
 
