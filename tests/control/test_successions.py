@@ -220,6 +220,10 @@ def test_a_pop_that_was_not_begun_is_handed_over_at_once_and_one_in_mid_turn_whe
     made.until(fix, Status.COMPLETED)
     assert made.turn(FIRST, "c").phase is made.turn(FIRST, "a").phase is TurnPhase.HANDED
     assert any("the bake of 2.0.0 is cut short in a" in text for text in made.said())
+    why = explain.why(made.store, VIEWER, FIRST).answer
+    assert "no PoP has come through a bake of 2.0.0; a hotfix took over what had begun" in why
+    assert made.runs("b") == {OLD}
+    rollouts.approve(made.store, PAVEL, FIRST, Consent.INCONCLUSIVE)
     made.until(FIRST, Status.COMPLETED)
     assert (made.runs("a"), made.runs("b"), made.runs("c")) == ({"2.0.1"}, {"2.0.0"}, {"2.0.1"})
     assert any("save those handed to a hotfix: a, c" in text for text in made.said())

@@ -255,6 +255,12 @@ PLANTED: tuple[Planted, ...] = (
     Planted(guard="G16", bug="the decider rolls dice", decide=_moody, seed=3),
     Planted(guard="canary", bug="no verdict falls", decide=_blissful, seed=3),
     Planted(
+        guard="canary",
+        bug="a PoP that was handed over counts as proven",
+        decide=having(handover, "unproven", lambda draft: None),
+        seed=146,
+    ),
+    Planted(
         guard="liveness",
         bug="a unit is asked again for ever",
         decide=having(lapses, "is_too_often", lambda turn, unit: False),

@@ -54,6 +54,21 @@ def is_taken(draft: Draft, turn: Turn) -> bool:
     )
 
 
+def unproven(draft: Draft) -> Hold | None:
+    """Why a wave that is through says nothing of the release: hotfixes took its PoPs over before any had proven it.
+
+    A PoP that was handed over counts for no bake, however far it was; so a person decides whether the rest follows.
+    """
+    rollout = draft.rollout
+    is_last = rollout.wave + 1 == rollout.waves
+    if is_last or any(turn.phase is TurnPhase.DONE for turn in draft.turns.values()):
+        return None
+    if any(approval.kind == "inconclusive" for approval in rollout.approvals):
+        return None
+    detail = f"no PoP has come through a bake of {rollout.number}; a hotfix took over what had begun"
+    return Hold(Reason.INCONCLUSIVE, detail=detail, asks=True)
+
+
 def _is_held(hold: Hold | None, reasons: tuple[Reason, ...]) -> bool:
     return hold is not None and hold.reason in reasons and not hold.asks
 

@@ -285,6 +285,8 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
     if all(turn.at_end for turn in moved):
+        if (hold := handover.unproven(draft)) is not None:
+            return wave.changed(hold=hold)
         wave = _wave(draft, wave, WaveCause.FILL)
     if wave.status is WaveStatus.BAKING:
         return _soak(draft, wave)
