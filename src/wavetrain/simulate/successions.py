@@ -107,7 +107,7 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
         ]
         handed = after.phase is TurnPhase.HANDED and not _is_ripe(seen, older, before)
         if newer and (handed or after.phase is TurnPhase.BAKING):
-            yield before, older, max(newer, key=_age)
+            yield before, older, min(newer, key=_age)
 
 
 def _is_ripe(seen: Seen, older: Rollout, turn: Turn) -> bool:
