@@ -13,6 +13,7 @@ from wavetrain.agent import config as agent
 from wavetrain.agent.worker import Initial
 from wavetrain.decide.admission import Candidate
 from wavetrain.model import policy
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
@@ -47,7 +48,9 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "[verdicts]": policy.Verdicts,
     "[[verdicts.metric]]": policy.MetricRule,
     "[timing]": policy.Timing,
+    "[succession]": policy.Succession,
     "release: keys": Candidate,
+    "[hotfix]": Hotfix,
 }
 SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics"): "metric"}
 """A list of tables is written with the name of one of them."""

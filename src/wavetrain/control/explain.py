@@ -13,7 +13,7 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.fleet import Account, Cordon, Pop, Quarantine, Reported, Retired, Site, UnitId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Release, Tombstone
-from wavetrain.model.rollout import Rollout, Turn, Wave
+from wavetrain.model.rollout import Rollout, Turn, TurnPhase, Wave
 from wavetrain.model.standstill import Standstill
 
 ACCOUNT_POPS_MAX = 20
@@ -144,7 +144,7 @@ def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
         if turn is not None:
             wave = view.get(Wave, rollout.id, str(turn.wave))
             steps.append(_turn_step(view, turn, unit))
-            if _is_through(turn, unit):
+            if _is_through(turn, unit) or turn.phase is TurnPhase.HANDED:
                 continue
             steps += [_wave_step(wave)] if wave is not None else []
             steps.append(_rollout_step(rollout))

@@ -28,6 +28,7 @@ from wavetrain.model.fleet import (
     Reported,
     Retired,
 )
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
@@ -54,6 +55,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
             f"rollout {rollout.id} names release {rollout.release}, which the store does not have"
         )
     earlier = older(image.all(Rollout), rollout)
+    later = newer(image.all(Rollout), rollout)
     kept = seen.evidence_of(rollout.id)
     return Facts(
         now=view.now,
@@ -75,9 +77,17 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         retired=image.names(Retired),
         quarantined=cast("Mapping[NodeId, Quarantine]", image.by_name(Quarantine)),
         tombstoned=frozenset(_banned(image, rollout)),
+        floor=floor.number if (floor := image.get(Floor, rollout.component)) is not None else "",
         older=earlier,
         older_turns=tuple(turn for other in earlier for turn in image.turns(other.id)),
         older_waves=tuple(wave for other in earlier for wave in image.waves(other.id)),
+        newer=later,
+        newer_turns=tuple(
+            turn
+            for other in later
+            for turn in image.turns(other.id)
+            if turn.wave == 0 or other.hotfix.how is How.AFFECTED
+        ),
         evidence=kept.changed(version=0) if kept is not None else None,
         pop_evidence=seen.pops_of(rollout.id),
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
@@ -120,15 +130,33 @@ def ledger_of(view: View) -> Ledger:
 
 def older(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
     """Rollouts of the same component that were made before this one and are not over."""
+    return tuple(other for other in known if _is_rival(other, rollout) and _age(other) < _age(rollout))
+
+
+def newer(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
+    """Rollouts of the same component that were made after this one and are not over, or have reached some PoPs."""
     return tuple(
         other
         for other in known
-        if other.lane == rollout.lane
-        and other.component == rollout.component
-        and other.id != rollout.id
-        and other.status not in TERMINAL
-        and (other.created_at, other.id) < (rollout.created_at, rollout.id)
+        if _age(other) > _age(rollout)
+        and (_is_rival(other, rollout) or (_is_kin(other, rollout) and _has_reached_some(other)))
     )
+
+
+def _is_kin(other: Rollout, rollout: Rollout) -> bool:
+    return other.lane == rollout.lane and other.component == rollout.component and other.id != rollout.id
+
+
+def _is_rival(other: Rollout, rollout: Rollout) -> bool:
+    return _is_kin(other, rollout) and other.status not in TERMINAL
+
+
+def _has_reached_some(other: Rollout) -> bool:
+    return other.hotfix.how is How.AFFECTED and other.status in (Status.COMPLETED, Status.RESIDUE)
+
+
+def _age(rollout: Rollout) -> tuple[datetime, str]:
+    return rollout.created_at, rollout.id
 
 
 def _banned(image: Image, rollout: Rollout) -> Iterator[str]:

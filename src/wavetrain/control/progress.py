@@ -11,6 +11,7 @@ from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.plan import Hold
 from wavetrain.model.rollout import Rollout, Turn, Wave
 
@@ -59,6 +60,7 @@ class TurnSeen(msgspec.Struct, frozen=True, kw_only=True):
     settled: int
     moving: tuple[UnitSeen, ...]
     quarantined: tuple[str, ...]
+    previous: str
     to_go_back: int
     opens: datetime
     closes: datetime
@@ -110,6 +112,8 @@ class RolloutSeen(msgspec.Struct, frozen=True, kw_only=True):
     residue: tuple[str, ...]
     failed_at: float
     restored_at: float
+    hotfix: Hotfix
+    cuts: int
     evidence: EvidenceSeen | None = None
     waves: tuple[WaveSeen, ...] = ()
     turns: tuple[TurnSeen, ...] = ()
@@ -220,6 +224,8 @@ def _rollout(item: Rollout) -> RolloutSeen:
         residue=item.residue,
         failed_at=item.failed_at,
         restored_at=item.restored_at,
+        hotfix=item.hotfix,
+        cuts=item.cuts,
     )
 
 
@@ -256,6 +262,7 @@ def _turn(turn: Turn, hold: Hold | None) -> TurnSeen:
         settled=len(turn.settled),
         moving=moving,
         quarantined=turn.quarantined,
+        previous=turn.previous,
         to_go_back=len(turn.back),
         opens=turn.opens,
         closes=turn.closes,

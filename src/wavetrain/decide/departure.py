@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from wavetrain.decide.timetable import departure
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import Policy
@@ -19,7 +20,7 @@ def rollout_for(
     the policy's leave the fix takes the next window after the one in which that rollout failed, instead of the
     next train.
     """
-    at_once = failed is not None and policy.fix_departs_at_once
+    at_once = (failed is not None and policy.fix_departs_at_once) or release.hotfix.how is not How.TRAIN
     not_before = max(now, failed.not_before) if failed is not None else now
     departs = not_before if at_once else departure(policy, LANES[release.lane], now)
     return Rollout(
@@ -36,6 +37,7 @@ def rollout_for(
         departs=departs,
         not_before=not_before,
         hold=gates_hold(release, policy),
+        hotfix=release.hotfix,
     )
 
 

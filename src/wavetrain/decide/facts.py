@@ -19,7 +19,7 @@ from wavetrain.model.ledger import Ledger
 from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
-from wavetrain.model.release import Release
+from wavetrain.model.release import Release, is_older
 from wavetrain.model.rollout import Rollout, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
@@ -54,11 +54,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: Mapping[NodeId, Quarantine] = {}
     tombstoned: frozenset[str] = frozenset()
     """The versions of this component that are never offered again."""
+    floor: str = ""
+    """The oldest version of this component that may run; empty for any."""
     older: tuple[Rollout, ...] = ()
     """Rollouts of the same component that were made earlier and are not over."""
     older_turns: tuple[Turn, ...] = ()
     older_waves: tuple[Wave, ...] = ()
     """The turns and waves of those."""
+    newer: tuple[Rollout, ...] = ()
+    """Rollouts of the same component that were made later and are not over, or have reached some PoPs for good."""
+    newer_turns: tuple[Turn, ...] = ()
+    """Their turns of the first wave, and those that a hotfix takes over one by one."""
     evidence: RolloutEvidence | None = None
     pop_evidence: Mapping[str, PopEvidence] = {}
     """Of the PoPs that are live in the rollout's test."""
@@ -74,6 +80,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True
     """Whether every PoP is asked, or only those that move, that are due, and those whose reports are awaited."""
+
+    def is_banned(self, number: str) -> bool:
+        """Whether this version of the component may run nowhere."""
+        return number in self.tombstoned or bool(self.floor and is_older(number, self.floor))
 
     @property
     def absent(self) -> frozenset[str]:
@@ -174,8 +184,10 @@ class Draft:
         put += _changed({turn.key: turn for turn in facts.older_turns}, self.older_turns)
         put += _changed({wave.key: wave for wave in facts.older_waves}, self.older_waves)
         put += _changed({"": facts.ledger}, {"": self.ledger})
-        gone = tuple(self.slots.gone())
-        return Choice(put=tuple(put), remove=gone, entries=tuple(self.entries))
+        gone: list[Record] = list(self.slots.gone())
+        gone += [turn for pop, turn in self._turns.items() if pop not in self.turns]
+        gone += [wave for wave in facts.waves if wave.ordinal not in self.waves]
+        return Choice(put=tuple(put), remove=tuple(gone), entries=tuple(self.entries))
 
     def _note_holds(self) -> None:
         """Holds are journaled when their reason changes, once, where they bind."""

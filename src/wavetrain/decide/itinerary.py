@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from wavetrain.decide import timetable
+from wavetrain.decide import portion, timetable
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.timetable import Unplannable
 from wavetrain.model.fleet import UnitId
@@ -14,6 +14,8 @@ def announce(draft: Draft) -> str | None:
     facts = draft.facts
     lane, policy, fleet, rollout = facts.lane, facts.policy, facts.fleet, draft.rollout
     plan = timetable.legs(lane, policy, fleet, rollout.number)
+    if not isinstance(plan, Unplannable):
+        plan = portion.of(draft, plan)
     if isinstance(plan, Unplannable):
         return plan.text
     departs = max(rollout.departs, rollout.not_before)
@@ -23,14 +25,14 @@ def announce(draft: Draft) -> str | None:
     draft.make(
         Timetable(
             rollout=rollout.id,
-            number=1,
-            parent=0,
+            number=rollout.timetable + 1,
+            parent=rollout.timetable,
             made_at=facts.now,
             stops=stops,
             reason=f"{len(stops)} stops in {len(plan)} waves",
         )
     )
-    draft.rollout = rollout.changed(timetable=1, waves=len(plan), wave=0)
+    draft.rollout = rollout.changed(timetable=rollout.timetable + 1, waves=len(plan), wave=0)
     for ordinal, leg in enumerate(plan):
         draft.waves[ordinal] = Wave(
             rollout=rollout.id,

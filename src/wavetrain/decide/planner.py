@@ -6,8 +6,11 @@ from wavetrain.decide import (
     absence,
     arrivals,
     departure,
+    handover,
     lapses,
     lifecycle,
+    portion,
+    preparation,
     recovery,
     retreat,
     silence,
@@ -15,16 +18,17 @@ from wavetrain.decide import (
     succession,
     turns,
     verdict,
+    way_back,
 )
 from wavetrain.decide.facts import Choice, Draft, Facts
 from wavetrain.decide.itinerary import announce, next_window
 from wavetrain.decide.lifecycle import Cause, WaveCause
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
 from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
 
-QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED)
+QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
 """Phases in which a PoP without units on their way has nothing to settle."""
 CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
 _GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
@@ -164,11 +168,13 @@ def _mixed_too_long(draft: Draft) -> None:
 
 def _plan(draft: Draft) -> None:
     facts = draft.facts
-    hold = departure.gates_hold(draft.release, facts.policy)
+    hold = departure.gates_hold(draft.release, facts.policy) or succession.behind_hold(draft)
     if hold is not None:
         _hold(draft, hold)
         return
-    text = announce(draft) if not draft.rollout.timetable else None
+    if draft.rollout.hotfix.how is How.BEHIND and not draft.turns:
+        draft.rollout = draft.rollout.changed(departs=facts.now)
+    text = announce(draft) if not draft.turns else None
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
         _hold(draft, None)
@@ -179,51 +185,45 @@ def _plan(draft: Draft) -> None:
 
 def _depart(draft: Draft) -> None:
     """A train leaves when a window of its first wave opens, the fleet was watched, and no older one is in its way."""
+    if portion.has_lost_credit(draft):
+        _replan(draft)
+        return
     for turn in [turn for turn in draft.turns.values() if turn.wave == 0]:
         draft.turns[turn.pop] = _in_time(draft, turn)
     first = min(
         (turn for turn in draft.turns.values() if turn.wave == 0), key=lambda turn: (turn.opens, turn.pop)
     )
-    hold = (
-        Hold(Reason.NOT_YET, until=first.opens)
-        if draft.facts.now < first.opens
-        else _pre_period_hold(draft) or succession.previous_hold(draft)
-    )
+    hold = succession.approval_hold(draft)
+    if hold is None:
+        hold = (
+            Hold(Reason.NOT_YET, until=first.opens)
+            if draft.facts.now < first.opens
+            else preparation.hold(draft) or succession.previous_hold(draft)
+        )
     _hold(draft, hold)
     for turn in list(draft.turns.values()):
         until = turn.opens if draft.facts.now < turn.opens else None
         if (turn.hold.until if turn.hold is not None else None) != until:
             draft.turns[turn.pop] = turn.changed(hold=Hold(Reason.NOT_YET, until=until) if until else None)
     if hold is None:
-        succession.supersede(draft)
+        way_back.inherit(draft)
+        if draft.rollout.hotfix.how is How.AFFECTED:
+            handover.take_unbegun(draft)
+        else:
+            succession.supersede(draft)
         _status(draft, Cause.DEPART, f"the window of {first.pop} is open")
         if draft.release.stage is Stage.CANDIDATE:
             draft.release = draft.release.changed(stage=Stage.EARLY)
 
 
-def _pre_period_hold(draft: Draft) -> Hold | None:
-    """The verdict needs to know how the fleet behaves when nothing moves."""
-    facts = draft.facts
-    if not facts.lane.bakes or not facts.policy.verdicts.metrics:
-        return None
-    least = facts.policy.verdicts.pre_period_s
-    compared = [turn for turn in draft.turns.values() if _is_measured(draft, turn)]
-    watched, pop = min(
-        ((facts.pre_period_s.get(turn.pop, 0.0), turn.pop) for turn in compared), default=(least, "")
-    )
-    if watched >= least:
-        return None
-    return Hold(Reason.PRE_PERIOD, detail=f"{pop}: {watched:.0f} of {least:.0f} s")
-
-
-def _is_measured(draft: Draft, turn: Turn) -> bool:
-    """Whether the canary of a PoP can be compared there; one that has long been dark holds nobody else up."""
-    if len(turn.order) <= turn.canaries:
-        return False
-    policy = draft.facts.policy
-    late = policy.bake.telemetry_away_s + policy.timing.report_late_s
-    seen = [unit for unit in turn.order if draft.facts.unseen_s.get(NodeId(unit), late + 1) <= late]
-    return len(seen) > turn.canaries
+def _replan(draft: Draft) -> None:
+    """What another release has earned counts no more, since that one goes back or is over: from the first wave on."""
+    hotfix = Hotfix(how=How.SUPERSEDE)
+    draft.rollout = draft.rollout.changed(hotfix=hotfix, wave=0, waves=0, due_since=None)
+    draft.turns.clear()
+    draft.waves.clear()
+    _status(draft, Cause.REPLAN, f"{draft.release.fixes} is not under way any more, and gives no credit")
+    _plan(draft)
 
 
 def _roll(draft: Draft) -> None:
@@ -284,7 +284,9 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
-    if all(turn.phase is TurnPhase.DONE for turn in moved):
+    if all(turn.at_end for turn in moved):
+        if (hold := handover.unproven(draft)) is not None:
+            return wave.changed(hold=hold)
         wave = _wave(draft, wave, WaveCause.FILL)
     if wave.status is WaveStatus.BAKING:
         return _soak(draft, wave)
@@ -294,7 +296,7 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
 def _is_due(draft: Draft, turn: Turn) -> bool:
     """Whether a PoP has anything to do or to say: one that is done, or waits for its hour, has not."""
     match turn.phase:
-        case TurnPhase.DONE:
+        case TurnPhase.DONE | TurnPhase.HANDED:
             return draft.facts.sweep
         case TurnPhase.WAITING:
             return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
@@ -343,7 +345,7 @@ def _in_time(draft: Draft, turn: Turn) -> Turn:
 
     A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
     """
-    if turn.phase is TurnPhase.DONE or draft.facts.now < turn.closes or turn.progress:
+    if turn.at_end or draft.facts.now < turn.closes or turn.progress:
         return turn
     if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
         return turn
@@ -356,7 +358,9 @@ def _finish(draft: Draft) -> None:
     if residue:
         _status(draft, Cause.FINISH_WITH_RESIDUE, f"all but {', '.join(residue)} run {draft.rollout.number}")
     else:
-        _status(draft, Cause.FINISH, f"every PoP runs {draft.rollout.number}")
+        handed = sorted(turn.pop for turn in draft.turns.values() if turn.phase is TurnPhase.HANDED)
+        save = f", save those handed to a hotfix: {', '.join(handed)}" if handed else ""
+        _status(draft, Cause.FINISH, f"every PoP runs {draft.rollout.number}{save}")
 
 
 def _go_back(draft: Draft) -> None:
@@ -379,10 +383,14 @@ def _go_back(draft: Draft) -> None:
         _hold(draft, next((turn.hold for turn in waiting if turn.hold and turn.hold.asks), hold))
         return
     residue = tuple(
-        unit for turn in draft.turns.values() for unit in turn.quarantined if not retreat.is_back(draft, unit)
+        unit
+        for turn in draft.turns.values()
+        for unit in turn.quarantined
+        if not retreat.is_back(draft, turn, unit)
     )
     draft.rollout = draft.rollout.changed(residue=residue, restored_at=draft.facts.steady)
-    text = f"all exposed units run {draft.rollout.previous}"
+    ways = {way_back.of(draft, turn) for turn in draft.turns.values() if turn.cursor}
+    text = f"all exposed units run {', '.join(sorted(ways)) or draft.rollout.previous}"
     if residue:
         _status(draft, Cause.BACK_WITH_RESIDUE, f"{text}, save {', '.join(residue)}")
     else:

@@ -18,6 +18,7 @@ from wavetrain.control import (
     forecast,
     freeze_calendars,
     freezes,
+    hotfixes,
     joins,
     nodes,
     policies,
@@ -35,7 +36,8 @@ from wavetrain.doors import alerts
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
 from wavetrain.doors.query import query_of
-from wavetrain.model.fleet import Fleet
+from wavetrain.model.fleet import Fleet, PopId
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
@@ -51,6 +53,7 @@ from wavetrain.wire.messages import (
     LetJoin,
     MadeToken,
     MakeToken,
+    Place,
     RaiseFloor,
     Resume,
     utc_of,
@@ -196,6 +199,14 @@ async def _approve(request: Request) -> Response:
     return await _said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
 
 
+async def _place(request: Request) -> Response:
+    caller = await caller_of(request)
+    asked = await message_of(request, Place, "place")
+    hotfix = Hotfix(how=asked.how, wave=asked.wave, pops=tuple(PopId(pop) for pop in asked.pops))
+    store, name = house_of(request).store, request.path_params["name"]
+    return await _said(partial(hotfixes.place, store, caller, name, hotfix, asked.reason))
+
+
 async def _confirm(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, Confirm, "confirm")
@@ -303,6 +314,7 @@ ROUTES = [
     Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),
     Route("/v1/rollouts/{name}/resume", _resume, methods=["POST"]),
     Route("/v1/rollouts/{name}/approve", _approve, methods=["POST"]),
+    Route("/v1/rollouts/{name}/place", _place, methods=["POST"]),
     Route("/v1/standstills", _reading(standstill.seen)),
     Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
     Route("/v1/freezes", _reading(enquire.freezes)),

@@ -204,7 +204,7 @@ def g11(seen: Seen) -> Iterator[str]:
         if wave.hold is not None:
             continue
         mine = [turn for turn in turns if turn.wave == wave.ordinal]
-        silent = [turn.pop for turn in mine if turn.phase is not TurnPhase.DONE and turn.hold is None]
+        silent = [turn.pop for turn in mine if not turn.at_end and turn.hold is None]
         if silent or wave.status is WaveStatus.BAKING:
             yield f"{rollout.id} waits in wave {wave.ordinal} and says no reason: {silent}"
 
