@@ -91,6 +91,11 @@ def check(rule: WindowRule, now: datetime | None = None) -> None:
         )
 
 
+def check_zone(name: str) -> None:
+    """Refuse what is no zone of the IANA database, with a `RefusedError` that says the way out."""
+    _zone(name)
+
+
 def opening_at(rule: WindowRule, now: datetime) -> Opening | None:
     """The opening that contains `now`; where openings overlap, the one that closes last."""
     now = _utc(now)
