@@ -120,6 +120,11 @@ class PostgresqlServer:
             pass
         return cursor.fetchone()
 
+    def write(self, cursor: Any, write: Write) -> int:
+        """Write many rows of one statement, in one pipeline; how many of them changed anything."""
+        write_rows(cursor, write)
+        return int(cursor.rowcount)
+
     def finish(self, cursor: Any, last: Sequence[Write]) -> None:
         """Write the last rows and commit, in one round trip; many rows by COPY."""
         if not last:

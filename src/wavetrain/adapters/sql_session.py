@@ -71,6 +71,10 @@ class Place(Protocol):
         """
         ...
 
+    def write(self, cursor: Any, write: "Write") -> int:
+        """Write many rows of one statement; how many of them changed anything."""
+        ...
+
     def finish(self, cursor: Any, last: Sequence["Write"]) -> None:
         """Write the last rows of a transaction, and commit it."""
         ...
@@ -91,12 +95,17 @@ class Place(Protocol):
 class Session:
     """One transaction on one connection."""
 
-    def __init__(self, cursor: Any, head: Any) -> None:
+    def __init__(self, place: Place, cursor: Any, head: Any) -> None:
+        self._place = place
         self._cursor = cursor
         self.head = head
         """The row that was read when it was opened."""
         self.last: list[Write] = []
         """Written in one go with the commit."""
+
+    def write(self, write: Write) -> int:
+        """Write rows now; how many there were to write."""
+        return self._place.write(self._cursor, write)
 
     def run(self, statement: Statement, given: Mapping[str, Any] = {}) -> Any:
         """Run it; the driver's cursor with the rows and their count, good until the next statement."""
@@ -127,7 +136,7 @@ def session(place: Place, head: str, *, writes: bool) -> Iterator[Session]:
         try:
             cursor: Any = pooled.cursor()
             try:
-                opened = Session(cursor, place.begin(cursor, head, writes=writes))
+                opened = Session(place, cursor, place.begin(cursor, head, writes=writes))
                 yield opened
                 place.finish(cursor, opened.last)
             except BaseException:

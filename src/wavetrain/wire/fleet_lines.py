@@ -107,11 +107,15 @@ def _object(line: bytes, faults: Faults, number: int) -> dict[str, Any] | None:
 
 
 def _keys(value: Any) -> int:
+    """How many keys there are in an object or list and all that it holds."""
+    inner: Iterable[Any] = value
+    count = 0
     if isinstance(value, dict):
-        return len(value) + sum(map(_keys, value.values()))
-    if isinstance(value, list):
-        return sum(_keys(item) for item in value if isinstance(item, dict | list))
-    return 0
+        count, inner = len(value), value.values()
+    for item in inner:
+        if type(item) is dict or type(item) is list:
+            count += _keys(item)
+    return count
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
