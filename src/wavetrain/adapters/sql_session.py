@@ -32,9 +32,11 @@ class Statement:
         positions = compiled.positiontup if compiled.positional else None
         self._order = tuple(positions) if positions is not None else None
 
-    def row(self, given: Mapping[str, Any]) -> list[Any]:
-        """The values of an insert in the order of its table's columns, each named `a_<column>`."""
-        return [given[f"a_{column.name}"] for column in self.table.c]
+    def rows(self, given: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """The values of an insert in the order of its table's columns, whichever part of a row each is named after."""
+        ways = [(f"a_{column.name}", f"at_{column.name}", f"new_{column.name}") for column in self.table.c]
+        names = [next(name for name in three if name in given[0]) for three in ways]
+        return [[row[name] for name in names] for row in given]
 
     def values(self, given: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -75,6 +77,10 @@ class Place(Protocol):
         """Write many rows of one statement; how many of them changed anything."""
         ...
 
+    def insert(self, cursor: Any, write: "Write") -> int:
+        """Insert many rows where their places are free; how many were."""
+        ...
+
     def finish(self, cursor: Any, last: Sequence["Write"]) -> None:
         """Write the last rows of a transaction, and commit it."""
         ...
@@ -104,8 +110,12 @@ class Session:
         """Written in one go with the commit."""
 
     def write(self, write: Write) -> int:
-        """Write rows now; how many there were to write."""
+        """Write many rows of one statement now; how many of them changed anything."""
         return self._place.write(self._cursor, write)
+
+    def insert(self, write: Write) -> int:
+        """Insert many rows now; how many of their places were free."""
+        return self._place.insert(self._cursor, write)
 
     def run(self, statement: Statement, given: Mapping[str, Any] = {}) -> Any:
         """Run it; the driver's cursor with the rows and their count, good until the next statement."""

@@ -19,7 +19,7 @@ from wavetrain.model.record import Record
 
 R = TypeVar("R", bound=Record)
 
-BATCH = 2_000
+BATCH = 5_000
 """Records of a bulk that are written at a time: PostgreSQL ends a writer that says nothing for long."""
 
 _encode = msgspec.json.Encoder().encode
@@ -174,7 +174,7 @@ class SqlTransaction(SqlView):
                 together.setdefault((type(record), record.version == 0), []).append((record, row))
             for (kind, is_new), rows in together.items():
                 self._put_batch(kind, rows, is_new=is_new)
-            self._session.write(Write(self._schema.add_change, self._changes))
+            self._session.insert(Write(self._schema.add_change, self._changes))
             self._written += len(self._changes)
             self._changes = []
         return count
@@ -185,8 +185,12 @@ class SqlTransaction(SqlView):
         table, shape = self._schema.table(kind), self._shapes.of(kind)
         for record, _ in rows:
             self._known.pop((kind, shape.ident(record)), None)
-        statement = table.insert if is_new else table.update
-        if self._session.write(Write(statement, [row for _, row in rows])) == len(rows):
+        parameters = [row for _, row in rows]
+        if is_new:
+            done = self._session.insert(Write(table.insert, parameters))
+        else:
+            done = self._session.write(Write(table.update, parameters))
+        if done == len(rows):
             return
         for record, row in rows:
             found = self._version(table, table.at(shape.ident(record)))

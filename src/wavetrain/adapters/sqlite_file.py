@@ -70,6 +70,8 @@ class SqliteFile:
         write_rows(cursor, write)
         return int(cursor.rowcount)
 
+    insert = write
+
     def finish(self, cursor: Any, last: Sequence[Write]) -> None:
         """Write the last rows and commit."""
         for write in last:

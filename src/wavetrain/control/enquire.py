@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import msgspec
 
-from wavetrain.control.facts import fleet_of
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
@@ -73,19 +72,6 @@ def freezes(store: Store, caller: Caller) -> list[Freeze]:
 def cordons(store: Store, caller: Caller) -> list[Cordon]:
     """Every cordon."""
     return _all(store, caller, Cordon)
-
-
-def fleet(store: Store, caller: Caller) -> FleetSeen:
-    """The fleet."""
-    require(caller, Act.READ)
-    with store.read() as view:
-        return FleetSeen(
-            fleet=fleet_of(view),
-            reported={item.node: item for item in view.find(Reported)},
-            cordons=tuple(view.find(Cordon)),
-            retired=tuple(view.find(Retired)),
-            quarantined=tuple(view.find(Quarantine)),
-        )
 
 
 def journal(

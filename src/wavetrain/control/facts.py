@@ -24,6 +24,8 @@ from wavetrain.model.fleet import (
     Region,
     Reported,
     Retired,
+    Site,
+    SiteId,
 )
 from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
@@ -85,13 +87,18 @@ def load(view: View, rollout: Rollout, seen: Seen) -> Facts:
 
 
 def fleet_of(view: View) -> Fleet:
-    """The whole fleet by id."""
+    """The whole fleet by id, save its sites."""
     return Fleet(
         regions={item.id: item for item in view.find(Region)},
         pops={item.id: item for item in view.find(Pop)},
         groups={item.id: item for item in view.find(Group)},
         accounts={item.id: item for item in view.find(Account)},
     )
+
+
+def sites_of(view: View) -> dict[SiteId, Site]:
+    """Every site by id; there may be hundreds of thousands."""
+    return {item.id: item for item in view.find(Site)}
 
 
 def policy_of(view: View, digest: str) -> Policy:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from wavetrain.decide import waves
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.facts import Draft
 from wavetrain.model.fleet import NodeId, Phase, Pop
 from wavetrain.model.rollout import Slot
@@ -21,6 +22,7 @@ class Why(StrEnum):
     QUARANTINED = "quarantined"
     SILENT = "silent"
     FAILED = "failed"
+    JOINING = "joining"
     MOVING = "moving"
 
 
@@ -30,6 +32,8 @@ def of(draft: Draft, pop: Pop) -> dict[NodeId, Why]:
     slots = [slot for slot in draft.slots.values() if slot.pop == pop.id]
     absent = facts.cordoned | facts.retired
     names = waves.out_of_service(pop, slots, facts.reported, draft.quarantined, absent)
+    joining = {node for node in pop.nodes if _joins(draft, node)}
+    names |= joining
     owned: dict[str, Slot] = {slot.owner: slot for slot in slots}
     return {node: _why(draft, node, owned) for node in sorted(names)}
 
@@ -52,7 +56,15 @@ def _why(draft: Draft, node: NodeId, owned: Mapping[str, Slot]) -> Why:
     if node in owned:
         return Why.SILENT if _is_silent(draft, owned[node]) else Why.MOVING
     said = facts.reported.get(node)
+    if _joins(draft, node):
+        return Why.JOINING
     return Why.FAILED if said is not None and said.phase is Phase.FAILED else Why.MOVING
+
+
+def _joins(draft: Draft, node: NodeId) -> bool:
+    """Whether it has joined and does not run yet what its PoP runs: nobody may count on it."""
+    order = draft.desired.get(node)
+    return order is not None and is_joining(order, draft.facts.reported.get(node))
 
 
 def _is_silent(draft: Draft, slot: Slot) -> bool:

@@ -22,7 +22,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "4"
+DECIDER = "5"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 

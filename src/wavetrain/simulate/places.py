@@ -1,21 +1,24 @@
 """Places: in which cities of the world would a network of so many PoPs be?"""
 
 import math
+from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import msgspec
 
 from wavetrain.decide import calendar
 from wavetrain.errors import RefusedError
 
-HUBS = (
+_HUBS = (
     "FRA LHR AMS CDG IAD SIN NRT JFK HKG SYD LAX ORD DFW SJC GRU MIA MAD ATL ARN BOM SEA ICN YYZ MXP KIX WAW VIE DUB "
     "ZRH JNB DEL DXB IST MRS MAN HEL CPH OSL BRU PRG LIS FCO ATH OTP SOF BUD TLV MUC HAM DUS BCN QRO MEX BOG SCL EZE "
     "GIG FOR YUL YVR DEN PHX BOS IAH MSP LAS SLC CLT DTW PHL STL MCI MCO PDX MEL PER BNE AKL TPE MNL CGK BKK KUL SGN "
     "HAN MAA HYD BLR CCU PVG PEK CAN CTU FUK CTS OKA RUH DOH BAH KWI JED AMM CAI CPT LOS NBO ACC CMN DKR TUN ALG TXL "
     "LYS VLC EDI GVA STR GOT RIX TLL VNO KBP ZAG BEG SKG ADL LIM UIO PTY SJO GUA SDQ SJU KIN POS MVD ASU LPB REC SSA "
     "POA BSB CWB YYC DAR KGL EBB ADD MRU HRE LUN ALA TAS TBS GYD KTM DAC CMB ISB KHI LHE RGN ULN NGO HNL GUM NOU SUV"
-).split()
+)
+HUBS = tuple(_HUBS.split())
 """Where networks meet, by the IATA code of an airport of the city, the greatest first."""
 
 ANCHORS = {
@@ -112,7 +115,7 @@ def metros(pops: int, random: Random) -> list[Metro]:
     return made
 
 
-def _ranked(airports: "dict[str, airportsdata.Airport]", random: Random) -> list[str]:  # type: ignore[name-defined] # noqa: F821
+def _ranked(airports: Mapping[str, Any], random: Random) -> list[str]:
     """Hubs first, one airport for each city; the rest by chance."""
     others = sorted(code for code, row in airports.items() if "International" in row["name"])
     random.shuffle(others)
@@ -141,7 +144,7 @@ def _is_known(zone: str) -> bool:
     return True
 
 
-def _nearest(airports: "dict[str, airportsdata.Airport]", latitude: float, longitude: float) -> str:  # type: ignore[name-defined] # noqa: F821
+def _nearest(airports: Mapping[str, Any], latitude: float, longitude: float) -> str:
     def km(region: str) -> float:
         row = airports[ANCHORS[region]]
         return distance_km(latitude, longitude, row["lat"], row["lon"])

@@ -84,7 +84,7 @@ class Customers:
 
     def groups(self) -> list[Group]:
         """What some accounts' traffic leaves by: two or three PoPs in different cities."""
-        made = []
+        made: list[Group] = []
         if len(self._cities) < 3:
             return made
         for index, account in enumerate(self.accounts):
