@@ -34,6 +34,7 @@ class Say(Protocol):
 
 def is_lines(file: Path) -> bool:
     """Whether the file has JSON lines: they begin with a brace, and no TOML text does."""
+    _size(file)
     with opened(file) as source:
         return source.peek().lstrip()[:1] == b"{"
 
@@ -115,12 +116,14 @@ def replace(file: Path, content: Iterable[bytes]) -> int:
 
 
 def _size(file: Path) -> int:
-    """0 for what is no regular file: that is read until a limit says stop."""
+    """In bytes. What is no file on disk may have no end, or no writer, and is not opened at all."""
     try:
         found = file.stat()
     except OSError as error:
         raise RefusedError(f"{file} cannot be read: {error.strerror}; name a file that can") from None
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    if not stat.S_ISREG(found.st_mode):
+        raise RefusedError(f"{file} is no file on disk; save the fleet in one, and name that")
+    return found.st_size
 
 
 def _text(file: Path, limit: int) -> str:

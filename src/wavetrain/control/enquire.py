@@ -8,7 +8,7 @@ import msgspec
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
-from wavetrain.model.fleet import Cordon, Fleet, Quarantine, Reported, Retired
+from wavetrain.model.fleet import Cordon
 from wavetrain.model.journal import Entry
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, Tombstone
@@ -24,16 +24,6 @@ class ReleaseSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     release: Release
     tombstone: Tombstone | None = None
-
-
-class FleetSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The fleet as applied, with what its nodes say and what persons have said about it."""
-
-    fleet: Fleet
-    reported: dict[str, Reported]
-    cordons: tuple[Cordon, ...]
-    retired: tuple[Retired, ...]
-    quarantined: tuple[Quarantine, ...]
 
 
 class JournalPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,7 +117,8 @@ def hold_of(view: View, order: Desired) -> Hold | None:
 
 def permitted(view: View, order: Desired) -> Desired:
     """The order of a node that joins, with a permission while nothing stands against it."""
-    if not desired.is_joining(order, view.get(Reported, order.node)) or hold_of(view, order) is not None:
+    said = view.get(Reported, order.node)
+    if said is None or not desired.is_joining(order, said) or hold_of(view, order) is not None:
         return order
     return order.changed(permitted_s=_timing(view).permission_s, permitted_at=view.steady)
 

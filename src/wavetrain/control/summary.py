@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wavetrain.control.enquire import FleetSeen
 from wavetrain.control.facts import fleet_of, sites_of
 from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
@@ -71,9 +70,14 @@ class SitesOfPop(msgspec.Struct, frozen=True, kw_only=True):
     single_homed: int
 
 
-class FleetPart(FleetSeen, frozen=True, kw_only=True):
-    """Some PoPs, with what their nodes say, and who uses them."""
+class FleetPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Some PoPs as applied, with what their nodes say, what persons have said about them, and who uses them."""
 
+    fleet: Fleet
+    reported: dict[str, Reported]
+    cordons: tuple[Cordon, ...]
+    retired: tuple[Retired, ...]
+    quarantined: tuple[Quarantine, ...]
     sites_of: dict[str, SitesOfPop] = {}
 
 

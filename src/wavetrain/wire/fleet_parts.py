@@ -58,6 +58,9 @@ class FleetParts:
         self._by_line = by_line
         self._regions: dict[str, Region] = {}
         self._pops: dict[str, Pop | None] = {}
+        self._named: list[tuple[int, RegionId, AccountId]] = []
+        """What PoPs refer to, those that cannot be made among them."""
+        self._spot = 0
         self._groups: dict[str, Group] = {}
         self._members: dict[str, tuple[str, ...]] = {}
         self._accounts: dict[str, Account] = {}
@@ -92,6 +95,7 @@ class FleetParts:
             table.fault_here(f"there are more than {LIMITS[kind]} {noun}s", f"give at most {LIMITS[kind]}")
             self._faults.refuse()
         seen.setdefault(name, spot)
+        self._spot = spot
         self._take[kind](table, name)
 
     def end(self) -> Fleet:
@@ -117,10 +121,11 @@ class FleetParts:
         table.end()
 
     def _pop(self, table: Table, name: str) -> None:
-        made = read_pop(table, PopId(name), self._now, self._homes)
-        if made is not None:
-            made = msgspec.structs.replace(made, region=RegionId(self._once(made.region)))
+        read = read_pop(table, PopId(name), self._now, self._homes)
+        region = RegionId(self._once(read.region))
+        made = msgspec.structs.replace(read.pop, region=region) if read.pop is not None else None
         self._pops.setdefault(name, made)
+        self._named.append((self._spot, region, read.dedicated))
 
     def _group(self, table: Table, name: str) -> None:
         members = table.names("members")
@@ -205,42 +210,40 @@ class FleetParts:
             self._sites[name] = msgspec.structs.replace(site, zone=pop.zone)
 
     def _check_pops(self) -> None:
-        for name, pop in self._pops.items():
-            if pop is None:
-                continue
-            if pop.region and pop.region not in self._seen["region"]:
-                way_out = self._add("region", pop.region)
-                self._fault("pop", name, "region", f"there is no region {pop.region}", way_out)
-            self._check_account("pop", name, "dedicated", pop.dedicated)
+        for spot, region, dedicated in self._named:
+            if region and region not in self._seen["region"]:
+                way_out = self._add("region", region)
+                self._fault("pop", spot, "region", f"there is no region {region}", way_out)
+            self._check_account("pop", spot, "dedicated", dedicated)
 
     def _check_groups(self) -> None:
         for name, members in self._members.items():
-            self._check_pop("group", name, "members", *members)
+            self._check_pop("group", self._seen["group"][name], "members", *members)
 
     def _check_sites(self) -> None:
+        seen = self._seen["site"]
         for name, site in self._sites.items():
-            self._check_account("site", name, "account", site.account)
-            self._check_pop("site", name, "primary", site.primary)
-            self._check_pop("site", name, "secondary", site.secondary)
+            self._check_account("site", seen[name], "account", site.account)
+            self._check_pop("site", seen[name], "primary", site.primary)
+            self._check_pop("site", seen[name], "secondary", site.secondary)
 
-    def _check_account(self, kind: str, name: str, key: str, account: str) -> None:
+    def _check_account(self, kind: str, spot: int, key: str, account: str) -> None:
         if account and account not in self._seen["account"]:
-            self._fault(kind, name, key, f"there is no account {account}", self._add("account", account))
+            self._fault(kind, spot, key, f"there is no account {account}", self._add("account", account))
 
-    def _check_pop(self, kind: str, name: str, key: str, *pops: str) -> None:
+    def _check_pop(self, kind: str, spot: int, key: str, *pops: str) -> None:
         for pop in pops:
             if pop and pop not in self._seen["pop"]:
                 way_out = "correct the name, or add that " + ("PoP" if self._by_line else "[[pop]]")
-                self._fault(kind, name, key, f"there is no PoP {pop[:80]}", way_out)
+                self._fault(kind, spot, key, f"there is no PoP {pop[:80]}", way_out)
 
     def _add(self, kind: str, name: str) -> str:
         if self._by_line:
             return f'add a line {{"{kind}": {{"id": "{name}"}}}}'
         return f'add [[{kind}]] with id = "{name}"'
 
-    def _fault(self, kind: str, name: str, key: str, rule: str, way_out: str) -> None:
+    def _fault(self, kind: str, spot: int, key: str, rule: str, way_out: str) -> None:
         """A fault of a table that was read already."""
-        spot = self._seen[kind][name]
         if self._by_line:
             self._faults.add(f"{kind}.{key}", rule, way_out, spot)
         else:

@@ -1,6 +1,7 @@
 """Fleet PoP: which PoP does one table of a fleet file say?"""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from wavetrain.decide import calendar
 from wavetrain.errors import RefusedError
@@ -13,8 +14,16 @@ CLASSES_MAX = 32
 CAPACITY_MAX = 1e15
 
 
-def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -> Pop | None:
-    """The PoP, or None after a fault that leaves none.
+class PopRead(NamedTuple):
+    """What a table refers to, and the PoP, or None after a fault that leaves none."""
+
+    region: RegionId
+    dedicated: AccountId
+    pop: Pop | None
+
+
+def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -> PopRead:
+    """The PoP as far as it can be read.
 
     `homes` says in which PoP each node is; those of this PoP are added.
     """
@@ -29,15 +38,15 @@ def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -
     capacity = table.number("capacity", 0.0, CAPACITY_MAX, 1.0)
     if not capacity:
         table.fault("capacity", "it is 0", "give more than 0, in a unit that is the same for all PoPs")
-    dedicated = table.name("dedicated") if table.has("dedicated") else _absent(table, "dedicated")
+    dedicated = AccountId(table.name("dedicated") if table.has("dedicated") else _absent(table, "dedicated"))
     latitude, longitude = _coordinates(table)
     window = _window(table.table("window", required=True), zone, now)
     nodes = _nodes(table, pop, homes)
     hardware = _hardware(table, pop, nodes)
     table.end()
     if window is None or not nodes or not capacity:
-        return None
-    return Pop(
+        return PopRead(region, dedicated, None)
+    made = Pop(
         id=pop,
         region=region,
         place=place,
@@ -48,10 +57,11 @@ def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -
         hours=hours,
         capacity=capacity,
         hardware=hardware,
-        dedicated=AccountId(dedicated),
+        dedicated=dedicated,
         latitude=latitude,
         longitude=longitude,
     )
+    return PopRead(region, dedicated, made)
 
 
 def _absent(table: Table, key: str) -> str:
