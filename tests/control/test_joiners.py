@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from tests.control.practice import FLEET, OPERATOR, ROLLOUT, START, VIEWER, Practice, node_caller, pop_text
 
-from wavetrain.control import cordons, explain, fleets, freezes, poll
+from wavetrain.control import cordons, explain, fleets, freezes, joiners, poll
 from wavetrain.control.joiners import Joined
 from wavetrain.control.poll import Report
 from wavetrain.errors import TransitionError
@@ -32,6 +33,9 @@ def running(house: Practice) -> Practice:
 
 
 def told(house: Practice, node: str) -> poll.Order:
+    """After a tick."""
+    joiners.settle(house.store)
+    assert joiners.settle(house.store) == 0, "a second tick finds nothing"
     return poll.order(house.store, house.trust, NodeId(node))
 
 
@@ -94,6 +98,9 @@ def test_a_node_that_runs_something_waits_for_the_window_and_says_so(running: Pr
     assert "joins and was told 2.0.0" in why.steps[0].state
     running.seconds += IN_WINDOW.total_seconds()
     assert told(running, "lis1-n5").permitted_s > 0
+    running.seconds += 600
+    assert told(running, "lis1-n5").permitted_s > 0, "one that came to nothing is followed by another"
+    running.seconds += 600
     freezes.add(
         running.store,
         OPERATOR,
@@ -179,3 +186,31 @@ def test_a_node_that_a_rollout_counts_on_does_not_move_to_another_pop(running: P
     ):
         fleets.apply(running.store, OPERATOR, running.fleet(text))
     assert running.sequence == before
+
+
+def test_a_release_that_is_withdrawn_meanwhile_is_not_waited_for(running: Practice) -> None:
+    joined(running, "1.8.0")
+    with running.store.write() as transaction:
+        transaction.put(
+            Tombstone(
+                release=ReleaseId("gateway@2.0.0"), number="2.0.0", reason="bad", at=START, by="verdict"
+            )
+        )
+    assert told(running, "lis1-n5").release == "1.8.0"
+    assert "joins" not in explain.why(running.store, VIEWER, "lis1-n5").answer
+
+
+def test_a_permission_that_lapsed_is_followed_by_another_one(running: Practice) -> None:
+    joined(running, "1.8.0")
+    running.seconds += IN_WINDOW.total_seconds()
+    first = told(running, "lis1-n5")
+    report = Report(
+        node=NodeId("lis1-n5"), generation=first.generation, release="1.8.0", phase=Phase.DRAINING
+    )
+    poll.hear(running.store, node_caller("lis1-n5"), report)
+    running.seconds += 600
+    assert told(running, "lis1-n5").generation == first.generation, "it is on its way"
+    poll.hear(running.store, node_caller("lis1-n5"), msgspec.structs.replace(report, phase=Phase.LAPSED))
+    again = told(running, "lis1-n5")
+    assert again.generation > first.generation
+    assert again.permitted_s > 0

@@ -1,4 +1,4 @@
-"""Joiners: what is a node told that joins a fleet which is already running?"""
+"""Joiners: what is a node told that joins a running fleet?"""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,19 @@ import msgspec
 
 from wavetrain.control.chronicle import tell
 from wavetrain.control.facts import ledger_of, policy_of
-from wavetrain.control.ports import Transaction, View
+from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.control.rollouts import active
 from wavetrain.decide import desired
 from wavetrain.decide.alteration import homes
 from wavetrain.decide.permit import Caller
 from wavetrain.model.fleet import Cordon, Desired, Fleet, NodeId, Pop, PopId, Reported, UnitId
+from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.plan import Hold
 from wavetrain.model.policy import CurrentPolicy, Timing
 from wavetrain.model.release import Tombstone
 from wavetrain.model.rollout import Rollout, Status, Turn
+from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
 LANE = "pop"
@@ -111,16 +113,74 @@ def hold_of(view: View, order: Desired) -> Hold | None:
     said, pop = view.get(Reported, order.node), view.get(Pop, order.pop)
     if said is None or pop is None or not desired.is_joining(order, said):
         return None
+    return _hold(view, order, said, pop)
+
+
+def _hold(view: View, order: Desired, said: Reported, pop: Pop) -> Hold | None:
     cordoned = [name for name in (order.node, order.pop) if view.get(Cordon, name) is not None]
     return desired.joiner_hold(order, said, pop, _timing(view), view.find(Freeze), cordoned, view.now)
 
 
-def permitted(view: View, order: Desired) -> Desired:
-    """The order of a node that joins, with a permission while nothing stands against it."""
-    said = view.get(Reported, order.node)
-    if said is None or not desired.is_joining(order, said) or hold_of(view, order) is not None:
-        return order
-    return order.changed(permitted_s=_timing(view).permission_s, permitted_at=view.steady)
+def settle(store: Store) -> int:
+    """One tick: every node that joins gets its permission once nothing stands against it; how many commits.
+
+    A permission that came to nothing is followed by another one under a newer generation. What may not be run any
+    more is not waited for: then the node's own release is what it should run.
+    """
+    with store.read() as view:
+        if not _orders(view):
+            return 0
+    with store.write() as transaction:
+        ledger = ledger_of(transaction)
+        generation = ledger.generation
+        for order in _orders(transaction):
+            generation = generation.following()
+            transaction.put(order.changed(generation=generation))
+            what = f"may go to {order.release}" if order.joins else f"stays on {order.release}"
+            entry = Entry(
+                at=transaction.now,
+                who="tick",
+                kind="unit",
+                subject=order.node,
+                text=f"{order.node} joins: {what}",
+            )
+            transaction.note([entry])
+        if generation == ledger.generation:
+            return 0
+        transaction.put(ledger.changed(generation=generation))
+    return 1
+
+
+def is_busy(view: View) -> bool:
+    """Whether a node that joins is on its way, so that train time must not jump."""
+    return any(
+        (said := view.get(Reported, order.node)) is not None
+        and desired.is_joining(order, said)
+        and desired.is_on_its_way(order, said, view.steady)
+        for order in view.find(Desired, rollout="")
+        if order.joins
+    )
+
+
+def _orders(view: View) -> list[Desired]:
+    """The orders of nodes that join as they should be now, where that is another than they are."""
+    waiting = [order for order in view.find(Desired, rollout="") if order.joins]
+    if not waiting or view.find(Standstill):
+        return []
+    shunned, timing = _shunned(view), _timing(view)
+    made = []
+    for order in waiting:
+        said, pop = view.get(Reported, order.node), view.get(Pop, order.pop)
+        if said is None or pop is None or not desired.is_joining(order, said):
+            continue
+        if order.release in shunned:
+            made.append(order.changed(release=said.release, joins=False, permitted_s=0.0, permitted_at=0.0))
+            continue
+        if desired.is_on_its_way(order, said, view.steady) or desired.is_tired(order, view.steady):
+            continue
+        if _hold(view, order, said, pop) is None:
+            made.append(order.changed(permitted_s=timing.permission_s, permitted_at=view.steady))
+    return made
 
 
 def _timing(view: View) -> Timing:

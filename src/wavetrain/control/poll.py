@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wavetrain.control import joiners
 from wavetrain.control.bans import Banned, banned, signed
 from wavetrain.control.chronicle import tell
 from wavetrain.control.facts import ledger_of
@@ -135,8 +134,6 @@ def order(store: Store, trust: Trust, node: NodeId) -> Order:
             generation, release = (said.generation, said.release) if said is not None else (FIRST, "")
             bans = _bans(view, _of_number(view, release))
             return Order(generation=generation, release=release, bans=_signed(bans, trust))
-        if desired.joins:
-            desired = joiners.permitted(view, desired)
         component = _component(view, desired)
         known = view.get(Release, ReleaseId(f"{component}@{desired.release}"))
         digest, size = (known.digest, known.size) if known is not None else ("", 0)

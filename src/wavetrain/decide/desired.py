@@ -11,8 +11,11 @@ from wavetrain.model.policy import Timing
 from wavetrain.model.rollout import Turn, TurnPhase
 from wavetrain.model.window import Freeze
 
+AGAIN_S = 600.0
+"""Between two permissions of a node that joins."""
 _OPEN = (TurnPhase.WAITING, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
-_ENDED = (Phase.LAPSED, Phase.REVERTED, Phase.FAILED)
+_BACK = (Phase.REVERTED, Phase.FAILED)
+_ENDED = (Phase.STEADY, Phase.LAPSED, *_BACK)
 
 
 def majority(said: Iterable[Reported], shunned: Collection[str]) -> str:
@@ -34,6 +37,18 @@ def is_joining(order: Desired, said: Reported | None) -> bool:
     return order.joins and (said is None or said.release != order.release)
 
 
+def is_on_its_way(order: Desired, said: Reported, steady: float) -> bool:
+    """Whether a node that joins has begun, or has a permission that it may still begin with."""
+    if said.generation == order.generation:
+        return said.phase not in _ENDED
+    return order.permitted_s > 0 and steady < order.permitted_at + order.permitted_s
+
+
+def is_tired(order: Desired, steady: float) -> bool:
+    """Whether it is too soon for another permission: one that lapses again and again is not asked at every tick."""
+    return order.permitted_s > 0 and steady < order.permitted_at + AGAIN_S
+
+
 def joiner_hold(
     order: Desired,
     said: Reported,
@@ -48,7 +63,7 @@ def joiner_hold(
     `cordoned` names what of it a person has cordoned. One that runs nothing disturbs nobody.
     One that does may have brought sessions along, so it keeps to the window.
     """
-    if said.generation == order.generation and said.phase in _ENDED:
+    if said.generation == order.generation and said.phase in _BACK:
         return Hold(
             Reason.NOT_REPORTING, detail=f"{said.phase.value} on the way to {order.release}", asks=True
         )
