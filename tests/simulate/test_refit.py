@@ -8,8 +8,9 @@ import pytest
 from wavetrain.control import fleets
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Fleet, NodeId, Pop, PopId, Reported
+from wavetrain.model.lane import CONTENT
 from wavetrain.simulate import practice
-from wavetrain.simulate.history import CONTENT, History
+from wavetrain.simulate.history import History
 from wavetrain.simulate.nodes import ContentUnit, SimNode
 from wavetrain.simulate.persons import OLGA
 

@@ -11,7 +11,7 @@ from wavetrain.model.policy import Timing
 from wavetrain.model.rollout import Turn, TurnPhase
 from wavetrain.model.window import Freeze
 
-AGAIN_S = 600.0
+AGAIN_S = 3_600.0
 """Between two permissions of a node that joins."""
 _OPEN = (TurnPhase.WAITING, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 _BACK = (Phase.REVERTED, Phase.FAILED)
