@@ -197,6 +197,13 @@ class MemoryTransaction(MemoryView):
         self._write(record, stored)
         return stored
 
+    def put_many(self, records: Iterable[Record]) -> int:
+        """Insert or replace very many; their number."""
+        count = 0
+        for count, record in enumerate(records, start=1):  # noqa: B007 - the last is wanted
+            self.put(record)
+        return count
+
     def remove(self, record: Record) -> None:
         """Delete the record that was read."""
         self._write(record, None)

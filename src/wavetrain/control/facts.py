@@ -27,6 +27,8 @@ from wavetrain.model.fleet import (
     Region,
     Reported,
     Retired,
+    Site,
+    SiteId,
 )
 from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES
@@ -100,13 +102,18 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
 
 
 def fleet_of(view: View) -> Fleet:
-    """The whole fleet by id."""
+    """The whole fleet by id, save its sites."""
     return Fleet(
         regions={item.id: item for item in view.find(Region)},
         pops={item.id: item for item in view.find(Pop)},
         groups={item.id: item for item in view.find(Group)},
         accounts={item.id: item for item in view.find(Account)},
     )
+
+
+def sites_of(view: View) -> dict[SiteId, Site]:
+    """Every site by id; there may be hundreds of thousands."""
+    return {item.id: item for item in view.find(Site)}
 
 
 def policy_of(view: View, digest: str) -> Policy:

@@ -75,7 +75,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
-    """By PoP: the nodes that are quarantined, or not in service by their own reports. None: not sorted out."""
+    """By PoP: the nodes that are quarantined, that join, or not in service by their reports. None: not sorted out."""
     sequence: int = 0
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True
@@ -99,6 +99,7 @@ class Why(StrEnum):
     QUARANTINED = "quarantined"
     SILENT = "silent"
     FAILED = "failed"
+    JOINING = "joining"
     MOVING = "moving"
 
 

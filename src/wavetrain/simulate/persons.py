@@ -6,10 +6,11 @@ from datetime import timedelta
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import cordons, freezes, hotfixes, nodes, rollouts, standstill, withdraw
 from wavetrain.control.rollouts import Consent
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
-from wavetrain.model.fleet import Cordon, Phase, Quarantine, Reported, Retired
+from wavetrain.model.fleet import Cordon, Desired, Phase, Quarantine, Reported, Retired
 from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave
@@ -222,6 +223,7 @@ class Persons:
             cordons.uncordon(store, OLGA, cordon.subject)
         lost = {item.node for item in mirror.all(Quarantine)} | {item.node for item in mirror.all(Retired)}
         lost |= {item.node for item in mirror.all(Reported) if item.phase is Phase.FAILED}
+        lost |= {order.node for order in mirror.all(Desired) if _is_stuck_joining(mirror, order)}
         turns = mirror.turns_of(rollout.id)
         with store.read() as view:
             lost |= {slot.owner for slot in mirror.all(Slot) if view.now - slot.since > timedelta(minutes=20)}  # type: ignore[misc]
@@ -231,6 +233,11 @@ class Persons:
                 lost |= {unit for unit in turn.exposed if unit in turn.hold.detail}  # type: ignore[misc]
         for node in sorted({name.partition("+")[0] for name in lost}):
             self._rebuild(store, node)
+
+
+def _is_stuck_joining(mirror: Mirror, order: Desired) -> bool:
+    """Whether a node that joined does not run what it was told, which is what others may wait for."""
+    return is_joining(order, mirror.get(Reported, order.node))
 
 
 def holds_of(mirror: Mirror, rollout: Rollout) -> list[Hold]:
