@@ -2,9 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from wavetrain.decide.evidence_kept import Calibrated, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.evidence.bins import Bin, NodeCount
-from wavetrain.evidence.calibration import assumed
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
 from wavetrain.model.fleet import (
@@ -193,11 +192,10 @@ SAMPLES: tuple[Record, ...] = (
     Ledger(generation=SECOND, jumped_s=3600.5),
     PopWatch(pop=FRA, metrics={"drops": _SEEN}),
     RolloutEvidence(
-        rollout=ROLLOUT,
-        pops={FRA: Calibrated(metrics={"drops": assumed(0.03)}, seconds=60.0)},
-        share={FRA: 0.25},
-        log_e=1.5,
+        rollout=ROLLOUT, metrics=("drops",), changes=3, totals=b"\x00\xff", pre_period_s=60.0, log_e=1.5
     ),
+    PopEvidence(rollout=ROLLOUT, pop=FRA, states=b"\x00\xff", share=0.25, compared_s=30.0),
+    PopCalibration(rollout=ROLLOUT, pop=FRA, seconds=60.0, nodes=(NODE,), weights=b"\x00", figures=b"\xff"),
     Standstill(cause=Cause.CLOCK, since=AT, detail="stepped", shift_s=3600.5),
     Believed(node=NODE, pop=FRA, generation=SECOND, release="1.9.0", phase=Phase.STEADY),
     Join(

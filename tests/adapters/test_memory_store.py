@@ -1,6 +1,7 @@
 """What only the store in memory can do: planned crashes, forks, and looking back."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import pytest
 from tests.adapters.store_cases import HandClock, Note, entry, region
@@ -8,9 +9,10 @@ from tests.adapters.store_cases import HandClock, Note, entry, region
 from wavetrain.adapters.memory_store import MemoryStore, rebuild
 from wavetrain.adapters.memory_view import MemoryChange
 from wavetrain.control.ports import Change
-from wavetrain.errors import StaleError, UnknownError
+from wavetrain.errors import RefusedError, StaleError, UnknownError
 from wavetrain.model.fleet import Region
 from wavetrain.model.ledger import Ledger
+from wavetrain.model.record import Record
 
 
 class Crash(BaseException):
@@ -175,3 +177,48 @@ def test_a_rebuild_from_changes_with_a_gap_is_refused(missing: int) -> None:
     del changes[missing]
     with pytest.raises(StaleError, match=f"change {missing + 1} is missing"):
         rebuild(changes, HandClock())
+
+
+class Odd(Record, frozen=True, kw_only=True):
+    """A record that could not be read again: its field holds what its type does not allow."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    name: str
+    share: float = 0.0
+
+
+def test_a_store_for_rehearsals_checks_the_first_records_of_a_kind_and_then_each_so_manieth() -> None:
+    store = MemoryStore(HandClock(), extra=(Odd,), check_each=10)
+    odd: Any = "much"
+    with pytest.raises(RefusedError), store.write() as transaction:
+        transaction.put(Odd(name="first", share=odd))
+    refused = 0
+    for number in range(400):
+        try:
+            with store.write() as transaction:
+                transaction.put(Odd(name=f"n{number}", share=odd))
+        except RefusedError:
+            refused += 1
+    assert 100 <= refused < 140
+
+
+def test_a_store_that_keeps_no_past_says_so_when_it_is_asked_for_it() -> None:
+    store = MemoryStore(HandClock(), keeps_past=False)
+    write(store, "one", "two", "three")
+    assert names(store.at(2)) == ["two"]
+    store.trim(keep_changes=1)
+    assert names(store) == ["three"]
+    with pytest.raises(StaleError, match="trimmed"):
+        store.at(3)
+    write(store, "four")
+    assert names(store) == ["four"]
+
+
+def test_a_trim_leaves_a_view_that_is_open_what_it_has_seen() -> None:
+    store = MemoryStore(HandClock(), keeps_past=False)
+    write(store, "one", "two", "three")
+    with store.read() as view:
+        store.trim(keep_changes=1)
+        assert [change.sequence for change in view.changes(0)] == [1, 2, 3]
+    with store.read() as view, pytest.raises(StaleError):
+        view.changes(0)

@@ -21,7 +21,7 @@ from wavetrain.model.journal import Entry
 from wavetrain.model.record import Record
 
 LINES = BATCH + 50
-OTHER = b'{"what":"another","schema":2,"taken_at":"2026-01-01T00:00:00Z","sequence":1}\n'
+OTHER = b'{"what":"another","schema":3,"taken_at":"2026-01-01T00:00:00Z","sequence":1}\n'
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -102,11 +102,11 @@ def test_a_backup_is_of_one_instant_while_others_write(filled: Path) -> None:
         lambda _: b"no gzip at all",
         lambda _: gzip.compress(b"no json\n"),
         lambda _: gzip.compress(
-            b'{"what":"another thing","schema":2,"taken_at":"2026-01-01T00:00:00Z","sequence":1}\n'
+            b'{"what":"another thing","schema":3,"taken_at":"2026-01-01T00:00:00Z","sequence":1}\n'
         ),
         lambda content: gzip.compress(gzip.decompress(content).replace(b"Europe", b"Eur0pe")),
         lambda content: gzip.compress(b"\n".join(gzip.decompress(content).split(b"\n")[:-2])),
-        lambda content: gzip.compress(gzip.decompress(content).replace(b'"schema":2', b'"schema":1', 1)),
+        lambda content: gzip.compress(gzip.decompress(content).replace(b'"schema":3', b'"schema":1', 1)),
     ],
     ids=["half", "tail", "empty", "plain", "text", "other", "changed", "no foot", "older"],
 )

@@ -304,3 +304,54 @@ def test_a_journal_page_has_limits(opened: Opened, limit: int) -> None:
             view.journal(limit=limit)
         with pytest.raises(RefusedError, match="10000"):
             view.journal_tail(limit=limit)
+
+
+def test_very_many_records_are_put_as_one_by_one(opened: Opened) -> None:
+    (old,) = put(opened.store, Note(book="b", page=1))
+    records: list[Record] = [Note(book="a", page=page, colour="red") for page in range(5_000)]
+    with opened.store.write() as transaction:
+        first = transaction.put(region())
+        assert transaction.get(Note, "b", "1") == old
+        assert transaction.put_many([*records, old.changed(lines=3), region("us")]) == 5_002
+        last = transaction.put(region("ap"))
+        known = transaction.get(Note, "b", "1")
+        assert known is not None
+        assert known.lines == 3
+    assert (first.version, last.version) == (2, 5_005)
+    assert [note.page for note in found(opened.store, Note, book="a", colour="red")] == list(range(5_000))
+    with opened.store.read() as view:
+        assert [change.sequence for change in view.changes(0)] == list(range(1, 5_006))
+        assert {change.commit for change in view.changes(1)} == {2}
+        assert view.sequence == 5_005
+        versions = [note.version for note in view.find(Note, book="a")]
+    assert versions == list(range(3, 5_003))
+    assert opened.store.wait_change(0, 0) == 5_005
+
+
+@pytest.mark.parametrize("act", STALE.values(), ids=STALE.keys())
+def test_one_stale_record_of_many_is_named_and_nothing_is_kept(
+    opened: Opened, act: Callable[[Any, Any], None]
+) -> None:
+    class Many:
+        """Lets what is put one by one be put in one go, in the middle of others."""
+
+        def __init__(self, transaction: Any) -> None:
+            self._transaction = transaction
+            self.remove = transaction.remove
+
+        def put(self, record: Record) -> None:
+            around: list[Record] = [region(f"r{number}") for number in range(3_000)]
+            self._transaction.put_many([*around[:100], record, *around[100:]])
+
+    (old,) = put(opened.store, region())
+    (kept,) = put(opened.store, old.changed(name="E"))
+    with pytest.raises(StaleError, match=r"Region eu .*load"), opened.store.write() as transaction:
+        act(Many(transaction), old)
+    assert found(opened.store, Region) == [kept]
+
+
+def test_a_bulk_of_nothing_writes_nothing(opened: Opened) -> None:
+    with opened.store.write() as transaction:
+        assert transaction.put_many([]) == 0
+    with opened.store.read() as view:
+        assert view.sequence == 0

@@ -2,22 +2,38 @@
 
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from tests.adapters.kind_samples import SAMPLES
 from tests.adapters.store_cases import region
 from tests.databases import Databases
+from tests.evidence.from_scratch import log_es
+from tests.evidence.practice import in_arms
 
+from wavetrain.adapters import store_check
 from wavetrain.adapters.sql_place import open_place
 from wavetrain.adapters.sql_schema import REVISION
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.adapters.store_migrate import migrate
+from wavetrain.decide import comparison
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.decide.running_test import RunningTest
 from wavetrain.errors import LockedError, RefusedError
+from wavetrain.evidence.arms import ArmCounts
+from wavetrain.evidence.counters import log_likelihood
 from wavetrain.model.fleet import Region
+from wavetrain.model.policy import MetricRule, Policy, PolicyText, Ring, Verdicts
+from wavetrain.model.release import Stage
+from wavetrain.model.rollout import Rollout
 
 FIRST = (
     "ALTER TABLE meta DROP COLUMN expires_at",
     "UPDATE meta SET schema = 1, epoch = 7, holder = 'old'",
     "DROP TABLE alembic_version",
+    "DROP TABLE pop_evidence",
+    "DROP TABLE pop_calibration",
 )
 """What the first release had otherwise."""
 
@@ -56,6 +72,66 @@ def test_a_store_of_the_first_release_is_migrated_with_its_records_and_its_epoch
     store.close()
     done = migrate(place)
     assert (done.before, done.after) == (REVISION, REVISION)
+
+
+def test_a_running_test_goes_on_with_all_that_its_pops_have_said(place: str) -> None:
+    """As the release before kept it: one record with every counter, two PoPs, of which one is half calibrated."""
+    rule = MetricRule(name="failures", events="failures", exposure="operations", weight=1.0)
+    other = MetricRule(name="drops", events="drops", exposure="operations", weight=1.0)
+    rings = (Ring(name="all", stage=Stage.GENERAL, rest=True, soak_minutes=0),)
+    policy = Policy(lane="pop", rings=rings, verdicts=Verdicts(metrics=(rule, other)))
+    rollout = next(item for item in SAMPLES if isinstance(item, Rollout)).changed(version=0, policy="d")
+    store = SqlStore(place)
+    with store.write() as transaction:
+        transaction.put(PolicyText(digest="d", lane="pop", policy=policy, by="ada"))
+        transaction.put(rollout)
+        kept = transaction.put(RolloutEvidence(rollout=rollout.id))
+    store.close()
+    loglik = log_likelihood(9.0, 9.0, 1.0, 3.0, 2.0)
+    counter = {"loglik": loglik.tolist(), "new_events": 9.0, "control_events": 9.0, "control_capped": 9.0}
+    counter |= {"new_exposure": 1000.0, "control_exposure": 3000.0, "bins": 4, "seconds": 40.0, "tau": 0.05}
+    known = {"weights": [["n1", 2.0]], "phi": 2.0, "tau": 0.05, "cap_per_bin": 7, "bins": 6, "seconds": 60.0}
+    bare = {"weights": [], "phi": 3.0, "tau": 0.2, "cap_per_bin": 3, "bins": 0, "seconds": 0.0, "rate": 0.0}
+    calibrated = {"metrics": {"failures": {**known, "rate": 0.001}, "drops": bare}, "seconds": 60.0}
+    old = {
+        "version": kept.version,
+        "rollout": rollout.id,
+        "evidence": {"metrics": [["failures", {"strata": [["fra1", counter], ["ams1", counter]]}]]},
+        "pops": {"fra1": calibrated, "ams1": calibrated},
+        "share": {"fra1": 0.9},
+        "compared_s": {"fra1": 40.0, "ams1": 40.0},
+        "first_s": 5.0,
+        "log_e": 1.0,
+        "log_threshold": 6.9,
+        "failed": False,
+    }
+    body = msgspec.json.encode(old).decode().replace(":", "\\:")
+    changed(place, *FIRST[3:], "UPDATE meta SET schema = 2", f"UPDATE rollout_evidence SET body = '{body}'")
+    changed(place, "UPDATE alembic_version SET version_num = '0002'")
+    migrate(place)
+    store = SqlStore(place)
+    with store.read() as view:
+        test = RunningTest(
+            rollout.id,
+            policy,
+            view.get(RolloutEvidence, rollout.id),
+            view.find(PopEvidence, rollout=rollout.id, live=1),
+            view.find(PopCalibration, rollout=rollout.id),
+        )
+    assert store_check.check(place).faults == ()
+    store.close()
+    test.judge()
+    rows = {name: [in_arms(ArmCounts(name, 1.0, 9, 9, 1.0, 9, 9, 3.0))] for name in ("fra1", "ams1")}
+    phi, tau = (dict.fromkeys(rows, np.array([figure])) for figure in (2.0, 0.05))
+    failures, drops = (metric.log_e for metric in test.judgement().per_metric)
+    assert failures == pytest.approx(float(log_es(list(rows.items()), phi, tau, 0.03)[0]), rel=1e-9)
+    assert drops == pytest.approx(0.0)
+    assert set(test.live) == {"fra1", "ams1"}
+    assert (test.record.first_s, test.record.pre_period_s) == (5.0, 60.0)
+    assert (test.pops["fra1"].share, test.pops["ams1"].compared_s) == (0.9, 40.0)
+    known_again = test.calibration("fra1")
+    assert known_again is not None
+    assert comparison.calibrations(known_again).weights.tolist() == [[2.0], [1.0]]
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(place: str) -> None:

@@ -10,7 +10,7 @@ from wavetrain.control import bans, facts, poll, restored, rollouts, tick, withd
 from wavetrain.control.bans import Banned
 from wavetrain.control.image import Image
 from wavetrain.control.poll import Order, Report
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Role
@@ -174,6 +174,9 @@ class Nothing:
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         return None
+
+    def pops_of(self, rollout: str) -> dict[str, PopEvidence]:
+        return {}
 
     def pre_period_s(self) -> dict[PopId, float]:
         return {}

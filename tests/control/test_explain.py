@@ -3,7 +3,7 @@
 import pytest
 from tests.control.practice import APPROVER, OPERATOR, ROLLOUT, START, VIEWER, Practice, node_caller
 
-from wavetrain.control import cordons, enquire, explain, nodes, progress, rollouts, withdraw
+from wavetrain.control import cordons, enquire, explain, nodes, progress, rollouts, summary, withdraw
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.fleet import (
     Account,
@@ -149,7 +149,8 @@ def test_nodes_read_nothing(house: Practice) -> None:
     for read in (
         lambda: explain.why(house.store, caller, "lis1"),
         lambda: progress.status(house.store, caller),
-        lambda: enquire.fleet(house.store, caller),
+        lambda: summary.part(house.store, caller),
+        lambda: summary.summary(house.store, caller),
         lambda: enquire.releases(house.store, caller),
         lambda: enquire.journal(house.store, caller),
     ):

@@ -3,8 +3,9 @@
 import pytest
 from tests.control.practice import APPROVER, FLEET, OPERATOR, ROLLOUT, START, VIEWER, Practice, pop_text
 
-from wavetrain.control import fleets, nodes, policies
-from wavetrain.errors import ForbiddenError, RefusedError, TransitionError
+from wavetrain.control import fleets, policies, summary
+from wavetrain.control.facts import fleet_of, sites_of
+from wavetrain.errors import ForbiddenError, RefusedError, TransitionError, UnknownError
 from wavetrain.model.fleet import Desired, Generation, NodeId, Phase, PopId, Reported
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import CurrentPolicy, PolicyText
@@ -31,19 +32,6 @@ def test_a_pop_that_a_ring_names_does_not_leave(house: Practice) -> None:
     with pytest.raises(RefusedError, match="the fleet has no PoP lis1, which ring pilot"):
         fleets.apply(house.store, OPERATOR, house.fleet(FLEET.replace("lis1", "opo1")))
     assert house.sequence == before
-
-
-def test_a_node_that_a_rollout_counts_on_does_not_leave_until_it_is_retired(house: Practice) -> None:
-    house.rolling()
-    smaller = house.fleet(FLEET.replace(', "lis1-n4"', ""))
-    before = house.sequence
-    with pytest.raises(
-        TransitionError, match=f"node lis1-n4 of PoP lis1 cannot leave or move: rollout {ROLLOUT}"
-    ):
-        fleets.apply(house.store, OPERATOR, smaller)
-    assert house.sequence == before
-    nodes.retire(house.store, OPERATOR, "lis1-n4", "sold")
-    assert fleets.apply(house.store, OPERATOR, smaller).changed == ("PoP lis1",)
 
 
 def _reports(house: Practice, **releases: str) -> None:
@@ -140,3 +128,57 @@ def test_a_policy_whose_ring_names_nothing_in_the_fleet_is_refused(house: Practi
     with pytest.raises(ForbiddenError, match="takes the role approver"):
         policies.apply(house.store, OPERATOR, house.policy(text))
     assert house.sequence == before
+
+
+SITED = (
+    FLEET
+    + '[[account]]\nid = "acme"\n[[site]]\nid = "s1"\naccount = "acme"\nprimary = "lis1"\nsecondary = "fra1"\n'
+)
+
+
+def test_sites_are_kept_compared_and_counted_with_the_fleet(house: Practice) -> None:
+    said = fleets.apply(house.store, OPERATOR, house.fleet(SITED))
+    assert (said.added, said.sites) == (("account acme", "site s1"), 1)
+    with house.store.read() as view:
+        assert [site.secondary for site in sites_of(view).values()] == ["fra1"]
+        assert not fleet_of(view).sites, "choices that are not about sites do not load them"
+    assert not fleets.apply(house.store, OPERATOR, house.fleet(SITED)).added
+    moved = house.fleet(SITED.replace('primary = "lis1"\nsecondary = "fra1"', 'primary = "fra1"'))
+    said = fleets.check(house.store, VIEWER, moved)
+    assert said.changed == ("site s1",)
+    assert said.consequences == (
+        "1 site moves from lis1 to fra1 as primary PoP",
+        "1 site moves to fra1 alone: single-homed",
+    )
+    assert summary.summary(house.store, VIEWER).fleet.sites == {"appliance": 1}
+    assert fleets.apply(house.store, OPERATOR, house.fleet(FLEET)).removed == ("account acme", "site s1")
+
+
+def test_a_large_difference_is_counted_and_its_first_names_are_given(house: Practice) -> None:
+    sites = "".join(
+        f'[[site]]\nid = "t{number}"\naccount = "acme"\nprimary = "lis1"\n' for number in range(1_500)
+    )
+    said = fleets.apply(house.store, OPERATOR, house.fleet(SITED + sites))
+    assert said.counts["added"] == {"account": 1, "site": 1_501}
+    assert len(said.added) == fleets.NAMES_GIVEN_MAX
+    assert house.last() == "2 PoPs, 8 nodes, 1501 sites: 1502 added (1 account, 1501 sites)"
+
+
+def test_a_part_of_the_fleet_is_shown_with_who_uses_it(house: Practice) -> None:
+    fleets.apply(house.store, OPERATOR, house.fleet(SITED))
+    seen = summary.part(house.store, VIEWER, pop="fra1")
+    assert list(seen.fleet.pops) == ["fra1"]
+    assert seen.sites_of["fra1"] == summary.SitesOfPop(primary=0, secondary=1, single_homed=0)
+    assert set(summary.part(house.store, VIEWER, region="emea").sites_of) == {"lis1", "fra1"}
+    for wrong in ({"pop": "nix"}, {"region": "nix"}, {"pop": "fra1", "region": "apac"}):
+        with pytest.raises(UnknownError, match="there is no"):
+            summary.part(house.store, VIEWER, **wrong)
+
+
+def test_a_fleet_that_is_too_large_is_not_given_whole(house: Practice) -> None:
+    texts = "".join(pop_text(f"p{number}", 1_000) for number in range(21))
+    fleets.apply(house.store, OPERATOR, house.fleet(FLEET + texts))
+    with pytest.raises(RefusedError, match=r"21008 nodes.*ask for /v1/fleet/summary"):
+        summary.part(house.store, VIEWER)
+    assert summary.summary(house.store, VIEWER).fleet.nodes == 21_008
+    assert len(summary.part(house.store, VIEWER, pop="p3").fleet.pops[PopId("p3")].nodes) == 1_000

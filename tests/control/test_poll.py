@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.control.practice import APPROVER, DIGEST, OPERATOR, ROLLOUT, Practice, node_caller
@@ -181,3 +182,26 @@ def test_visits_are_kept_once_and_only_grow(house: Practice) -> None:
     poll.hear(house.store, ME, said(0), visit(4) + visit(5))
     with house.store.read() as view:
         assert [(item.account, item.pop, item.sessions) for item in view.find(Visit)] == [("acme", "lis1", 5)]
+
+
+def test_many_reports_are_taken_in_together_each_under_the_same_rules(house: Practice) -> None:
+    other, stranger = NodeId("lis1-n2"), NodeId("nobody")
+    foreign = msgspec.structs.replace(said(0), node=other)
+    before = house.sequence
+    refused = poll.hear_all(
+        house.store,
+        [
+            (ME, said(0)),
+            (node_caller(other), foreign),
+            (ME, said(0)),  # doubled: says nothing new
+            (ME, foreign),
+            (node_caller(stranger), msgspec.structs.replace(said(0), node=stranger)),
+            (ME, said(9)),  # a generation that was never given out
+        ],
+    )
+    assert len(refused) == 3
+    assert house.sequence[0] == before[0] + 2
+    with house.store.read() as view:
+        assert view.get(Reported, NODE) is not None
+        assert view.get(Reported, other) is not None
+    assert poll.hear_all(house.store, []) == []

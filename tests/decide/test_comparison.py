@@ -2,9 +2,11 @@ import pytest
 from tests.decide.engine import FAILURES, NEW, OLD, Engine, fleet, measured, pop, said
 
 from wavetrain.decide import comparison
-from wavetrain.decide.evidence_kept import Calibrated, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopWatch
+from wavetrain.decide.running_test import RunningTest
+from wavetrain.evidence.processes import BINS, unpacked
 from wavetrain.model.fleet import NodeId, Phase, PopId
-from wavetrain.model.health import PopBin, Sample
+from wavetrain.model.health import PopBin, PopCounts, Sample
 from wavetrain.model.rollout import Turn
 
 POLICY = measured()
@@ -21,8 +23,8 @@ def sample(
     )
 
 
-def a_bin(*samples: Sample) -> PopBin:
-    return PopBin(pop=PopId("a"), ended=0.0, seconds=10.0, samples=samples)
+def a_bin(*samples: Sample) -> PopCounts:
+    return comparison.arrayed(PopBin(pop=PopId("a"), ended=0.0, seconds=10.0, samples=samples))
 
 
 def baking() -> tuple[Turn, str]:
@@ -33,53 +35,67 @@ def baking() -> tuple[Turn, str]:
     return engine.turn("a"), engine.turn("a").order[0]
 
 
-def kept(bins: int = 40) -> RolloutEvidence:
+def kept(bins: int = 40) -> RunningTest:
     watch = PopWatch(pop="a")
     for _ in range(bins):
         watch = comparison.watched(watch, a_bin(*(sample(f"a{number}") for number in range(1, 5))), POLICY)
-    return RolloutEvidence(rollout="r", pops={"a": comparison.calibrated(watch, POLICY)})
+    return calibrated_by(watch)
 
 
-def fed(held: RolloutEvidence, *, failed: float, bins: int, sessions: float = 25) -> RolloutEvidence:
+def calibrated_by(watch: PopWatch | None) -> RunningTest:
+    test = RunningTest("r", POLICY)
+    test.calibrate(comparison.calibrated("r", "a", watch, POLICY))
+    return test
+
+
+def fed(held: RunningTest, *, failed: float, bins: int, sessions: float = 25) -> RunningTest:
     turn, canary = baking()
     for _ in range(bins):
         samples = [
             sample(node, NEW, failed=failed, sessions=sessions) if node == canary else sample(node)
             for node in ("a1", "a2", "a3", "a4")
         ]
-        held = comparison.compared(held, turn, a_bin(*samples), NEW, POLICY, 1.0)
+        held.compare([(turn, a_bin(*samples))], NEW, 1.0)
+    held.judge()
     return held
+
+
+def has_said_nothing(held: RunningTest) -> bool:
+    return not unpacked(held.pops["a"].states)[:, BINS].any()
 
 
 def test_a_worse_canary_fails_and_an_equal_one_passes_its_gate() -> None:
     worse = fed(kept(), failed=20, bins=30)
-    assert comparison.judged(worse, POLICY).failed
+    assert worse.record.failed
     equal = fed(kept(), failed=2, bins=60)
-    assert not comparison.judged(equal, POLICY).failed
-    answer = comparison.gate_of(equal, "a", POLICY)
+    assert not equal.record.failed
+    answer = comparison.gate_of(equal.pops["a"], POLICY)
     assert answer is not None
     assert answer.passed
 
 
 def test_a_worse_canary_does_not_pass_its_gate_where_nothing_was_calibrated() -> None:
     """Long bins hold many events; a cap made for short ones would make them look like none more."""
-    unknown = RolloutEvidence(rollout="r", pops={"a": comparison.calibrated(None, POLICY)})
-    worse = fed(unknown, failed=30, bins=60)
-    answer = comparison.gate_of(worse, "a", POLICY)
+    worse = fed(calibrated_by(None), failed=30, bins=60)
+    answer = comparison.gate_of(worse.pops["a"], POLICY)
     assert answer is not None
     assert not answer.passed
 
 
 def test_a_canary_that_does_not_carry_its_share_gives_no_evidence() -> None:
     held = fed(kept(), failed=20, bins=10, sessions=5)
-    assert held.evidence.metrics == ()
-    assert held.share["a"] < POLICY.bake.share_min
+    assert has_said_nothing(held)
+    share = held.pops["a"].share
+    assert share is not None
+    assert share < POLICY.bake.share_min
 
 
 def test_counts_of_units_in_progress_and_of_other_releases_are_left_out() -> None:
     turn, canary = baking()
     samples = [sample(node, OLD) for node in ("a1", "a2", "a3", "a4")]
-    assert comparison.compared(kept(), turn, a_bin(*samples), NEW, POLICY, 1.0).evidence.metrics == ()
+    held = kept()
+    assert not held.compare([(turn, a_bin(*samples))], NEW, 1.0)
+    assert has_said_nothing(held)
     assert canary in turn.settled
 
 
@@ -99,13 +115,14 @@ def test_a_bin_in_which_a_node_moves_is_not_quiet(phase: Phase) -> None:
 
 
 def test_without_a_pre_period_the_calibration_is_assumed() -> None:
-    assumed = comparison.calibrated(None, POLICY)
-    assert isinstance(assumed, Calibrated)
+    assumed = comparison.calibrated("r", "a", None, POLICY)
     assert assumed.seconds == 0
-    assert assumed.metrics["failures"].bins == 0
-    assert kept().pops["a"].seconds == 400
+    assert comparison.calibrations(assumed).usual_s.tolist() == [0.0]
+    known = kept().calibration("a")
+    assert isinstance(known, PopCalibration)
+    assert known.seconds == 400
 
 
 def test_nothing_is_said_of_a_pop_that_was_not_compared() -> None:
-    assert comparison.gate_of(None, "a", POLICY) is None
-    assert comparison.gate_of(kept(), "b", POLICY) is None
+    assert comparison.gate_of(None, POLICY) is None
+    assert kept().pops.get("b") is None

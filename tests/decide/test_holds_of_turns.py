@@ -101,6 +101,9 @@ def test_what_is_superseded_waits_for_nothing_any_more() -> None:
         older_waves=tuple(wave.changed(rollout=other.id) for wave in engine.facts.waves),
     )
     fresh.tick()
+    assert fresh.facts.rollout.hold is not None
+    assert fresh.facts.rollout.hold.reason is Reason.PREVIOUS_BAKE
+    fresh.tick(120)
     assert [rollout.status for rollout in fresh.facts.older] == [Status.SUPERSEDED]
     assert len(fresh.facts.older_turns) == 3
     assert not any(turn.hold for turn in fresh.facts.older_turns)

@@ -278,7 +278,7 @@ def test_an_older_rollout_that_goes_back_or_has_units_on_their_way_is_waited_for
     engine = older(status, moving=moving)
     engine.tick()
     assert engine.ended(Status.ANNOUNCED)
-    assert rollout_hold(engine) is Reason.PREVIOUS_ROLLOUT
+    assert rollout_hold(engine) is (Reason.HANDING_OVER if moving else Reason.PREVIOUS_ROLLOUT)
     assert engine.facts.older[0].status is status
 
 

@@ -67,7 +67,7 @@ def test_a_node_that_was_retired_and_rebuilt_goes_last_where_its_pop_is_not_done
     left = without(turn, unit)
     left = left.changed(order=tuple(other for other in left.order if other != unit))
     again = afresh(left, unit)
-    if left.phase in (TurnPhase.DONE, TurnPhase.BACK, TurnPhase.REVERTED):
+    if left.at_end or left.phase in (TurnPhase.BACK, TurnPhase.REVERTED):
         assert again.order == left.order
     else:
         assert again.order == (*left.order, unit)
@@ -88,8 +88,8 @@ def test_the_other_units_stay_where_they_are(turn: Turn, unit: UnitId) -> None:
 @given(turns(), st.sampled_from(UNITS))
 def test_a_rebuilt_unit_is_asked_next_in_its_direction(turn: Turn, unit: UnitId) -> None:
     left = afresh(turn, unit)
-    assert unit not in left.lapses or turn.phase is TurnPhase.DONE
-    if turn.phase is TurnPhase.DONE or unit not in turn.exposed:
+    assert unit not in left.lapses or turn.at_end
+    if turn.at_end or unit not in turn.exposed:
         assert left == turn.changed(lapses=left.lapses)
     elif turn.phase is TurnPhase.BACK:
         assert unit in left.back

@@ -6,6 +6,7 @@ from tests.decide.test_comparison import fed, kept
 from wavetrain.decide import recovery, verdict
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.recovery import Way
+from wavetrain.decide.running_test import RunningTest
 from wavetrain.decide.verdict import Ruling
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.health import Verdict
@@ -29,6 +30,10 @@ def baking() -> Engine:
     engine.obey()
     engine.tick(1)
     return engine
+
+
+def measure(engine: Engine, test: RunningTest) -> None:
+    engine.change(evidence=test.record, pop_evidence=test.pops)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +68,7 @@ def test_evidence_that_has_failed_is_a_statistical_fail() -> None:
 
 def test_a_pre_period_that_was_long_enough_makes_the_fail_count() -> None:
     engine = baking()
-    engine.change(evidence=fed(kept(), failed=20, bins=5))
+    measure(engine, fed(kept(), failed=20, bins=5))
     assert verdict.calibrated(engine.draft())
     rules = engine.facts.policy
     longer = msgspec.structs.replace(rules.verdicts, pre_period_s=500.0)
@@ -76,19 +81,19 @@ def test_the_gate_says_in_figures_what_is_missing() -> None:
     hold = verdict.gate_hold(engine.draft(), engine.turn("a"))
     assert hold is not None
     assert (hold.reason, hold.detail) == (Reason.EVIDENCE, "nothing compared yet")
-    engine.change(evidence=fed(kept(), failed=2, bins=1))
+    measure(engine, fed(kept(), failed=2, bins=1))
     hold = verdict.gate_hold(engine.draft(), engine.turn("a"))
     assert hold is not None
     assert (hold.reason, hold.detail) == (Reason.EVIDENCE, "failures: 1000 of 2000")
-    engine.change(evidence=fed(kept(), failed=12, bins=3))
+    measure(engine, fed(kept(), failed=12, bins=3))
     hold = verdict.gate_hold(engine.draft(), engine.turn("a"))
     assert hold is not None
     assert "must be below 0.2000%" in hold.detail
-    engine.change(evidence=fed(kept(), failed=2, bins=5, sessions=5))
+    measure(engine, fed(kept(), failed=2, bins=5, sessions=5))
     hold = verdict.gate_hold(engine.draft(), engine.turn("a"))
     assert hold is not None
     assert hold.reason is Reason.CANARY_SHARE
-    engine.change(evidence=fed(kept(), failed=2, bins=60))
+    measure(engine, fed(kept(), failed=2, bins=60))
     assert verdict.gate_hold(engine.draft(), engine.turn("a")) is None
 
 

@@ -13,9 +13,15 @@ from wavetrain.agent import config as agent
 from wavetrain.agent.worker import Initial
 from wavetrain.decide.admission import Candidate
 from wavetrain.model import policy
+from wavetrain.model.fleet import BLACKOUTS_MAX, Account, Group, Pop, Site
+from wavetrain.model.hotfix import Hotfix
+from wavetrain.wire.faults import FAULTS_KEPT_MAX
 from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.fleet_lines import LINE_BYTES_MAX, LINES_BYTES_MAX, read_lines
+from wavetrain.wire.fleet_parts import LIMITS
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
+from wavetrain.wire.toml_table import FILE_BYTES_MAX
 from wavetrain.wiring import channels
 from wavetrain.wiring import config as wiring_config
 
@@ -47,7 +53,9 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "[verdicts]": policy.Verdicts,
     "[[verdicts.metric]]": policy.MetricRule,
     "[timing]": policy.Timing,
+    "[succession]": policy.Succession,
     "release: keys": Candidate,
+    "[hotfix]": Hotfix,
 }
 SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics"): "metric"}
 """A list of tables is written with the name of one of them."""
@@ -88,6 +96,7 @@ KEYS_OF_READER = {
     "window": ('[[pop]]\nid = "x"\n[pop.window]\n', "pop[0].window"),
     "[[group]]": ('[[group]]\nid = "x"\n', "group[0]"),
     "[[account]]": ('[[account]]\nid = "x"\n', "account[0]"),
+    "[[site]]": ('[[site]]\nid = "x"\n', "site[0]"),
 }
 
 
@@ -101,6 +110,51 @@ def test_the_fleet_files_tables_name_the_keys_that_its_reader_knows(heading: str
     assert {row[0].strip("`") for row in TABLES[heading]} == set(found.group(1).split(", ")) | _either(
         heading
     )
+
+
+DEFAULTS: dict[str, type[msgspec.Struct]] = {
+    "[[pop]]": Pop,
+    "[[account]]": Account,
+    "[[group]]": Group,
+    "[[site]]": Site,
+}
+
+
+@pytest.mark.parametrize("heading", DEFAULTS, ids=str)
+def test_the_fleet_files_tables_tell_the_defaults_of_the_model(heading: str) -> None:
+    known = {field.name: field for field in msgspec.structs.fields(DEFAULTS[heading])}
+    for row in TABLES[heading]:
+        told, field = row[2].strip("`"), known[row[0].strip("`")]
+        if told.startswith(("required", "none", "its ")):
+            assert field.default in (msgspec.NODEFAULT, None, "", (), "UTC") or field.default_factory is dict
+        else:
+            assert json.loads(told) == field.default, row[0]
+
+
+LIMITS_TOLD = {
+    "[[region]]": "region",
+    "[[pop]]": "pop",
+    "[[group]]": "group",
+    "[[account]]": "account",
+    "[[site]]": "site",
+}
+
+
+def test_the_limits_of_the_fleet_file_are_told() -> None:
+    for heading, kind in LIMITS_TOLD.items():
+        assert f"### {heading}\n\nAt most {LIMITS[kind]:,}.\n" in TEXT
+    assert (
+        f"{LINE_BYTES_MAX // 1024} KiB a line, {LINES_BYTES_MAX // 1024**2} MiB a file and {FAULTS_KEPT_MAX:,} faults"
+        in TEXT
+    )
+    assert f"A TOML file has {FILE_BYTES_MAX // 1024**2} MiB at most" in TEXT
+    assert f"`first` and `last`, both included; at most {BLACKOUTS_MAX}" in TEXT
+
+
+def test_the_json_lines_of_the_page_are_a_fleet() -> None:
+    (lines,) = blocks(TEXT, "json")
+    fleet = read_lines([lines.encode()], NOW)
+    assert (list(fleet.pops), list(fleet.sites)) == (["lis1"], ["acme-porto"])
 
 
 def _either(heading: str) -> set[str]:

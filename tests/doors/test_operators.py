@@ -6,13 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.control.practice import BYTES, DIGEST, FLEET, POLICY, ROLLOUT, Practice, pop_text
+from tests.control.practice import BYTES, DIGEST, FLEET, POLICY, ROLLOUT, START, Practice, pop_text
 from tests.doors.served import Served
 
 from wavetrain.control import tokens
 from wavetrain.doors.failures import STATUSES
 from wavetrain.errors import RefusedError, WavetrainError
 from wavetrain.model.access import Role
+from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.fleet_lines import LINE_BYTES_MAX
+from wavetrain.wire.fleet_write import fleet_lines
 
 MANIFEST: dict[str, Any] = {
     "component": "gateway",
@@ -116,6 +119,39 @@ def test_a_fleet_and_a_policy_are_checked_applied_and_shown(doors: Served) -> No
         assert operator.post("/v1/policy/check", json=rules).json()["is_new"]
         assert approver.post("/v1/policy", json=rules).json()["is_new"]
         assert approver.get("/v1/policy").json()["pop"]["bake"]["minutes"] == 5
+
+
+def test_a_large_fleet_is_sent_as_json_lines_and_seen_in_numbers(doors: Served) -> None:
+    fleet = read_fleet(FLEET + pop_text("jnb1"), START)
+    with doors.to("olga") as operator, doors.to("vic") as viewer:
+        sent = fleet_lines(fleet)
+        assert viewer.post("/v1/fleet/lines/check", content=b"".join(sent)).json()["added"] == ["PoP jnb1"]
+        assert viewer.post("/v1/fleet/lines", content=fleet_lines(fleet)).status_code == 403
+        assert operator.post("/v1/fleet/lines", content=fleet_lines(fleet)).json()["pops"] == 3
+        seen = viewer.get("/v1/fleet/summary").json()
+        assert (seen["fleet"]["nodes"], seen["silent"], seen["releases"]) == (12, 12, {})
+        assert list(viewer.get("/v1/fleet", params={"pop": "jnb1"}).json()["fleet"]["pops"]) == ["jnb1"]
+        assert viewer.get("/v1/fleet", params={"pop": "nix"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b'{"pop": 1}\n', 422, "line 1, pop: it is not an object"),
+        (b"\xff\n", 422, "line 1, the line: it is not JSON"),
+        (b"", 422, "the fleet has no PoP"),
+        (b"x" * (LINE_BYTES_MAX + 1), 422, f"the line is longer than {LINE_BYTES_MAX} bytes"),
+    ],
+)
+def test_bad_json_lines_are_refused_with_their_line_and_change_nothing(
+    doors: Served, content: bytes, status: int, said: str
+) -> None:
+    before = doors.house.sequence
+    with doors.to("olga") as operator:
+        answer = operator.post("/v1/fleet/lines", content=content)
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+    assert doors.house.sequence == before
 
 
 BAD: dict[str, tuple[str, str, str, object, int, str]] = {

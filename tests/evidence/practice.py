@@ -1,15 +1,21 @@
 """Practice: a PoP of four nodes with live sessions, seeded; the situation that the verdict has to master."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wavetrain.errors import RefusedError
+from wavetrain.evidence import judgement, processes
 from wavetrain.evidence.arms import ArmCounts, split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, calibrate
-from wavetrain.evidence.judgement import Metric
-from wavetrain.evidence.preperiod import Preperiod, absorb
+from wavetrain.evidence.judgement import GateAnswer, Judgement, Metric
+from wavetrain.evidence.preperiod import Preperiod
+from wavetrain.evidence.preperiod import absorb as absorb_quiet
+from wavetrain.evidence.strata import STARTED, WIDEST, Strata
 
 NODES = ("n1", "n2", "n3", "n4")
 CANARY, CONTROL = frozenset({"n1"}), frozenset({"n2", "n3", "n4"})
@@ -43,7 +49,7 @@ def second(
 def pre_period(rng: np.random.Generator, rate: float, exposure: float, seconds: int = 60) -> Preperiod:
     pre = Preperiod()
     for _ in range(seconds):
-        pre = absorb(pre, second(rng, [rate] * len(NODES), exposure))
+        pre = absorb_quiet(pre, second(rng, [rate] * len(NODES), exposure))
     return pre
 
 
@@ -87,3 +93,125 @@ def gamma_poisson(
     """Counts (bins, nodes): Poisson with a burst of its own for each node and bin, of that variation."""
     shape = 1 / burst**2
     return rng.poisson(means * rng.gamma(shape, 1 / shape, size=(bins, len(means)))).astype(float)
+
+
+class Counter(NamedTuple):
+    """One process with the names of its columns; starts empty."""
+
+    loglik: tuple[float, ...] = (0.0,) * processes.POINTS
+    new_events: float = 0.0
+    control_events: float = 0.0
+    control_capped: float = 0.0
+    new_exposure: float = 0.0
+    control_exposure: float = 0.0
+    bins: float = 0.0
+    seconds: float = 0.0
+    tau: float = 0.0
+
+
+def observe(state: Counter, seen: ArmCounts, *, phi: float, tau: float) -> Counter:
+    return observe_all((state,), (seen,), phis=(phi,), taus=(tau,))[0]
+
+
+def observe_all(
+    states: Sequence[Counter], bins: Sequence[ArmCounts], *, phis: Sequence[float], taus: Sequence[float]
+) -> tuple[Counter, ...]:
+    """Several processes as the metrics of one stratum."""
+    rows = processes.unstarted(np.array(phis))
+    rows[:, : processes.ORDINAL] = [[*state.loglik, *state[1:]] for state in states]
+    counted = np.array([[in_arms(seen) for seen in bins]])
+    after = processes.moved(rows[None], counted, np.array([taus]), np.zeros(len(states)))[0]
+    return tuple(
+        Counter(tuple(row[: processes.POINTS]), *row[processes.POINTS : processes.ORDINAL])
+        for row in after.tolist()
+    )
+
+
+def in_arms(seen: ArmCounts) -> list[float]:
+    """A bin of one metric as the processes take it."""
+    return [
+        seen.new_events,
+        seen.new_capped,
+        seen.new_exposure,
+        seen.control_events,
+        seen.control_capped,
+        seen.control_exposure,
+        seen.seconds,
+    ]
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """A whole test in one value, through the bytes that the store keeps; by stratum, metrics as they first came."""
+
+    metrics: tuple[str, ...] = ()
+    strata: tuple[tuple[str, bytes, tuple[float, ...]], ...] = ()
+
+
+def absorb(
+    evidence: Evidence, stratum: str, seen: Sequence[ArmCounts], known: Mapping[str, Calibration]
+) -> Evidence:
+    """One more bin of one stratum."""
+    telling = [each for each in seen if each.new_exposure > 0 and each.control_exposure > 0]
+    if not telling:
+        return evidence
+    names = tuple(dict.fromkeys((*evidence.metrics, *(each.metric for each in telling))))
+    if len({each.metric for each in telling}) != len(telling):
+        raise RefusedError("a metric is named twice in one bin")
+    if not {each.metric for each in telling} <= set(known):
+        raise RefusedError("a metric is not calibrated")
+    strata = running(evidence, [Metric(name, 1.0) for name in names])
+    if stratum not in strata:
+        widths = [known[name].tau if name in known else 0.0 for name in names]
+        phis = [known[name].phi if name in known else 1.0 for name in names]
+        strata.take(stratum, processes.unstarted(np.array(phis)), np.array(widths))
+    by_name = {each.metric: in_arms(each) for each in telling}
+    strata.absorb([stratum], np.array([[by_name.get(name, [0.0] * processes.ARMS) for name in names]]))
+    taus = {name: known[name].tau for name in names if name in known}
+    before = {name: dict(zip(evidence.metrics, wide, strict=True)) for name, _, wide in evidence.strata}
+    return Evidence(
+        names,
+        tuple(
+            (
+                held,
+                processes.packed(strata.state(held)),
+                tuple({**taus, **before.get(held, {})}.get(name, 0.0) for name in names),
+            )
+            for held in strata.live
+        ),
+    )
+
+
+def running(evidence: Evidence, metrics: Sequence[Metric], tau: float = 0.0, beta: float = BETA) -> Strata:
+    """The production's test of these metrics, with every stratum of the value laid into it again."""
+    strata = Strata(metrics, tau, beta)
+    for stratum, kept, widths in evidence.strata:
+        held = dict(zip(evidence.metrics, processes.unpacked(kept), strict=True))
+        width = dict(zip(evidence.metrics, widths, strict=True))
+        empty = processes.unstarted(np.ones(1))[0]
+        state = np.array([held.get(metric.name, empty) for metric in metrics])
+        strata.take(stratum, state, np.array([width.get(metric.name, 0.0) for metric in metrics]))
+        places = state[:, processes.ORDINAL]
+        strata.totals[:, STARTED] = np.maximum(strata.totals[:, STARTED], places)
+        strata.totals[:, WIDEST] = np.maximum(strata.totals[:, WIDEST], state[:, processes.TAU])
+    strata.weigh()
+    return strata
+
+
+def judge(evidence: Evidence, metrics: Sequence[Metric], alpha: float, tau: float = 0.0) -> Judgement:
+    return running(evidence, metrics, tau).judgement(alpha)
+
+
+def gate(
+    evidence: Evidence,
+    stratum: str,
+    metrics: Sequence[Metric],
+    known: Mapping[str, Calibration],
+    beta: float,
+    seconds_min: float = 0.0,
+) -> GateAnswer:
+    if not metrics or len({metric.name for metric in metrics}) < len(metrics):
+        return judgement.gate(None, metrics, beta, seconds_min)
+    strata = running(evidence, metrics, beta=beta)
+    if stratum not in strata or not {metric.name for metric in metrics if metric.gate} <= set(known):
+        return judgement.gate(None, metrics, beta, seconds_min)
+    return judgement.gate(strata.state(stratum), metrics, beta, seconds_min)

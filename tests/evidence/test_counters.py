@@ -8,21 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, gammaln
-from tests.evidence.practice import counts
+from tests.evidence.practice import Counter, counts, observe, observe_all
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.counters import (
     GRID,
     LOG_2,
     Array,
-    Counter,
     doubling_refuted,
     laws,
     log_e,
     log_e_doubling,
     log_likelihood,
-    observe,
-    observe_all,
 )
 
 MARGINS = st.sampled_from([0.0, 0.03, log(1.1), 0.2, LOG_2])
@@ -156,7 +153,7 @@ def test_observing_at_once_is_observing_one_by_one() -> None:
     for state, seen, moved in zip(states, bins, together, strict=True):
         alone = observe(state, seen, phi=1.5, tau=0.1)
         assert np.array(moved.loglik) == pytest.approx(np.array(alone.loglik))
-        assert msgspec.structs.replace(moved, loglik=()) == msgspec.structs.replace(alone, loglik=())
+        assert moved[1:] == alone[1:]
 
 
 def test_a_shared_time_course_cancels() -> None:

@@ -5,12 +5,27 @@ from time import perf_counter
 import msgspec
 import numpy as np
 import pytest
-from tests.evidence.practice import ALPHA, BETA, METRICS, arms, calibrations, counts, steady
+from tests.evidence.practice import (
+    ALPHA,
+    BETA,
+    METRICS,
+    Evidence,
+    absorb,
+    arms,
+    calibrations,
+    counts,
+    gate,
+    in_arms,
+    judge,
+    steady,
+)
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.arms import ArmCounts
 from wavetrain.evidence.budget import log_threshold
-from wavetrain.evidence.judgement import Evidence, GateAnswer, Judgement, Metric, absorb, gate, judge
+from wavetrain.evidence.judgement import GateAnswer, Judgement, Metric
+from wavetrain.evidence.processes import unstarted
+from wavetrain.evidence.strata import Strata
 
 OPS = Metric("ops", 1.0)
 KNOWN = {"ops": steady()}
@@ -230,14 +245,15 @@ def test_bins_that_do_not_fit_are_refused() -> None:
 def test_a_tick_of_eight_metrics_in_twelve_strata_is_cheap() -> None:
     """Aim: 2 ms; the guard allows for a busy machine and still catches a loop over the grid in Python."""
     metrics = [Metric(f"m{i}", 1.0) for i in range(8)]
-    known = {metric.name: steady(tau=0.03) for metric in metrics}
-    seen = [counts(metric.name, 3, 1) for metric in metrics]
-    evidence = Evidence()
+    seen = np.array([[in_arms(counts(metric.name, 3, 1)) for metric in metrics]])
+    strata = Strata(metrics)
+    for stratum in range(12):
+        strata.take(f"pop{stratum}", unstarted(np.ones(8)), np.full(8, 0.03))
     best = float("inf")
     for _ in range(30):
         start = perf_counter()
         for stratum in range(12):
-            evidence = absorb(evidence, f"pop{stratum}", seen, known)
-        judge(evidence, metrics, ALPHA)
+            strata.absorb([f"pop{stratum}"], seen)
+        strata.judgement(ALPHA)
         best = min(best, perf_counter() - start)
     assert best < 0.006

@@ -11,16 +11,20 @@ from tests.evidence.practice import (
     EXPOSURE,
     METRICS,
     RATE,
+    Evidence,
+    absorb,
     arms,
     calibrations,
     gamma_poisson,
+    gate,
+    judge,
 )
 
 from wavetrain.evidence.arms import split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, calibrate
 from wavetrain.evidence.counters import log_e, log_likelihood
-from wavetrain.evidence.judgement import Evidence, Metric, absorb, gate, judge
+from wavetrain.evidence.judgement import Metric
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.evidence.preperiod import absorb as absorb_quiet
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 
-from wavetrain.decide import arrivals, disturbance, lapses, planner, retreat, turns, verdict
+from wavetrain.decide import (
+    arrivals,
+    disturbance,
+    handover,
+    lapses,
+    planner,
+    retreat,
+    succession,
+    turns,
+    verdict,
+    way_back,
+)
 from wavetrain.decide.disturbance import Asked
 from wavetrain.decide.facts import Choice, Draft, Facts
 from wavetrain.decide.instruct import tell
@@ -182,7 +193,7 @@ PLANTED: tuple[Planted, ...] = (
         guard="G7",
         bug="a paused rollout does not listen",
         decide=having(arrivals, "settle", _deaf),
-        seed=21,
+        seed=16,
     ),
     Planted(
         guard="G8",
@@ -195,6 +206,18 @@ PLANTED: tuple[Planted, ...] = (
         bug="approval to go forward is not listened to",
         decide=_with_gate("_capacity", _stubborn),
         seed=92,
+    ),
+    Planted(
+        guard="G8",
+        bug="a newer release cuts a bake short at once",
+        decide=having(succession, "bake_hold", lambda draft, turns, since: None),
+        seed=23,
+    ),
+    Planted(
+        guard="G8",
+        bug="a newer release cuts a bake short in silence",
+        decide=having(succession, "cut_short", lambda draft, other, turns: ""),
+        seed=0,
     ),
     Planted(guard="G10", bug="capacity is forgotten", decide=_with_gate("_capacity", None), seed=4),
     Planted(
@@ -232,10 +255,34 @@ PLANTED: tuple[Planted, ...] = (
     Planted(guard="G16", bug="the decider rolls dice", decide=_moody, seed=3),
     Planted(guard="canary", bug="no verdict falls", decide=_blissful, seed=3),
     Planted(
+        guard="canary",
+        bug="a PoP that was handed over counts as proven",
+        decide=having(handover, "unproven", lambda draft: None),
+        seed=146,
+    ),
+    Planted(
         guard="liveness",
         bug="a unit is asked again for ever",
         decide=having(lapses, "is_too_often", lambda turn, unit: False),
-        seed=8,
+        seed=29,
+    ),
+    Planted(
+        guard="succession",
+        bug="an older train goes on in the window of the newer one",
+        decide=having(handover, "yields", lambda draft, turn: None),
+        seed=2,
+    ),
+    Planted(
+        guard="succession",
+        bug="a hotfix takes nothing over",
+        decide=having(handover, "take", lambda draft, turn: None),
+        seed=2,
+    ),
+    Planted(
+        guard="way-back",
+        bug="every PoP goes back to what most of the fleet ran",
+        decide=having(way_back, "of", lambda draft, turn: draft.rollout.previous),
+        seed=6,
     ),
 )
 
@@ -285,9 +332,9 @@ GUARDS: tuple[GuardRow, ...] = (
     ),
     GuardRow(
         guard="G8",
-        holds="Bake time counts only time on this release.",
-        enforced=("decide/turns.py",),
-        watched=("invariants:g8",),
+        holds="Bake time counts only time on this release; no newer release cuts a bake short in silence.",
+        enforced=("decide/turns.py", "decide/succession.py", "decide/handover.py"),
+        watched=("invariants:g8", "successions:Successions"),
     ),
     GuardRow(
         guard="G9",
@@ -348,5 +395,17 @@ GUARDS: tuple[GuardRow, ...] = (
         holds="Every rollout comes to an end, or a person is asked.",
         enforced=("decide/lapses.py", "decide/silence.py", "decide/disturbance.py"),
         watched=("history:History",),
+    ),
+    GuardRow(
+        guard="succession",
+        holds="An older rollout begins nothing where a newer one has begun, or begins in the same window.",
+        enforced=("decide/handover.py", "decide/turns.py"),
+        watched=("successions:Successions",),
+    ),
+    GuardRow(
+        guard="way-back",
+        holds="A revert leads a PoP to what it ran before, unless that may run no more.",
+        enforced=("decide/way_back.py", "decide/retreat.py"),
+        watched=("successions:Successions",),
     ),
 )

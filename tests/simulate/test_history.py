@@ -3,9 +3,9 @@
 import pytest
 
 from wavetrain.simulate.cut import Cut
+from wavetrain.simulate.histories import as_json, line, played, total
 from wavetrain.simulate.history import History, run
 from wavetrain.simulate.nature import Wire
-from wavetrain.simulate.rehearse import as_json, line, rehearse, total
 
 SEEDS = 100
 CHUNK = 10
@@ -13,7 +13,7 @@ CHUNK = 10
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_every_guard_holds_after_every_tick_of_a_seeded_history(first: int) -> None:
-    outcomes = list(rehearse(first, CHUNK))
+    outcomes = list(played(first, CHUNK))
     broken = [line(outcome) for outcome in outcomes if outcome.broken]
     assert not broken, "\n".join(broken)
     assert sum(len(outcome.rollouts) for outcome in outcomes) >= 2 * CHUNK
@@ -24,7 +24,7 @@ def test_a_seed_can_be_replayed() -> None:
 
 
 def test_histories_are_not_all_alike() -> None:
-    outcomes = list(rehearse(0, 5))
+    outcomes = list(played(0, 5))
     ends = {status for outcome in outcomes for status in outcome.rollouts.values()}
     assert {"completed", "reverted"} <= ends
     assert sum(outcome.crashes for outcome in outcomes) > 0
@@ -53,7 +53,7 @@ def _used(seed: int) -> list[str]:
 
 
 def test_the_rehearsal_says_how_it_went() -> None:
-    outcomes = list(rehearse(3, 1))
+    outcomes = list(played(3, 1))
     assert "seed 3: held" in line(outcomes[0])
     assert total(outcomes).startswith("1 histories")
     assert b'"broken":0' in as_json(outcomes)
@@ -61,4 +61,4 @@ def test_the_rehearsal_says_how_it_went() -> None:
 
 def test_a_rehearsal_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="give 1 to"):
-        rehearse(0, 0)
+        played(0, 0)

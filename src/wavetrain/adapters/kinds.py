@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from wavetrain.decide.evidence_kept import PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.fleet import (
@@ -58,6 +58,8 @@ KINDS: tuple[type[Record], ...] = (
     Ledger,
     PopWatch,
     RolloutEvidence,
+    PopEvidence,
+    PopCalibration,
     Standstill,
     Believed,
     Join,
@@ -93,10 +95,13 @@ class Shape:
         self.ident: Callable[[Record], Ident] = attrgetter(*kind.KEY)
         self.index = tuple(name for name in self.columns if (name,) != kind.KEY)
         """The columns that records are looked up by, beside the whole key."""
+        self._is_plain = len(kind.KEY) == 1 and self.columns[kind.KEY[0]] is str
         self._decoder = msgspec.json.Decoder(kind)
 
     def parsed(self, key: tuple[str, ...]) -> Ident | None:
         """The identity that a key given as text stands for; None when no record can have it."""
+        if self._is_plain and len(key) == 1:
+            return key[0]
         if len(key) != len(self.key):
             raise UnknownError(
                 f"{self.name} is kept under {', '.join(self.key)}, but {len(key)} values were given: {key}; "

@@ -7,7 +7,7 @@ from typing import Any
 
 from wavetrain.adapters.commit_bell import CommitBell
 from wavetrain.adapters.kinds import Ident, Shapes
-from wavetrain.adapters.memory_view import MemoryChange, MemoryState, MemoryTransaction, MemoryView
+from wavetrain.adapters.memory_view import MemoryChange, MemoryState, MemoryTransaction, MemoryView, Scrutiny
 from wavetrain.adapters.store_rules import (
     CHANGES_KEPT,
     JOURNAL_KEPT,
@@ -46,6 +46,9 @@ class MemoryStore:
 
     `clock` gives seconds since the Unix epoch. `crash_at` is asked before each commit, with the changes that
     it would write, and may raise: then nothing of that transaction is kept.
+
+    For long rehearsals of large fleets: `check_each` checks only each so-manieth record of a kind (see `Scrutiny`),
+    and without `keeps_past` a trim forgets for good what `at` would need of the time before it.
     """
 
     def __init__(
@@ -55,8 +58,12 @@ class MemoryStore:
         crash_at: Callable[[Sequence[MemoryChange]], None] | None = None,
         extra: Iterable[type[Record]] = (),
         on: Memory | None = None,
+        check_each: int = 1,
+        keeps_past: bool = True,
     ) -> None:
         self._memory = memory = on if on is not None else _empty(extra)
+        self._scrutiny = Scrutiny(check_each)
+        self._keeps_past = keeps_past
         self._clock = clock
         self._epoch = memory.epoch
         self._closed = False
@@ -117,7 +124,7 @@ class MemoryStore:
         with memory.turnstile.turn(NAME, WRITE_WAIT_S):
             if memory.epoch != self._epoch:
                 raise StaleError(stale_epoch(self._epoch, memory.epoch, memory.holder))
-            transaction = MemoryTransaction(memory.state, self._clock())
+            transaction = MemoryTransaction(memory.state, self._clock(), self._scrutiny)
             yield transaction
             if not transaction.writes:
                 return
@@ -181,11 +188,13 @@ class MemoryStore:
         self._open()
         memory = self._memory
         with memory.turnstile.turn(NAME, WRITE_WAIT_S), memory.guard:
-            state = memory.state = memory.state.successor()
+            if memory.state.views:
+                memory.state = memory.state.successor()
+            state = memory.state
             gone, state.changes = state.changes[:-keep_changes], state.changes[-keep_changes:]
             entries = len(state.entries)
             state.entries = state.entries[-keep_journal:]
-            if gone:
+            if gone and self._keeps_past:
                 memory.before = memory.before.successor()
                 _replay(memory.before, gone)
                 memory.before.changes = []

@@ -129,6 +129,25 @@ class PostgresqlServer:
         cursor.set_result(-1)
         return cursor.fetchone()
 
+    def write(self, cursor: Any, write: Write) -> int:
+        """Write many rows of one statement, in one pipeline; how many of them changed anything."""
+        write_rows(cursor, write)
+        return int(cursor.rowcount)
+
+    def insert(self, cursor: Any, write: Write) -> int:
+        """Insert many rows where their places are free; how many were. By COPY beside the table, then into it."""
+        table = write.statement.table
+        cursor.execute(
+            f'CREATE TEMP TABLE IF NOT EXISTS "bulk_{table.name}" (LIKE "{table.name}") ON COMMIT DROP'
+        )
+        copy_rows(cursor, table, write.statement.rows(write.rows), into=f"bulk_{table.name}")
+        cursor.execute(
+            f'INSERT INTO "{table.name}" SELECT * FROM "bulk_{table.name}" ON CONFLICT DO NOTHING'  # noqa: S608
+        )
+        count = int(cursor.rowcount)
+        cursor.execute(f'TRUNCATE "bulk_{table.name}"')
+        return count
+
     def finish(self, cursor: Any, last: Sequence[Write]) -> None:
         """Write the last rows and commit, in one round trip; many rows by COPY."""
         if not last:
@@ -136,7 +155,7 @@ class PostgresqlServer:
             return
         many = [write for write in last if len(write.rows) >= COPY_FROM]
         for write in many:
-            copy_rows(cursor, write.statement.table, [write.statement.row(row) for row in write.rows])
+            copy_rows(cursor, write.statement.table, write.statement.rows(write.rows))
         with cursor.connection.pipeline():
             for write in last:
                 if write not in many:
@@ -189,10 +208,10 @@ class PostgresqlServer:
         self.engine.dispose()
 
 
-def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]]) -> None:
-    """COPY rows, in the order of the table's columns, into it."""
+def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]], into: str = "") -> None:
+    """COPY rows, in the order of the table's columns, into it, or into another one of the same columns."""
     names = ", ".join(f'"{column.name}"' for column in table.c)
-    with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+    with cursor.copy(f'COPY "{into or table.name}" ({names}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)
 

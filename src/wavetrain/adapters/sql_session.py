@@ -32,9 +32,11 @@ class Statement:
         positions = compiled.positiontup if compiled.positional else None
         self._order = tuple(positions) if positions is not None else None
 
-    def row(self, given: Mapping[str, Any]) -> list[Any]:
-        """The values of an insert in the order of its table's columns, each named `a_<column>`."""
-        return [given[f"a_{column.name}"] for column in self.table.c]
+    def rows(self, given: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """The values of an insert in the order of its table's columns, whichever part of a row each is named after."""
+        ways = [(f"a_{column.name}", f"at_{column.name}", f"new_{column.name}") for column in self.table.c]
+        names = [next(name for name in three if name in given[0]) for three in ways]
+        return [[row[name] for name in names] for row in given]
 
     def values(self, given: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -71,6 +73,14 @@ class Place(Protocol):
         """
         ...
 
+    def write(self, cursor: Any, write: "Write") -> int:
+        """Write many rows of one statement; how many of them changed anything."""
+        ...
+
+    def insert(self, cursor: Any, write: "Write") -> int:
+        """Insert many rows where their places are free; how many were."""
+        ...
+
     def finish(self, cursor: Any, last: Sequence["Write"]) -> None:
         """Write the last rows of a transaction, and commit it."""
         ...
@@ -95,12 +105,21 @@ class Place(Protocol):
 class Session:
     """One transaction on one connection."""
 
-    def __init__(self, cursor: Any, head: Any) -> None:
+    def __init__(self, place: Place, cursor: Any, head: Any) -> None:
+        self._place = place
         self._cursor = cursor
         self.head = head
         """The row that was read when it was opened."""
         self.last: list[Write] = []
         """Written in one go with the commit."""
+
+    def write(self, write: Write) -> int:
+        """Write many rows of one statement now; how many of them changed anything."""
+        return self._place.write(self._cursor, write)
+
+    def insert(self, write: Write) -> int:
+        """Insert many rows now; how many of their places were free."""
+        return self._place.insert(self._cursor, write)
 
     def run(self, statement: Statement, given: Mapping[str, Any] = {}) -> Any:
         """Run it; the driver's cursor with the rows and their count, good until the next statement."""
@@ -131,7 +150,7 @@ def session(place: Place, head: str, *, writes: bool) -> Iterator[Session]:
         try:
             cursor: Any = pooled.cursor()
             try:
-                opened = Session(cursor, place.begin(cursor, head, writes=writes))
+                opened = Session(place, cursor, place.begin(cursor, head, writes=writes))
                 yield opened
                 place.finish(cursor, opened.last)
             except BaseException:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -18,6 +19,9 @@ from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.record import Record
 
 R = TypeVar("R", bound=Record)
+
+BATCH = 5_000
+"""Records of a bulk that are written at a time: PostgreSQL ends a writer that says nothing for long."""
 
 _encode = msgspec.json.Encoder().encode
 _key_of = msgspec.json.Decoder(tuple[str, ...])
@@ -159,41 +163,84 @@ class SqlTransaction(SqlView):
         super().__init__(layout, session)
         self._known.start(self.moment)
         self._changes: list[dict[str, object]] = []
+        self._flushed = 0
+        """Changes that are written already."""
         self._entries: list[Entry] = []
         self._written: dict[What, Read] = {}
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self._changes or self._entries)
+        return bool(self._flushed or self._changes or self._entries)
 
     @property
     def last_change(self) -> int:
         """The number of the last change, its own included."""
-        return self._sequence + len(self._changes)
+        return self._sequence + self._flushed + len(self._changes)
 
     def put(self, record: R) -> R:
         """Insert or replace; the record as stored."""
+        kind = type(record)
+        table, ident = self._schema.table(kind), self._shapes.of(kind).ident(record)
+        stored, body, row, read = self._row(record)
+        done = self._session.run(table.insert if record.version == 0 else table.update, row)
+        if done.rowcount != 1:
+            raise StaleError(stale(record, self._version(table, table.at(ident))))
+        self._changed(record, body)
+        self._seen[kind, ident], self._written[kind, ident] = stored, read
+        return stored
+
+    def put_many(self, records: Iterable[Record]) -> int:
+        """Insert or replace very many; their number."""
+        left = iter(records)
+        count = 0
+        while batch := list(islice(left, BATCH)):
+            count += len(batch)
+            together: dict[tuple[type[Record], bool], list[tuple[Record, dict[str, Any]]]] = {}
+            for record in batch:
+                stored, body, row, read = self._row(record)
+                self._changed(record, body)
+                what = type(record), self._shapes.of(type(record)).ident(record)
+                self._seen[what], self._written[what] = stored, read
+                together.setdefault((type(record), record.version == 0), []).append((record, row))
+            for (kind, is_new), rows in together.items():
+                self._put_batch(kind, rows, is_new=is_new)
+            self._session.insert(Write(self._schema.add_change, self._changes))
+            self._flushed += len(self._changes)
+            self._changes = []
+        return count
+
+    def _put_batch(
+        self, kind: type[Record], rows: list[tuple[Record, dict[str, Any]]], *, is_new: bool
+    ) -> None:
+        table, shape = self._schema.table(kind), self._shapes.of(kind)
+        parameters = [row for _, row in rows]
+        if is_new:
+            done = self._session.insert(Write(table.insert, parameters))
+        else:
+            done = self._session.write(Write(table.update, parameters))
+        if done == len(rows):
+            return
+        for record, row in rows:
+            found = self._version(table, table.at(shape.ident(record)))
+            if found != row["new_version"]:
+                raise StaleError(stale(record, found))
+        raise StaleError(f"a {kind.__name__} is given twice; put each once")
+
+    def _row(self, record: R) -> tuple[R, str, dict[str, Any], Read]:
+        """The record as it will be stored, its body, the statement's parameters, and how it is read again."""
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
         encoded, again = shape.kept(stored)
         body = encoded.decode()
-        place = table.at(shape.ident(record))
-        values: dict[str, object] = {"new_version": stored.version, "new_body": body}
+        row = table.at(shape.ident(record)) | {"new_version": stored.version, "new_body": body}
         for column in shape.columns:
             if column not in shape.key:
-                values[f"new_{column}"] = getattr(record, column)
-        if record.version == 0:
-            done = self._session.run(table.insert, {**place, **values})
-        else:
-            done = self._session.run(table.update, {**place, **values, "seen": record.version})
-        if done.rowcount != 1:
-            raise StaleError(stale(record, self._version(table, place)))
-        self._changed(record, body)
-        what = kind, shape.ident(record)
-        self._seen[what], self._written[what] = stored, Read(again, len(body))
-        return stored
+                row[f"new_{column}"] = getattr(record, column)
+        if record.version:
+            row["seen"] = record.version
+        return stored, body, row, Read(again, len(body))
 
     def remove(self, record: Record) -> None:
         """Delete the record that was read."""

@@ -65,6 +65,13 @@ class SqliteFile:
         cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         return cursor.execute(head).fetchone()
 
+    def write(self, cursor: Any, write: Write) -> int:
+        """Write many rows of one statement; how many of them changed anything."""
+        write_rows(cursor, write)
+        return int(cursor.rowcount)
+
+    insert = write
+
     def finish(self, cursor: Any, last: Sequence[Write]) -> None:
         """Write the last rows and commit."""
         for write in last:

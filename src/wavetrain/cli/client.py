@@ -79,6 +79,11 @@ class Client:
         path = f"/v1/artifacts/{digest}"
         return self._ask("PUT", path, content=_pieces(file), headers=headers, timeout=UPLOAD_S)
 
+    def send(self, path: str, pieces: Iterator[bytes]) -> Any:
+        """Send bytes as they come; the answer's JSON."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._ask("POST", path, content=pieces, headers=headers, timeout=UPLOAD_S)
+
     def close(self) -> None:
         """Let the connection go."""
         self._http.close()

@@ -14,6 +14,7 @@ from wavetrain.cli import (
     place_commands,
     policy_commands,
     readiness_command,
+    rehearse_command,
     release_commands,
     rollout_commands,
     run_commands,
@@ -35,6 +36,7 @@ app.command()(run_commands.demo)
 app.command()(doctor_command.doctor)
 app.command()(api_command.api)
 app.command()(simulate_command.simulate)
+app.command()(rehearse_command.rehearse)
 app.add_typer(lab_command.app, name="lab")
 app.add_typer(fleet_commands.app, name="fleet")
 app.add_typer(policy_commands.app, name="policy")

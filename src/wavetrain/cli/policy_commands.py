@@ -1,7 +1,5 @@
 """Policy commands: check, apply and show the rules of a lane."""
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +19,13 @@ def check(
     fleet: Annotated[Path | None, typer.Option(help="A fleet file that its rings must fit.")] = None,
 ) -> None:
     """Read a policy file and list every fault, against a fleet file or the control plane's fleet."""
-    from wavetrain.wire.fleet_file import read_fleet
+    from wavetrain.cli import fleet_source
     from wavetrain.wire.policy_file import read_policy
 
     text = text_of(file)
     known = None
     if fleet is not None:
-        known = read_fleet(text_of(fleet), datetime.fromtimestamp(time.time(), UTC), str(fleet))
+        known = fleet_source.read(fleet, quiet=desk.as_json)
     policy = read_policy(text, known, str(file))
     rings = ", ".join(ring.name for ring in policy.rings)
     said = f"{file} is good: lane {policy.lane}, rings {rings}"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from wavetrain.cli.desk import Desk, Reason, command, text_of
+from wavetrain.cli.rollout_commands import Way
 from wavetrain.errors import RefusedError
 
 app = typer.Typer(help="What CI has built.", no_args_is_help=True)
@@ -21,6 +22,14 @@ def submit(
     artifact: Annotated[
         Path | None, typer.Option(help="Its bytes: uploaded first; fills in digest and size.")
     ] = None,
+    fixes: Annotated[
+        str | None, typer.Option(help="The number of the release that it fixes, instead of the manifest's.")
+    ] = None,
+    how: Annotated[
+        Way | None, typer.Option(help="How it enters while an older release is under way.")
+    ] = None,
+    wave: Annotated[int | None, typer.Option(help="With restart: the wave to begin with.")] = None,
+    pop: Annotated[list[str] | None, typer.Option(help="With affected: a PoP; may be given again.")] = None,
 ) -> None:
     """Submit a release as a candidate."""
     import msgspec
@@ -34,7 +43,11 @@ def submit(
         digest, size = _digest(artifact)
         candidate = read_release(text, str(manifest), digest=digest, size=size)
         desk.client.upload(digest, artifact)
-    answer = desk.client.post("/v1/releases", msgspec.to_builtins(candidate))
+    body = msgspec.to_builtins(candidate)
+    body |= {"fixes": fixes} if fixes is not None else {}
+    said = {"how": how.value if how is not None else None, "wave": wave, "pops": pop}
+    body["hotfix"] |= {key: value for key, value in said.items() if value is not None}
+    answer = desk.client.post("/v1/releases", body)
     desk.say(answer, answer["text"])
 
 

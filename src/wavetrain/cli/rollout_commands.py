@@ -20,6 +20,18 @@ class Consent(StrEnum):
     GENERAL = "general"
     INCONCLUSIVE = "inconclusive"
     FORWARD = "forward"
+    HOTFIX = "hotfix"
+    CUT = "cut"
+
+
+class Way(StrEnum):
+    """How a release enters while an older one is under way."""
+
+    TRAIN = "train"
+    SUPERSEDE = "supersede"
+    BEHIND = "behind"
+    RESTART = "restart"
+    AFFECTED = "affected"
 
 
 @app.command(name="list")
@@ -99,7 +111,23 @@ def revert(desk: Desk, rollout: Rollout, reason: Reason) -> None:
     _steer(desk, rollout, "revert", reason)
 
 
-def _post(desk: Desk, rollout: str, verb: str, body: dict[str, str]) -> Any:
+@app.command()
+@command
+def place(
+    desk: Desk,
+    rollout: Rollout,
+    how: Annotated[Way, typer.Option(help="How it enters while an older one is under way.")],
+    reason: Reason,
+    wave: Annotated[int, typer.Option(help="With restart: the wave to begin with.")] = 0,
+    pop: Annotated[list[str] | None, typer.Option(help="With affected: a PoP; may be given again.")] = None,
+) -> None:
+    """Let a rollout that has not departed enter a train under way in another way."""
+    body = {"how": how.value, "wave": wave, "pops": pop or [], "reason": reason}
+    answer = _post(desk, rollout, "place", body)
+    desk.say(answer, f"{rollout} enters in another way: {answer['hotfix']['how']}")
+
+
+def _post(desk: Desk, rollout: str, verb: str, body: dict[str, Any]) -> Any:
     from wavetrain.cli.client import at
 
     return desk.client.post(at("rollouts", rollout, verb), body)

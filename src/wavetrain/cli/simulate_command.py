@@ -11,8 +11,8 @@ from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.simulate.cut import Cut
+    from wavetrain.simulate.histories import Tally
     from wavetrain.simulate.history import Decide, Outcome
-    from wavetrain.simulate.rehearse import Tally
     from wavetrain.simulate.shrink import Shrunk
 
 LINES_MAX = 50
@@ -62,7 +62,7 @@ def simulate_with(decide: "Decide | None" = None) -> Callable[..., None]:
         crash_everywhere: Crashes = False,
         as_json: Json = False,
     ) -> None:
-        """Rehearse seeded histories of a practice fleet, with every guard checked after every tick.
+        """Play seeded histories of a practice fleet, with every guard checked after every tick.
 
         Stops at the first history in which a guard breaks, and looks for the shortest one in which it still does.
         """
@@ -97,10 +97,10 @@ class _Rehearsal:
     def play(self, trace: bool) -> None:
         """The histories, until a guard breaks."""
         from wavetrain.simulate.cut import unknown
-        from wavetrain.simulate.rehearse import Tally, line, rehearse
+        from wavetrain.simulate.histories import Tally, line, played
 
         try:
-            histories = rehearse(self._seed, self._count, jobs=self._jobs, decide=self._decide, cut=self._cut)
+            histories = played(self._seed, self._count, jobs=self._jobs, decide=self._decide, cut=self._cut)
         except ValueError as error:
             raise RefusedError(f"--count, --jobs: {error}") from None
         tally = Tally()
@@ -129,7 +129,7 @@ class _Rehearsal:
     def drill(self) -> None:
         """A crash at each commit of a short history, for each seed."""
         from wavetrain.simulate.drill import Crashed, crash_everywhere
-        from wavetrain.simulate.rehearse import COUNT_MAX
+        from wavetrain.simulate.histories import COUNT_MAX
 
         if not 1 <= self._count <= COUNT_MAX:
             raise RefusedError(f"--count: count is {self._count}; give 1 to {COUNT_MAX}")

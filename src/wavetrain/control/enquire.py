@@ -5,11 +5,10 @@ from typing import TypeVar
 
 import msgspec
 
-from wavetrain.control.facts import fleet_of
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
-from wavetrain.model.fleet import Cordon, Fleet, Quarantine, Reported, Retired
+from wavetrain.model.fleet import Cordon
 from wavetrain.model.journal import Entry
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, Tombstone
@@ -25,16 +24,6 @@ class ReleaseSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     release: Release
     tombstone: Tombstone | None = None
-
-
-class FleetSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The fleet as applied, with what its nodes say and what persons have said about it."""
-
-    fleet: Fleet
-    reported: dict[str, Reported]
-    cordons: tuple[Cordon, ...]
-    retired: tuple[Retired, ...]
-    quarantined: tuple[Quarantine, ...]
 
 
 class JournalPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,19 +62,6 @@ def freezes(store: Store, caller: Caller) -> list[Freeze]:
 def cordons(store: Store, caller: Caller) -> list[Cordon]:
     """Every cordon."""
     return _all(store, caller, Cordon)
-
-
-def fleet(store: Store, caller: Caller) -> FleetSeen:
-    """The fleet."""
-    require(caller, Act.READ)
-    with store.read() as view:
-        return FleetSeen(
-            fleet=fleet_of(view),
-            reported={item.node: item for item in view.find(Reported)},
-            cordons=tuple(view.find(Cordon)),
-            retired=tuple(view.find(Retired)),
-            quarantined=tuple(view.find(Quarantine)),
-        )
 
 
 def journal(

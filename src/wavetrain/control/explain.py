@@ -2,18 +2,20 @@
 
 import msgspec
 
+from wavetrain.control import joiners
 from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
 from wavetrain.control.progress import HoldSeen, hold_seen
 from wavetrain.control.rollouts import active
 from wavetrain.decide import lapses, stillness
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
-from wavetrain.model.fleet import Account, Cordon, Pop, Quarantine, Reported, Retired, Site, UnitId
+from wavetrain.model.fleet import Account, Cordon, Desired, Pop, Quarantine, Reported, Retired, Site, UnitId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Release, Tombstone
-from wavetrain.model.rollout import Rollout, Turn, Wave
+from wavetrain.model.rollout import Rollout, Turn, TurnPhase, Wave
 from wavetrain.model.standstill import Standstill
 
 ACCOUNT_POPS_MAX = 20
@@ -144,7 +146,7 @@ def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
         if turn is not None:
             wave = view.get(Wave, rollout.id, str(turn.wave))
             steps.append(_turn_step(view, turn, unit))
-            if _is_through(turn, unit):
+            if _is_through(turn, unit) or turn.phase is TurnPhase.HANDED:
                 continue
             steps += [_wave_step(wave)] if wave is not None else []
             steps.append(_rollout_step(rollout))
@@ -181,6 +183,10 @@ def _of_node(view: View, node: str) -> list[Step]:
         hold = Hold(Reason.QUARANTINED, detail=lost.reason, asks=True)
     elif cordon is not None:
         hold = Hold(Reason.CORDONED, detail=f"{cordon.by}: {cordon.reason}")
+    order = view.get(Desired, node)
+    if order is not None and is_joining(order, said):
+        state = f"{state}; joins and was told {order.release}"
+        hold = hold or joiners.hold_of(view, order)
     return [Step(level="node", subject=node, state=f"{state}{detail}", hold=hold_seen(hold))]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Protocol, cast
 
 import msgspec
@@ -11,7 +12,7 @@ from wavetrain.control.image import Image
 from wavetrain.control.ports import View
 from wavetrain.decide import departure, work
 from wavetrain.decide.demand import summed
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
@@ -30,12 +31,14 @@ from wavetrain.model.fleet import (
     Reported,
     Retired,
     Site,
+    SiteId,
 )
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Floor, Release, Tombstone, is_older
-from wavetrain.model.rollout import Fairness, Rollout, Status
+from wavetrain.model.rollout import Fairness, Rollout, Status, TurnPhase
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -44,6 +47,7 @@ class Seen(Protocol):
     """What the ticker has measured, fresher than what the store holds of it."""
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None: ...
+    def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]: ...
     def pre_period_s(self) -> Mapping[PopId, float]: ...
     def unseen_s(self) -> Mapping[NodeId, float]: ...
 
@@ -56,6 +60,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
             f"rollout {rollout.id} names release {rollout.release}, which the store does not have"
         )
     earlier = older(image.all(Rollout), rollout)
+    later = newer(image.all(Rollout), rollout)
     kept = seen.evidence_of(rollout.id)
     return Facts(
         now=view.now,
@@ -77,10 +82,19 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         retired=image.names(Retired),
         quarantined=cast("Mapping[NodeId, Quarantine]", image.by_name(Quarantine)),
         tombstoned=frozenset(_banned(image, rollout)),
+        floor=floor.number if (floor := image.get(Floor, rollout.component)) is not None else "",
         older=earlier,
         older_turns=tuple(turn for other in earlier for turn in image.turns(other.id)),
         older_waves=tuple(wave for other in earlier for wave in image.waves(other.id)),
+        newer=later,
+        newer_turns=tuple(
+            turn
+            for other in later
+            for turn in image.turns(other.id)
+            if turn.wave == 0 or other.hotfix.how is How.AFFECTED
+        ),
         evidence=kept.changed(version=0) if kept is not None else None,
+        pop_evidence=seen.pops_of(rollout.id),
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
@@ -88,7 +102,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         sequence=image.sequence,
         sweep=sweep,
         demand=_demand(view, rollout, release, image.fleet),
-        fairness=view.get(Fairness, rollout.lane) if _asks_of_trains(rollout) else None,
+        fairness=image.get(Fairness, rollout.lane),
     )
 
 
@@ -111,21 +125,19 @@ def _demand(view: View, rollout: Rollout, release: Release, fleet: Fleet) -> Dem
     return summed(whole, first, last, policy.wishes.blackout_days)
 
 
-def _asks_of_trains(rollout: Rollout) -> bool:
-    """Whether this rollout is about to be planned, or about to end."""
-    if not LANES[rollout.lane].windowed:
-        return False
-    return not rollout.timetable or rollout.wave + 1 >= rollout.waves
-
-
 def fleet_of(view: View) -> Fleet:
-    """The whole fleet by id."""
+    """The whole fleet by id, save its sites."""
     return Fleet(
         regions={item.id: item for item in view.find(Region)},
         pops={item.id: item for item in view.find(Pop)},
         groups={item.id: item for item in view.find(Group)},
         accounts={item.id: item for item in view.find(Account)},
     )
+
+
+def sites_of(view: View) -> dict[SiteId, Site]:
+    """Every site by id; there may be hundreds of thousands."""
+    return {item.id: item for item in view.find(Site)}
 
 
 def policy_of(view: View, digest: str) -> Policy:
@@ -149,15 +161,33 @@ def ledger_of(view: View) -> Ledger:
 
 def older(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
     """Rollouts of the same component that were made before this one and are not over."""
+    return tuple(other for other in known if _is_rival(other, rollout) and _age(other) < _age(rollout))
+
+
+def newer(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
+    """Rollouts of the same component that were made after this one and are not over, or have reached some PoPs."""
     return tuple(
         other
         for other in known
-        if other.lane == rollout.lane
-        and other.component == rollout.component
-        and other.id != rollout.id
-        and other.status not in TERMINAL
-        and (other.created_at, other.id) < (rollout.created_at, rollout.id)
+        if _age(other) > _age(rollout)
+        and (_is_rival(other, rollout) or (_is_kin(other, rollout) and _has_reached_some(other)))
     )
+
+
+def _is_kin(other: Rollout, rollout: Rollout) -> bool:
+    return other.lane == rollout.lane and other.component == rollout.component and other.id != rollout.id
+
+
+def _is_rival(other: Rollout, rollout: Rollout) -> bool:
+    return _is_kin(other, rollout) and other.status not in TERMINAL
+
+
+def _has_reached_some(other: Rollout) -> bool:
+    return other.hotfix.how is How.AFFECTED and other.status in (Status.COMPLETED, Status.RESIDUE)
+
+
+def _age(rollout: Rollout) -> tuple[datetime, str]:
+    return rollout.created_at, rollout.id
 
 
 def _banned(image: Image, rollout: Rollout) -> Iterator[str]:
@@ -179,6 +209,7 @@ class Basis(msgspec.Struct, frozen=True):
     rollout: str
     sweep: bool
     evidence: RolloutEvidence | None
+    pop_evidence: dict[str, str]
     pre_period_s: dict[PopId, float]
     unseen_s: dict[NodeId, float]
 
@@ -187,7 +218,7 @@ def digest(facts: Facts) -> str:
     """SHA-256 over what a decision stood on, in a canonical form; the same on every machine.
 
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
-    that are under way belong to it.
+    that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
     units = [NodeId(unit) for turn in facts.turns if turn.phase not in QUIET for unit in turn.exposed]
     basis = Basis(
@@ -197,6 +228,11 @@ def digest(facts: Facts) -> str:
         rollout=facts.rollout.id,
         sweep=facts.sweep,
         evidence=facts.evidence,
+        pop_evidence={
+            turn.pop: _seal(facts.pop_evidence[turn.pop])
+            for turn in facts.turns
+            if turn.phase is TurnPhase.BAKING and turn.pop in facts.pop_evidence
+        },
         pre_period_s={
             turn.pop: facts.pre_period_s[turn.pop]
             for turn in facts.turns
@@ -205,3 +241,10 @@ def digest(facts: Facts) -> str:
         unseen_s={unit: facts.unseen_s[unit] for unit in units if unit in facts.unseen_s},
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _seal(kept: PopEvidence) -> str:
+    """SHA-256 over what a PoP has said; worked out once for each state of it."""
+    said = (kept.pop, kept.live, kept.share, kept.compared_s)
+    return hashlib.sha256(msgspec.json.encode(said) + kept.states).hexdigest()

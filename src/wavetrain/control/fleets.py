@@ -1,25 +1,27 @@
 """Fleets: what would a fleet file change, and may it?"""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
+from wavetrain.control import joiners
 from wavetrain.control.chronicle import tell
-from wavetrain.control.facts import fleet_of, ledger_of, policy_of
+from wavetrain.control.facts import fleet_of, ledger_of, policy_of, sites_of
+from wavetrain.control.joiners import Joined
 from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.control.rollouts import active
+from wavetrain.decide import alteration
+from wavetrain.decide.alteration import Alteration, homes
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, TransitionError
 from wavetrain.model.fleet import (
-    Account,
     Cordon,
     Desired,
     Fleet,
-    Group,
     NodeId,
     Pop,
     Quarantine,
-    Region,
     Reported,
     Retired,
 )
@@ -29,31 +31,45 @@ from wavetrain.model.record import Record
 from wavetrain.model.rollout import Slot, Turn
 
 NAMES_SHOWN_MAX = 20
-_KINDS: tuple[type[Record], ...] = (Region, Pop, Group, Account)
+NAMES_GIVEN_MAX = 1_000
+"""Of what a large fleet adds, changes or removes, so many are named; `counts` has them all."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fleet would change, each as `kind id`."""
+    """What a fleet would change, each as `kind id`, the first of many; `counts` says how many, by kind."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    counts: dict[str, dict[str, int]] = {}
+    consequences: tuple[str, ...] = ()
+    joined: tuple[Joined, ...] = ()
+    """The nodes that join a fleet which is running, once it is applied."""
     pops: int = 0
     nodes: int = 0
+    sites: int = 0
 
     @property
     def text(self) -> str:
         """One line for people."""
         parts = [
-            f"{len(names)} {word} ({_listed(names)})"
+            f"{sum(self.counts[word].values())} {word} ({_listed(names, self.counts[word])})"
             for word, names in (("added", self.added), ("changed", self.changed), ("removed", self.removed))
             if names
         ]
-        return f"{self.pops} PoPs, {self.nodes} nodes: {'; '.join(parts) or 'nothing changes'}"
+        return f"{_size(self)}: {'; '.join(parts) or 'nothing changes'}"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:NAMES_SHOWN_MAX]) + (", ..." if len(names) > NAMES_SHOWN_MAX else "")
+def _size(difference: Difference) -> str:
+    sites = f", {difference.sites} sites" if difference.sites else ""
+    return f"{difference.pops} PoPs, {difference.nodes} nodes{sites}"
+
+
+def _listed(names: tuple[str, ...], counts: dict[str, int]) -> str:
+    """All by name, or where they are too many, by kind."""
+    if sum(counts.values()) <= NAMES_SHOWN_MAX:
+        return ", ".join(names)
+    return ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
 
 
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +81,7 @@ class Adopted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def current(store: Store) -> Fleet:
-    """The fleet as applied."""
+    """The fleet as applied, without its sites."""
     with store.read() as view:
         return fleet_of(view)
 
@@ -74,28 +90,45 @@ def check(store: Store, caller: Caller, fleet: Fleet) -> Difference:
     """What applying the fleet would change; raises what `apply` would raise."""
     require(caller, Act.READ)
     with store.read() as view:
-        return _difference(view, fleet)
+        before = _with_sites(view)
+        altered = alteration.compare(before, fleet)
+        _check(view, before, fleet)
+    return _difference(altered, before, fleet)
 
 
 def apply(store: Store, caller: Caller, fleet: Fleet) -> Difference:
-    """Make the fleet what the file says. Refused while a rollout under way counts on what would go or move."""
+    """Make the fleet what the file says, while rollouts go on.
+
+    Nodes that join are told what their PoP runs; those that leave are not waited for. Refused where a node that a
+    rollout counts on would move to another PoP; `StaleError` where somebody else applied a fleet meanwhile.
+    """
     require(caller, Act.DESCRIBE)
+    with store.read() as view:  # compared before anybody is held up: that takes seconds for a large fleet
+        before = _with_sites(view)
+        altered = alteration.compare(before, fleet)
+        _check(view, before, fleet)
+        difference = _difference(altered, before, fleet)
+    if altered.empty:
+        return difference
     with store.write() as transaction:
-        difference = _difference(transaction, fleet)
-        if not (difference.added or difference.changed or difference.removed):
-            return difference
-        before = fleet_of(transaction)
+        _check(transaction, before, fleet)
         _forget_nodes(transaction, before, fleet)
-        for kind in _KINDS:
-            known, wanted = _by_key(before, kind), _by_key(fleet, kind)
-            for key, record in wanted.items():
-                version = known[key].version if key in known else 0
-                if key not in known or known[key] != record.changed(version=version):
-                    transaction.put(record.changed(version=version))
-            for key in known.keys() - wanted.keys():
-                transaction.remove(known[key])
+        transaction.put_many(_wanted(altered))
+        for record in altered.removed:
+            transaction.remove(record)
+        joined = joiners.take_in(transaction, caller, before, fleet)
         tell(transaction, caller, "fleet", "fleet", difference.text)
-    return difference
+    return msgspec.structs.replace(difference, joined=joined)
+
+
+def _wanted(altered: Alteration) -> Iterable[Record]:
+    """What is to be put, each with the version that it takes the place of."""
+    yield from (record.changed(version=0) for record in altered.added)
+    yield from (new.changed(version=old.version) for old, new in altered.changed)
+
+
+def _with_sites(view: View) -> Fleet:
+    return msgspec.structs.replace(fleet_of(view), sites=sites_of(view))
 
 
 def adopt(store: Store, caller: Caller) -> Adopted:
@@ -137,45 +170,31 @@ def _rebase(transaction: Transaction, said: dict[NodeId, Reported]) -> None:
         transaction.put(ledger.changed(generation=generation))
 
 
-def _difference(view: View, fleet: Fleet) -> Difference:
-    before = fleet_of(view)
-    _check_rings(view, fleet)
-    _check_under_way(view, before, fleet)
-    added, changed, removed = [], [], []
-    for kind in _KINDS:
-        known, wanted = _by_key(before, kind), _by_key(fleet, kind)
-        for key, record in wanted.items():
-            name = f"{_noun(kind)} {key}"
-            if key not in known:
-                added.append(name)
-            elif known[key] != record.changed(version=known[key].version):
-                changed.append(name)
-        removed += [f"{_noun(kind)} {key}" for key in known.keys() - wanted.keys()]
+def _difference(altered: Alteration, before: Fleet, after: Fleet) -> Difference:
+    records: dict[str, Iterable[Record]] = {
+        "added": altered.added,
+        "changed": [new for _, new in altered.changed],
+        "removed": altered.removed,
+    }
+    names = {
+        word: tuple(alteration.subject(item) for _, item in zip(range(NAMES_GIVEN_MAX), items, strict=False))
+        for word, items in records.items()
+    }
     return Difference(
-        added=tuple(added),
-        changed=tuple(changed),
-        removed=tuple(sorted(removed)),
-        pops=len(fleet.pops),
-        nodes=len(_homes(fleet)),
+        added=names["added"],
+        changed=names["changed"],
+        removed=names["removed"],
+        counts={word: dict(Counter(map(alteration.noun, items))) for word, items in records.items()},
+        consequences=alteration.consequences(altered, before, after),
+        pops=len(after.pops),
+        nodes=sum(len(pop.nodes) for pop in after.pops.values()),
+        sites=len(after.sites),
     )
 
 
-def _by_key(fleet: Fleet, kind: type[Record]) -> dict[str, Record]:
-    parts: dict[type[Record], Iterable[Record]] = {
-        Region: fleet.regions.values(),
-        Pop: fleet.pops.values(),
-        Group: fleet.groups.values(),
-        Account: fleet.accounts.values(),
-    }
-    return {record.key[0]: record for record in parts[kind]}
-
-
-def _noun(kind: type[Record]) -> str:
-    return "PoP" if kind is Pop else kind.__name__.lower()
-
-
-def _homes(fleet: Fleet) -> dict[str, str]:
-    return {node: pop.id for pop in fleet.pops.values() for node in pop.nodes}
+def _check(view: View, before: Fleet, after: Fleet) -> None:
+    _check_rings(view, after)
+    _check_under_way(view, before, after)
 
 
 def _check_rings(view: View, fleet: Fleet) -> None:
@@ -190,27 +209,30 @@ def _check_rings(view: View, fleet: Fleet) -> None:
 
 
 def _check_under_way(view: View, before: Fleet, after: Fleet) -> None:
-    """What a turn counts on stays where it is; a retired node may go."""
-    old, new = _homes(before), _homes(after)
-    moved = {node for node, pop in old.items() if new.get(node) != pop}
+    """What a turn counts on does not move to another PoP; it may leave, and a retired node may do both."""
+    old, new = homes(before), homes(after)
+    moved = {node for node, pop in old.items() if new.get(node, pop) != pop}
     moved -= {item.node for item in view.find(Retired)}
     if not moved:
         return
     for rollout in active(view):
         for turn in view.find(Turn, rollout=rollout.id):
-            counted = sorted(moved & set(turn.order))
+            counted = [NodeId(unit) for unit in sorted(moved & set(turn.order))]
             if counted:
                 raise TransitionError(
-                    f"node {counted[0]} of PoP {turn.pop} cannot leave or move: rollout {rollout.id} counts on it; "
-                    f"wait for its end, or first run: wavetrain node retire {counted[0]} --reason TEXT"
+                    f"node {counted[0]} of PoP {turn.pop} cannot move to {new[counted[0]]}: "
+                    f"rollout {rollout.id} counts on it; wait for its end, or first run: "
+                    f"wavetrain node retire {counted[0]} --reason TEXT"
                 )
 
 
 def _forget_nodes(transaction: Transaction, before: Fleet, after: Fleet) -> None:
     """What is known of nodes that leave goes with them; nodes that move take it along."""
-    old, new = _homes(before), _homes(after)
+    old, new = homes(before), homes(after)
     gone = {node for node in old if node not in new}
     moved = {node for node, pop in old.items() if node in new and new[node] != pop}
+    if not gone and not moved and before.pops.keys() <= after.pops.keys():
+        return
     for kind in (Reported, Desired, Quarantine, Retired, Cordon, Slot):
         for record in transaction.find(kind):
             owner = record.owner if isinstance(record, Slot) else record.key[0]
@@ -218,4 +240,4 @@ def _forget_nodes(transaction: Transaction, before: Fleet, after: Fleet) -> None
             if owner in gone or is_pop_gone:
                 transaction.remove(record)
             elif owner in moved and not isinstance(record, Cordon | Retired):
-                transaction.put(record.changed(pop=new[owner]))
+                transaction.put(record.changed(pop=new[NodeId(owner)]))

@@ -24,7 +24,7 @@ from wavetrain.model.fleet import (
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, Tombstone
-from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.rollout import Fairness, Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -52,6 +52,7 @@ _WHOLE: dict[str, type[Record]] = {
         CurrentPolicy,
         PolicyText,
         Rollout,
+        Fairness,
     )
 }
 """Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""
@@ -125,7 +126,8 @@ class Image:
         self.slots = Slots()
         self.orders = Orders()
         self.unsteady: dict[PopId, set[NodeId]] = {}
-        """By PoP: the nodes that are quarantined, or not in service by their own reports."""
+        """By PoP: the nodes that are quarantined, that join, or not in service by their own reports."""
+        self._joining: dict[str, Desired] = {}
 
     def follow(self, view: View) -> "Image":
         """Become what this view shows."""
@@ -245,7 +247,19 @@ class Image:
                 self.unsteady.setdefault(said.pop, set()).add(said.node)
         for lost in self.by_name(Quarantine).values():
             self.unsteady.setdefault(lost.pop, set()).add(lost.node)
+        for order in view.find(Desired, rollout=""):
+            self._take_order(order.node, order)
         self.sequence = self.swept = self.readdressed = view.sequence
+
+    def _take_order(self, node: str, order: Desired | None) -> None:
+        """An order is remembered; that of a node that joins counts it out until it runs what it was told."""
+        self.orders.take(node, order)
+        before = self._joining.pop(node, None)
+        if order is not None and order.joins:
+            self._joining[node] = order
+        for one in (before, order if node in self._joining else None):
+            if one is not None:
+                self._weigh(one.node, one.pop)
 
     def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
         before = self.slots.get(key)
@@ -258,7 +272,8 @@ class Image:
         """Whether a node of a PoP is unsteady now."""
         lost, said = self.get(Quarantine, node), self.get(Reported, node)
         is_lost = lost is not None and lost.pop == pop
-        if is_lost or (said is not None and said.pop == pop and is_disturbed(said)):
+        joins = node in self._joining and self._joining[node].pop == pop
+        if is_lost or joins or (said is not None and said.pop == pop and is_disturbed(said)):
             self.unsteady.setdefault(pop, set()).add(node)
         elif pop in self.unsteady:
             self.unsteady[pop].discard(node)
@@ -293,7 +308,7 @@ class Image:
         elif kind == Slot.__name__:
             self._take_slot(key, cast("Slot | None", record))
         elif kind == Desired.__name__:
-            self.orders.take(key[0], cast("Desired | None", record))
+            self._take_order(key[0], cast("Desired | None", record))
 
 
 def _set(held: dict[str, Record], key: str, record: Record | None) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from wavetrain.control import joiners
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.ports import Store
 from wavetrain.decide import lull
@@ -16,7 +17,7 @@ def leap(store: Store) -> datetime | None:
     """Jump if there is nothing to do until a known time; the time jumped to, or None."""
     with store.write() as transaction:
         rollouts = [item for status in ACTIVE for item in transaction.find(Rollout, status=status.value)]
-        if not rollouts or transaction.find(Standstill):
+        if not rollouts or transaction.find(Standstill) or joiners.is_busy(transaction):
             return None
         waves = [wave for item in rollouts for wave in transaction.find(Wave, rollout=item.id)]
         turns = [turn for item in rollouts for turn in transaction.find(Turn, rollout=item.id)]

@@ -13,7 +13,7 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.access import Certificate, Join
 from wavetrain.model.fleet import Desired, NodeId, Pop, Quarantine, Reported, Retired, UnitId
 from wavetrain.model.lane import LANES, UnitKind
-from wavetrain.model.rollout import Slot, Turn, TurnPhase
+from wavetrain.model.rollout import Slot, Turn
 
 
 class Tended(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ def _let_go(transaction: Transaction, pop: Pop, node: str, restaff: Callable[[Tu
 def _done(view: View, pop: Pop) -> tuple[str, ...]:
     """The rollouts under way that have nothing left to do in this PoP."""
     mine = [(rollout, view.get(Turn, rollout.id, pop.id)) for rollout in active(view)]
-    return tuple(rollout.id for rollout, turn in mine if turn is not None and turn.phase is TurnPhase.DONE)
+    return tuple(rollout.id for rollout, turn in mine if turn is not None and turn.at_end)
 
 
 def _journal(transaction: Transaction, caller: Caller, tended: Tended, text: str) -> None:

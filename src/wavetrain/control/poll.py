@@ -1,6 +1,6 @@
 """Poll: what does a node say of itself, and what is it told?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -96,6 +96,21 @@ def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visito
             pass  # somebody else wrote of this node meanwhile: look again, where nobody can
     with store.write() as transaction:
         _take_in(transaction, caller, report, _heard(transaction, report, visitors))
+
+
+def hear_all(store: Store, said: Iterable[tuple[Caller, Report]]) -> list[str]:
+    """Take in the reports of many nodes in one commit, each under the rules of `hear`; why some were refused."""
+    refused: list[str] = []
+    with store.write() as transaction:
+        for caller, report in said:
+            try:
+                require_own_node(caller, report.node)
+                heard = _heard(transaction, report, ())
+            except (RefusedError, ForbiddenError, UnknownError) as error:
+                refused.append(str(error))
+                continue
+            _take_in(transaction, caller, report, heard)
+    return refused
 
 
 class _Heard(msgspec.Struct, frozen=True):

@@ -7,10 +7,11 @@ import msgspec
 
 from wavetrain.control.ports import Store, View
 from wavetrain.control.rollouts import active, found
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.plan import Hold
 from wavetrain.model.rollout import Rollout, Turn, Wave
 
@@ -59,6 +60,7 @@ class TurnSeen(msgspec.Struct, frozen=True, kw_only=True):
     settled: int
     moving: tuple[UnitSeen, ...]
     quarantined: tuple[str, ...]
+    previous: str
     to_go_back: int
     opens: datetime
     closes: datetime
@@ -76,7 +78,8 @@ class WaveSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvidenceSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The running test: it fails when `log_e` reaches `log_threshold`. By PoP: shares of load, and seconds compared."""
+    """The running test: it fails when `log_e` reaches `log_threshold`. By PoP that is not done, as of the last
+    checkpoint: shares of load, and seconds compared."""
 
     log_e: float
     log_threshold: float
@@ -109,6 +112,8 @@ class RolloutSeen(msgspec.Struct, frozen=True, kw_only=True):
     residue: tuple[str, ...]
     failed_at: float
     restored_at: float
+    hotfix: Hotfix
+    cuts: int
     evidence: EvidenceSeen | None = None
     waves: tuple[WaveSeen, ...] = ()
     turns: tuple[TurnSeen, ...] = ()
@@ -176,14 +181,15 @@ def _whole(view: View, item: Rollout, live: Live | None) -> RolloutSeen:
     return msgspec.structs.replace(
         _rollout(item),
         evidence=_evidence(
-            (live(item.id) if live is not None else None) or view.get(RolloutEvidence, item.id)
+            (live(item.id) if live is not None else None) or view.get(RolloutEvidence, item.id),
+            view.find(PopEvidence, rollout=item.id, live=1),
         ),
         waves=tuple(map(_wave, waves)),
         turns=tuple(_turn(turn, inherited(turn, above.get(turn.wave), view.now)) for turn in turns),
     )
 
 
-def _evidence(kept: RolloutEvidence | None) -> EvidenceSeen | None:
+def _evidence(kept: RolloutEvidence | None, pops: list[PopEvidence]) -> EvidenceSeen | None:
     if kept is None:
         return None
     return EvidenceSeen(
@@ -191,8 +197,8 @@ def _evidence(kept: RolloutEvidence | None) -> EvidenceSeen | None:
         log_threshold=kept.log_threshold,
         failed=kept.failed,
         first_s=kept.first_s,
-        share=kept.share,
-        compared_s=kept.compared_s,
+        share={item.pop: item.share for item in pops if item.share is not None},
+        compared_s={item.pop: item.compared_s for item in pops if item.compared_s},
     )
 
 
@@ -218,6 +224,8 @@ def _rollout(item: Rollout) -> RolloutSeen:
         residue=item.residue,
         failed_at=item.failed_at,
         restored_at=item.restored_at,
+        hotfix=item.hotfix,
+        cuts=item.cuts,
     )
 
 
@@ -254,6 +262,7 @@ def _turn(turn: Turn, hold: Hold | None) -> TurnSeen:
         settled=len(turn.settled),
         moving=moving,
         quarantined=turn.quarantined,
+        previous=turn.previous,
         to_go_back=len(turn.back),
         opens=turn.opens,
         closes=turn.closes,

@@ -165,7 +165,7 @@ def _rebased(turn: Turn, rollout: Rollout, said: dict[NodeId, Reported]) -> Turn
         busy = [item.unit for item in turn.progress if _runs(said, item.unit, rollout.number)]
         back = (*turn.back, *(unit for unit in busy if unit not in turn.back))
         return turn.changed(progress=(), back=back)
-    if turn.phase is TurnPhase.DONE:
+    if turn.at_end:
         return turn
     gone = set(turn.quarantined)
     exposed = [u for u in turn.exposed if u in gone or _runs(said, u, rollout.number)]

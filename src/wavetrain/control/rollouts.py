@@ -25,6 +25,10 @@ class Consent(StrEnum):
     """To go on although the evidence stayed inconclusive."""
     FORWARD = "forward"
     """To go forward although capacity is lost, where the older release is what is broken."""
+    HOTFIX = "hotfix"
+    """To the way in which it enters while an older one is under way."""
+    CUT = "cut"
+    """To cut one more bake of an older release short."""
 
 
 def pause(store: Store, caller: Caller, rollout_id: str, reason: str) -> Rollout:
@@ -68,6 +72,8 @@ def approve(store: Store, caller: Caller, rollout_id: str, consent: Consent) -> 
         release = transaction.get(Release, rollout.release)
         asked_by = release.submitted_by if release is not None else rollout.created_by
         require_second_person(caller, asked_by, f"rollout {rollout.id}")
+        if rollout.placed_by and consent in (Consent.HOTFIX, Consent.CUT):
+            require_second_person(caller, rollout.placed_by, f"the way in of rollout {rollout.id}")
         if any(given.kind == consent for given in rollout.approvals):
             return rollout
         given = Approval(kind=consent.value, by=caller.name, at=transaction.now)

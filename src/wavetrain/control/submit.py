@@ -7,10 +7,13 @@ import msgspec
 
 from wavetrain.control.bans import banned
 from wavetrain.control.chronicle import tell
+from wavetrain.control.hotfixes import scene, words
 from wavetrain.control.ports import Artifacts, Store, View
 from wavetrain.decide.admission import DIGEST, Admission, Candidate, Entrance, admit
+from wavetrain.decide.entry import refusal
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
+from wavetrain.model.hotfix import How
 from wavetrain.model.policy import CurrentPolicy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX, Release, Stage, Tombstone
 
@@ -59,6 +62,7 @@ def submit(store: Store, artifacts: Artifacts, caller: Caller, candidate: Candid
                 fixes=candidate.fixes,
                 urgency=candidate.urgency,
                 notes=candidate.notes,
+                hotfix=candidate.hotfix,
             )
         elif known.stage is Stage.CANDIDATE and candidate.gates.items() - known.gates.items():
             made = known.changed(gates={**known.gates, **candidate.gates})
@@ -66,7 +70,8 @@ def submit(store: Store, artifacts: Artifacts, caller: Caller, candidate: Candid
             return Submitted(release=known, is_new=False, text=admission.reason)
         made = transaction.put(made)
         said = ", ".join(f"{gate} {'passed' if passed else 'failed'}" for gate, passed in made.gates.items())
-        text = f"{admission.reason}; gates: {said or 'none'}"
+        enters = f"; hotfix: {words(made.hotfix)}" if made.hotfix.how is not How.TRAIN else ""
+        text = f"{admission.reason}; gates: {said or 'none'}{enters}"
         tell(transaction, caller, "release", made.id, text, digest=made.digest, size=made.size)
     return Submitted(release=made, is_new=known is None, text=text)
 
@@ -81,4 +86,5 @@ def _admission(view: View, candidate: Candidate, known: Release | None, size_fou
         has_policy=view.get(CurrentPolicy, candidate.lane) is not None,
         size_found=size_found,
         numbers=frozenset(item.number for item in of_component if item.id != candidate.id),
+        entry=refusal(candidate.hotfix, scene(view, candidate)),
     )

@@ -7,6 +7,7 @@ from itertools import chain
 
 import msgspec
 
+from wavetrain.control import joiners
 from wavetrain.control.bans import banned
 from wavetrain.control.clock_watch import ClockWatch
 from wavetrain.control.facts import digest, load, policy_of
@@ -77,10 +78,10 @@ class Ticker:
             self._swept.clear()
         self._watch.look()
         commits, stale = 0, []
-        steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases]
+        steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases, self._settle_joiners]
         if self._clock is not None:
             steps.insert(0, self._clock.look)
-        for step in chain(steps, self._rollout_ticks()):
+        for step in chain(steps, self._rollout_ticks(), self._joiners_again()):
             try:
                 commits += step()
             except StaleError as error:
@@ -119,6 +120,24 @@ class Ticker:
                 text = f"planned to depart {departs}, from {before}"
                 transaction.note([_entry(transaction, "rollout", rollout.id, text, rollout.id)])
         return 1
+
+    def _settle_joiners(self) -> int:
+        return 0 if self._is_shifted() else joiners.settle(self._store)
+
+    def _joiners_again(self) -> Iterator[Callable[[], int]]:
+        """What a rollout has just taken back is no joiner's any more; then its PoP can spare others (G13)."""
+        with self._store.read() as view:
+            before = view.sequence
+        yield self._settle_joiners
+        with self._store.read() as view:
+            is_same = view.sequence == before
+        if not is_same:
+            yield from self._rollout_ticks()
+
+    def _is_shifted(self) -> bool:
+        """Whether the clock was stepped since this tick began."""
+        with self._store.read() as view:
+            return self._was_stepped(view)
 
     def _rollout_ticks(self) -> Iterator[Callable[[], int]]:
         """Asked for when the releases are admitted, so that a new rollout gets its reason in its first tick."""

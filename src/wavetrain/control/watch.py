@@ -7,19 +7,20 @@ import msgspec
 
 from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
-from wavetrain.control.ports import HealthSource, Store, Transaction
+from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.decide import comparison
-from wavetrain.decide.evidence_kept import PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.lifecycle import ACTIVE
+from wavetrain.decide.running_test import RunningTest
 from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
-from wavetrain.model.health import PopBin
+from wavetrain.model.health import PopBin, PopCounts
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 
 CHECKPOINT_S = 60.0
 """Pre-periods are written this often, evidence with each decision; a crash loses at most this much of them."""
 
-_EXPOSED = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
+_DONE = (TurnPhase.DONE, TurnPhase.REVERTED)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -74,7 +75,10 @@ class Watch:
         self._health = health
         self._image = image or Image()
         self._watches: dict[str, PopWatch] = {}
-        self._evidence: dict[str, RolloutEvidence] = {}
+        self._watched_s: dict[PopId, float] = {}
+        self._unwritten: set[str] = set()
+        self._tests: dict[str, RunningTest] = {}
+        self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
         self._aimed: tuple[int, object] = (-1, None)
@@ -84,8 +88,8 @@ class Watch:
         self._pre_period_s = float("inf")
         with store.read() as view:
             self._watches = {item.pop: item for item in view.find(PopWatch)}
-            self._evidence = {item.rollout: item for item in view.find(RolloutEvidence)}
             self._steady = self._written_at = view.steady
+        self._watched_s = {PopId(pop): watch.seconds for pop, watch in self._watches.items()}
 
     def look(self) -> None:
         """Ask the source, and lay what it says to where it belongs."""
@@ -102,6 +106,7 @@ class Watch:
             }
             here = self._under_way(rolling)
             self._steady = steady = view.steady
+            self._resume(view, pinned)
         ruling = [*policies.values(), *pinned.values()]
         self._pre_period_s = max((policy.verdicts.pre_period_s for policy in ruling), default=float("inf"))
         away_s = max((policy.bake.telemetry_away_s for policy in ruling), default=0.0)
@@ -109,40 +114,43 @@ class Watch:
         observed = self._health.observe()
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
-        self._forget(set(pinned))
-        for turn in (turn for turns in here.values() for turn in turns):
-            self._calibrate(turn, pinned[turn.rollout])
-        reported = cast("Mapping[NodeId, Reported]", image.by_name(Reported))
-        judged: set[str] = set()
-        for seen in self._news(observed.bins):
-            if not comparison.is_quiet(seen, reported):
-                continue
-            turns = here.get(seen.pop, [])
-            judged |= self._absorb(seen, turns, rollouts, pinned, steady)
-            if not any(turn.cursor for turn in turns) and "pop" in policies:
-                self._pre_period(seen, policies["pop"])
-        for name in sorted(judged):
-            self._judge(name, pinned[name])
+        self._attend(here, pinned)
+        quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._is_quiet(seen)]
+        self._compare(quiet, here, rollouts, steady)
+        if "pop" in policies:
+            for seen in quiet:
+                if not any(turn.cursor for turn in here.get(seen.pop, [])):
+                    self._pre_period(seen, policies["pop"])
 
     def _under_way(self, rolling: Sequence[Rollout]) -> dict[str, list[Turn]]:
         """The turns of rollouts that are not over, by PoP."""
-        here: dict[str, list[Turn]] = {}
-        for rollout in rolling:
-            for turn in self._image.turns(rollout.id):
+        every = [self._image.turns(rollout.id) for rollout in rolling]
+        known, here = self._here
+        if len(known) == len(every) and all(old is new for old, new in zip(known, every, strict=True)):
+            return here
+        here = {}
+        for turns in every:
+            for turn in turns:
                 here.setdefault(turn.pop, []).append(turn)
+        self._here = (every, here)
         return here
 
-    def _news(self, bins: Sequence[PopBin]) -> Iterator[PopBin]:
+    def _news(self, bins: Sequence[PopBin | PopCounts]) -> Iterator[PopCounts]:
         """Each bin once, in order: one that a source says again, or after a younger one, would count twice."""
         for seen in sorted(bins, key=lambda seen: seen.ended):
             if seen.ended > self._ended.get(seen.pop, float("-inf")):
                 self._ended[seen.pop] = seen.ended
-                yield seen
+                yield comparison.arrayed(seen)
+
+    def _is_quiet(self, seen: PopCounts) -> bool:
+        if not self._image.unsteady.get(seen.pop):
+            return True
+        return comparison.is_quiet(seen, cast("Mapping[NodeId, Reported]", self._image.by_name(Reported)))
 
     def keep(self) -> int:
         """Write everything down once a minute, and when a PoP has been watched long enough; how many commits."""
         ripe = {
-            pop for pop, watch in self._watches.items() if watch.seconds >= self._pre_period_s
+            pop for pop in self._unwritten if self._watched_s[PopId(pop)] >= self._pre_period_s
         } - self._ripe
         if not ripe and self._steady - self._written_at < CHECKPOINT_S:
             return 0
@@ -152,11 +160,17 @@ class Watch:
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         """The rollout's evidence as of the last look."""
-        return self._evidence.get(rollout)
+        test = self._tests.get(rollout)
+        return test.record if test is not None and test.record.changes else None
+
+    def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]:
+        """What each PoP that is live in a rollout's test has said, as of the last look."""
+        test = self._tests.get(rollout)
+        return test.pops if test is not None else {}
 
     def pre_period_s(self) -> dict[PopId, float]:
         """For how long each PoP was watched while nothing moved there, in seconds."""
-        return {PopId(pop): watch.seconds for pop, watch in self._watches.items()}
+        return dict(self._watched_s)
 
     def unseen_s(self) -> Mapping[NodeId, float]:
         """Seconds since each node was last measured. One that was not since this process began counts as away.
@@ -166,14 +180,28 @@ class Watch:
         return self._unseen
 
     def checkpoint(self, transaction: Transaction, rollout: str) -> None:
-        """Write the evidence that a decision stood on, in the decision's own transaction."""
-        kept = self._evidence.get(rollout)
-        if kept is None:
+        """Write the evidence that a decision stood on, in the decision's own transaction: what has changed of it."""
+        test = self._tests.get(rollout)
+        if test is None or not test.record.changes:
             return
-        stored = transaction.get(RolloutEvidence, rollout)
-        version = stored.version if stored is not None else 0
-        if stored is None or stored.changed(version=0) != kept.changed(version=0):
-            transaction.put(kept.changed(version=version))
+        kept, stored = test.record, transaction.get(RolloutEvidence, rollout)
+        if stored is not None and stored.changed(version=0) == kept:
+            return
+        transaction.put(kept.changed(version=stored.version if stored is not None else 0))
+        goes_on = stored is not None and stored.metrics == kept.metrics
+        for item in test.unwritten(stored.changes if stored is not None and goes_on else -1):
+            older = transaction.get(PopEvidence, rollout, item.pop)
+            transaction.put(item.changed(version=older.version if older is not None else 0))
+            if older is None or older.live != item.live:
+                self._keep_calibration(transaction, test, item)
+
+    def _keep_calibration(self, transaction: Transaction, test: RunningTest, item: PopEvidence) -> None:
+        """A PoP's calibration is fixed while it is live, and of no use after that."""
+        stored, known = transaction.get(PopCalibration, test.rollout, item.pop), test.calibration(item.pop)
+        if item.live and known is not None:
+            transaction.put(known.changed(version=stored.version if stored is not None else 0))
+        elif not item.live and stored is not None:
+            transaction.remove(stored)
 
     def _aim(self, policies: list[Policy], steady: float) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
@@ -198,69 +226,78 @@ class Watch:
         self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
         self._health.watch(targets)
 
-    def _calibrate(self, turn: Turn, policy: Policy) -> None:
-        """Fix a PoP's calibration when its canary is about to be exposed."""
-        if turn.phase is not TurnPhase.CANARY or not policy.verdicts.metrics:
-            return
-        kept = self._evidence.get(turn.rollout) or RolloutEvidence(rollout=turn.rollout)
-        if turn.pop not in kept.pops:
-            known = comparison.calibrated(self._watches.get(turn.pop), policy)
-            self._evidence[turn.rollout] = kept.changed(pops={**kept.pops, turn.pop: known})
+    def _resume(self, view: View, pinned: Mapping[str, Policy]) -> None:
+        """Evidence of rollouts that are over is in the store; of those that are under way it comes from there."""
+        for name in [name for name in self._tests if name not in pinned]:
+            del self._tests[name]
+        for name, policy in pinned.items():
+            if name not in self._tests and policy.verdicts.metrics:
+                kept = view.get(RolloutEvidence, name)
+                pops = view.find(PopEvidence, rollout=name, live=1) if kept is not None else []
+                known = view.find(PopCalibration, rollout=name) if kept is not None else []
+                self._tests[name] = RunningTest(name, policy, kept, pops, known)
 
-    def _absorb(
+    def _attend(self, here: Mapping[str, list[Turn]], pinned: Mapping[str, Policy]) -> None:
+        """Fix a PoP's calibration when its canary is about to be exposed, and settle it when it is done."""
+        for turns in here.values():
+            for turn in turns:
+                test = self._tests.get(turn.rollout)
+                if test is None:
+                    continue
+                if turn.phase is TurnPhase.CANARY:
+                    if not test.has(turn.pop):
+                        self._calibrate(test, turn, pinned[turn.rollout])
+                elif turn.phase in _DONE and test.has(turn.pop):
+                    test.settle(turn.pop)
+
+    def _calibrate(self, test: RunningTest, turn: Turn, policy: Policy) -> None:
+        known = comparison.calibrated(turn.rollout, turn.pop, self._watches.get(turn.pop), policy)
+        if not test.was_done(turn.pop):
+            with self._store.read() as view:
+                before = view.get(PopEvidence, turn.rollout, turn.pop)
+            if before is None:
+                test.calibrate(known)
+                return
+        with self._store.read() as view:
+            test.reopen(known, view.find(PopEvidence, rollout=turn.rollout, live=0))
+
+    def _compare(
         self,
-        seen: PopBin,
-        turns: list[Turn],
-        rollouts: dict[str, Rollout],
-        pinned: dict[str, Policy],
+        quiet: Sequence[PopCounts],
+        here: Mapping[str, list[Turn]],
+        rollouts: Mapping[str, Rollout],
         steady: float,
-    ) -> set[str]:
-        """Lay a bin to the evidence of the rollouts that it tells something of; their names."""
-        told: set[str] = set()
-        for turn in turns:
-            kept = self._evidence.get(turn.rollout)
-            rollout = rollouts[turn.rollout]
-            if (
-                kept is None
-                or rollout.status not in (Status.ROLLING, Status.PAUSED)
-                or turn.phase not in _EXPOSED
-            ):
-                continue
-            policy = pinned[turn.rollout]
-            self._evidence[turn.rollout] = comparison.compared(
-                kept, turn, seen, rollout.number, policy, steady
-            )
-            told.add(turn.rollout)
-        return told
+    ) -> None:
+        """Lay bins to the evidence of the rollouts that they tell something of, and judge these."""
+        told: dict[str, list[tuple[Turn, PopCounts]]] = {}
+        for seen in quiet:
+            for turn in here.get(seen.pop, []):
+                if turn.phase in comparison.EXPOSED and turn.rollout in self._tests:
+                    told.setdefault(turn.rollout, []).append((turn, seen))
+        for name in sorted(told):
+            if rollouts[name].status in (Status.ROLLING, Status.PAUSED):
+                test = self._tests[name]
+                if test.compare(told[name], rollouts[name].number, steady):
+                    test.judge()
 
-    def _pre_period(self, seen: PopBin, policy: Policy) -> None:
+    def _pre_period(self, seen: PopCounts, policy: Policy) -> None:
         """Only while the whole PoP runs one release: a mixed PoP says nothing about its nodes' own differences."""
-        if len({sample.release for sample in seen.samples}) == 1:
+        if len(set(seen.releases)) == 1:
             watch = self._watches.get(seen.pop) or PopWatch(pop=seen.pop)
-            self._watches[seen.pop] = comparison.watched(watch, seen, policy)
-
-    def _judge(self, rollout: str, policy: Policy) -> None:
-        kept = self._evidence.get(rollout)
-        if kept is None or not kept.evidence.metrics:
-            return
-        judged = comparison.judged(kept, policy)
-        self._evidence[rollout] = kept.changed(
-            log_e=judged.log_e, log_threshold=judged.log_threshold, failed=kept.failed or judged.failed
-        )
-
-    def _forget(self, active: set[str]) -> None:
-        """Evidence of rollouts that are over is in the store."""
-        for name in [name for name in self._evidence if name not in active]:
-            del self._evidence[name]
+            self._watches[seen.pop] = watch = comparison.watched(watch, seen, policy)
+            self._watched_s[seen.pop] = watch.seconds
+            self._unwritten.add(seen.pop)
 
     def _checkpoint_all(self) -> int:
+        unwritten = set(self._unwritten)
         with self._store.write() as transaction:
             before = transaction.sequence
-            for watch in self._watches.values():
-                stored = transaction.get(PopWatch, watch.pop)
-                if stored is None or stored.changed(version=0) != watch.changed(version=0):
-                    transaction.put(watch.changed(version=stored.version if stored is not None else 0))
-            for rollout in self._evidence:
+            for pop in sorted(unwritten):
+                stored = transaction.get(PopWatch, pop)
+                version = stored.version if stored is not None else 0
+                transaction.put(self._watches[pop].changed(version=version))
+            for rollout in self._tests:
                 self.checkpoint(transaction, rollout)
+        self._unwritten -= unwritten
         with self._store.read() as view:
             return int(view.sequence != before)

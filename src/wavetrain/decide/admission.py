@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.release import ARTIFACT_BYTES_MAX, Release, ReleaseId, Urgency, is_older
 
@@ -25,6 +26,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     fixes: str = ""
     urgency: Urgency = Urgency.ROUTINE
     notes: str = ""
+    hotfix: Hotfix = Hotfix()
 
     @property
     def id(self) -> ReleaseId:
@@ -57,9 +59,11 @@ def admit(
     has_policy: bool,
     size_found: int | None,
     numbers: frozenset[str],
+    entry: str = "",
 ) -> Admission:
     """`size_found`: bytes kept under the digest, None when there are none. `numbers`: the component's other releases.
-    `floor`: the oldest version of the component that may run.
+    `floor`: the oldest version of the component that may run. `entry`: the rule that its way into a train under way
+    breaks; what was let in before keeps the way that it has.
 
     Gates that are missing or have failed refuse nothing: the release enters and waits for them.
     """
@@ -71,6 +75,7 @@ def admit(
         _number(candidate, known),
         _bytes(candidate, size_found),
         _fix(candidate, numbers),
+        entry if known is None else "",
     )
     refusal = next((reason for reason in rules if reason), "")
     if refusal:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from wavetrain.decide import waves
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.facts import Draft, Why
 from wavetrain.model.fleet import NodeId, Phase, Pop, UnitId
 from wavetrain.model.rollout import Slot
@@ -45,19 +46,20 @@ def count(draft: Draft, pop: Pop, beside: UnitId | None = None) -> int:
 
 
 def _by_themselves(draft: Draft, pop: Pop) -> set[NodeId]:
-    """The nodes that are away whoever owns a slot: lost, taken out by a person, or not in service by their reports."""
+    """The nodes that are away whoever owns a slot: lost, taken out by a person, not in service yet or any more."""
     facts, absent = draft.facts, draft.facts.absent
     away: set[NodeId] = {node for node in pop.nodes if node in absent} if absent else set()
     if facts.unsteady is None:
         away |= {node for node in pop.nodes if waves.is_disturbed(facts.reported.get(node))}
-        return away | {node for node in pop.nodes if node in draft.quarantined}
+        return away | {node for node in pop.nodes if node in draft.quarantined or _joins(draft, node)}
     known = facts.unsteady.get(pop.id, ())
     away |= {node for node in known if node in pop.members and _is_unsteady(draft, node)}
     return away | {node for node in draft.quarantined.changed if node in pop.members}
 
 
 def _is_unsteady(draft: Draft, node: NodeId) -> bool:
-    return node in draft.quarantined or waves.is_disturbed(draft.facts.reported.get(node))
+    is_lost = node in draft.quarantined or waves.is_disturbed(draft.facts.reported.get(node))
+    return is_lost or _joins(draft, node)
 
 
 def named(away: Mapping[NodeId, Why]) -> str:
@@ -78,7 +80,15 @@ def _why(draft: Draft, node: NodeId, owned: Mapping[str, Slot]) -> Why:
     if node in owned:
         return Why.SILENT if _is_silent(draft, owned[node]) else Why.MOVING
     said = facts.reported.get(node)
+    if _joins(draft, node):
+        return Why.JOINING
     return Why.FAILED if said is not None and said.phase is Phase.FAILED else Why.MOVING
+
+
+def _joins(draft: Draft, node: NodeId) -> bool:
+    """Whether it has joined and does not run yet what its PoP runs: nobody may count on it."""
+    order = draft.desired.get(node)
+    return order is not None and is_joining(order, draft.facts.reported.get(node))
 
 
 def _is_silent(draft: Draft, slot: Slot) -> bool:

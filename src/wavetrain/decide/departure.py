@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from wavetrain.decide.facts import Draft
 from wavetrain.decide.timetable import departure
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import Release, Stage
-from wavetrain.model.rollout import Rollout, RolloutId, Status, Turn
+from wavetrain.model.rollout import Rollout, RolloutId, Status
 
 
 def rollout_for(
@@ -21,7 +20,7 @@ def rollout_for(
     the policy's leave the fix takes the next window after the one in which that rollout failed, instead of the
     next train.
     """
-    at_once = failed is not None and policy.fix_departs_at_once
+    at_once = (failed is not None and policy.fix_departs_at_once) or release.hotfix.how is not How.TRAIN
     not_before = max(now, failed.not_before) if failed is not None else now
     departs = not_before if at_once else departure(policy, LANES[release.lane], now)
     return Rollout(
@@ -38,6 +37,7 @@ def rollout_for(
         departs=departs,
         not_before=not_before,
         hold=gates_hold(release, policy),
+        hotfix=release.hotfix,
     )
 
 
@@ -48,28 +48,3 @@ def gates_hold(release: Release, policy: Policy) -> Hold | None:
         return None
     said = ", ".join(f"{gate} {'failed' if gate in release.gates else 'not run'}" for gate in missing)
     return Hold(Reason.GATES_MISSING, detail=said)
-
-
-def pre_period_hold(draft: Draft) -> Hold | None:
-    """The verdict needs to know how the fleet behaves when nothing moves."""
-    facts = draft.facts
-    if not facts.lane.bakes or not facts.policy.verdicts.metrics:
-        return None
-    least = facts.policy.verdicts.pre_period_s
-    compared = [turn for turn in draft.turns.values() if _is_measured(draft, turn)]
-    watched, pop = min(
-        ((facts.pre_period_s.get(turn.pop, 0.0), turn.pop) for turn in compared), default=(least, "")
-    )
-    if watched >= least:
-        return None
-    return Hold(Reason.PRE_PERIOD, detail=f"{pop}: {watched:.0f} of {least:.0f} s")
-
-
-def _is_measured(draft: Draft, turn: Turn) -> bool:
-    """Whether the canary of a PoP can be compared there; one that has long been dark holds nobody else up."""
-    if len(turn.order) <= turn.canaries:
-        return False
-    policy = draft.facts.policy
-    late = policy.bake.telemetry_away_s + policy.timing.report_late_s
-    seen = [unit for unit in turn.order if draft.facts.unseen_s.get(NodeId(unit), late + 1) <= late]
-    return len(seen) > turn.canaries

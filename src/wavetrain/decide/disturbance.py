@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from wavetrain.decide import away, calendar, lapses, waves
+from wavetrain.decide import away, calendar, lapses, waves, way_back
 from wavetrain.decide.facts import Draft, Why
 from wavetrain.model.fleet import NodeId, Pop, PopId, UnitId
 from wavetrain.model.plan import Hold, Reason
@@ -21,10 +21,10 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def _tombstoned(asked: Asked) -> Hold | None:
-    number = asked.draft.rollout.previous if asked.back else asked.draft.rollout.number
-    return (
-        Hold(Reason.TOMBSTONED, detail=number, asks=True) if number in asked.draft.facts.tombstoned else None
-    )
+    draft, turn = asked.draft, asked.draft.turns.get(asked.pop.id)
+    back = way_back.of(draft, turn) if turn is not None else draft.rollout.previous
+    number = back if asked.back else draft.rollout.number
+    return Hold(Reason.TOMBSTONED, detail=number, asks=True) if draft.facts.is_banned(number) else None
 
 
 def _retired(asked: Asked) -> Hold | None:

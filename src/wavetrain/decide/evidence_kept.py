@@ -2,10 +2,6 @@
 
 from typing import ClassVar
 
-import msgspec
-
-from wavetrain.evidence.calibration import Calibration
-from wavetrain.evidence.judgement import Evidence
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.record import Record
 
@@ -23,25 +19,51 @@ class PopWatch(Record, frozen=True, kw_only=True):
         return max((pre.seconds for pre in self.metrics.values()), default=0.0)
 
 
-class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
-    """The calibrations of one PoP by metric, fixed before its first node is exposed."""
+class PopCalibration(Record, frozen=True, kw_only=True):
+    """The calibrations of one PoP for one rollout, fixed before its first node is exposed; kept while it is live."""
 
-    metrics: dict[str, Calibration]
+    KEY: ClassVar[tuple[str, ...]] = ("rollout", "pop")
+    INDEX: ClassVar[tuple[str, ...]] = ("rollout",)
+    rollout: str
+    pop: str
     seconds: float
     """How long the pre-period was; 0 for an assumed calibration."""
+    nodes: tuple[str, ...]
+    weights: bytes
+    """Offsets by metric and node: little-endian doubles, the metrics in the order of the pinned policy."""
+    figures: bytes
+    """By metric its phi, tau, cap, rate and usual bin in seconds, likewise."""
+
+
+class PopEvidence(Record, frozen=True, kw_only=True):
+    """What one PoP has said in the running test of one rollout."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("rollout", "pop")
+    INDEX: ClassVar[tuple[str, ...]] = ("rollout", "live")
+    rollout: str
+    pop: str
+    live: int = 1
+    """0 once the PoP is done: then what it said is in the rollout's totals."""
+    states: bytes = b""
+    """Its processes by metric of the pinned policy (`evidence.processes.packed`)."""
+    share: float | None = None
+    """What its new nodes carried of their fair load in the last bin; None before the first."""
+    compared_s: float = 0.0
+    """Seconds of comparison since its canary has carried its share."""
 
 
 class RolloutEvidence(Record, frozen=True, kw_only=True):
-    """The running test of one rollout."""
+    """The running test of one rollout: what its PoPs say together."""
 
     KEY: ClassVar[tuple[str, ...]] = ("rollout",)
     rollout: str
-    evidence: Evidence = Evidence()
-    pops: dict[str, Calibrated] = {}
-    share: dict[str, float] = {}
-    """By PoP: what its new nodes carried of their fair load in the last bin."""
-    compared_s: dict[str, float] = {}
-    """By PoP: seconds of comparison since its canary has carried its share."""
+    metrics: tuple[str, ...] = ()
+    changes: int = 0
+    """How often anything of the test has changed: what its PoPs said up to here is in their records."""
+    totals: bytes = b""
+    """Of the PoPs that are done, by metric (`evidence.strata.TOTALS` little-endian doubles)."""
+    pre_period_s: float | None = None
+    """The shortest pre-period of the PoPs that gave evidence; None before the first."""
     first_s: float = 0.0
     """When the first comparison was made, on the store's steady clock; 0 for never."""
     log_e: float = 0.0

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import field
 
 from wavetrain.decide import calendar
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
 from wavetrain.model.demand import Demand
@@ -20,7 +20,7 @@ from wavetrain.model.ledger import Ledger
 from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
-from wavetrain.model.release import Release
+from wavetrain.model.release import Release, is_older
 from wavetrain.model.rollout import Fairness, Rollout, Stop, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
@@ -55,12 +55,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: Mapping[NodeId, Quarantine] = {}
     tombstoned: frozenset[str] = frozenset()
     """The versions of this component that are never offered again."""
+    floor: str = ""
+    """The oldest version of this component that may run; empty for any."""
     older: tuple[Rollout, ...] = ()
     """Rollouts of the same component that were made earlier and are not over."""
     older_turns: tuple[Turn, ...] = ()
     older_waves: tuple[Wave, ...] = ()
     """The turns and waves of those."""
+    newer: tuple[Rollout, ...] = ()
+    """Rollouts of the same component that were made later and are not over, or have reached some PoPs for good."""
+    newer_turns: tuple[Turn, ...] = ()
+    """Their turns of the first wave, and those that a hotfix takes over one by one."""
     evidence: RolloutEvidence | None = None
+    pop_evidence: Mapping[str, PopEvidence] = {}
+    """Of the PoPs that are live in the rollout's test."""
     pre_period_s: Mapping[PopId, float] = {}
     """For how long each PoP was watched before this rollout."""
     standstills: tuple[Standstill, ...] = ()
@@ -68,15 +76,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     demand: Demand | None = None
     """What sites ask of this train; loaded only where stops are chosen."""
     fairness: Fairness | None = None
-    """How early each PoP was in past trains; loaded only where a train is planned or ends."""
+    """How early each PoP was in past trains of the lane; None before the first has ended."""
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
-    """By PoP: the nodes that are quarantined, or not in service by their own reports. None: not sorted out."""
+    """By PoP: the nodes that are quarantined, that join, or not in service by their reports. None: not sorted out."""
     sequence: int = 0
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True
     """Whether every PoP is asked, or only those that move, that are due, and those whose reports are awaited."""
+
+    def is_banned(self, number: str) -> bool:
+        """Whether this version of the component may run nowhere."""
+        return number in self.tombstoned or bool(self.floor and is_older(number, self.floor))
 
     @property
     def absent(self) -> frozenset[str]:
@@ -92,6 +104,7 @@ class Why(StrEnum):
     QUARANTINED = "quarantined"
     SILENT = "silent"
     FAILED = "failed"
+    JOINING = "joining"
     MOVING = "moving"
 
 
@@ -179,8 +192,10 @@ class Draft:
         put += _changed({turn.key: turn for turn in facts.older_turns}, self.older_turns)
         put += _changed({wave.key: wave for wave in facts.older_waves}, self.older_waves)
         put += _changed({"": facts.ledger}, {"": self.ledger})
-        gone = tuple(self.slots.gone())
-        return Choice(put=tuple(put), remove=gone, entries=tuple(self.entries))
+        gone: list[Record] = list(self.slots.gone())
+        gone += [turn for pop, turn in self._turns.items() if pop not in self.turns]
+        gone += [wave for wave in facts.waves if wave.ordinal not in self.waves]
+        return Choice(put=tuple(put), remove=tuple(gone), entries=tuple(self.entries))
 
     def _note_holds(self) -> None:
         """Holds are journaled when their reason changes, once, where they bind."""

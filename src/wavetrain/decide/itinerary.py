@@ -1,11 +1,12 @@
 """Itinerary: what does the timetable make of a rollout, and of a PoP that cannot keep its stop?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 
-from wavetrain.decide import timetable
+from wavetrain.decide import portion, timetable, turns
 from wavetrain.decide.board import Board
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.replan import Move, PlanWave, Replan, Standing
@@ -13,6 +14,7 @@ from wavetrain.decide.timetable import Plan, PlannedWave, Unplannable
 from wavetrain.decide.work import Start, Works
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import PopId, UnitId
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import UnitKind
 from wavetrain.model.release import Stage
 from wavetrain.model.rollout import Fairness, Status, Stop, Timetable, Turn, TurnPhase, Wave, WaveStatus
@@ -37,12 +39,15 @@ def announce(draft: Draft) -> str | None:
             max(facts.now, rollout.not_before),
             demand=facts.demand,
             fairness=facts.fairness,
+            travelled=partial(portion.of_crews, draft),
         )
         if isinstance(planned, Unplannable):
             return planned.text
         _lay(draft, planned)
         return None
     legs = timetable.legs(lane, policy, fleet, rollout.number)
+    if not isinstance(legs, Unplannable):
+        legs = portion.of(draft, legs)
     if isinstance(legs, Unplannable):
         return legs.text
     stops = timetable.stops(legs, policy, departs)
@@ -60,8 +65,8 @@ def _lay(draft: Draft, plan: Plan, units: Mapping[PopId, tuple[UnitId, ...]] | N
     draft.make(
         Timetable(
             rollout=rollout.id,
-            number=1,
-            parent=0,
+            number=rollout.timetable + 1,
+            parent=rollout.timetable,
             made_at=facts.now,
             stops=plan.stops,
             reason=f"{len(plan.stops)} stops in {len(plan.waves)} waves",
@@ -71,7 +76,7 @@ def _lay(draft: Draft, plan: Plan, units: Mapping[PopId, tuple[UnitId, ...]] | N
             uncovered=plan.uncovered,
         )
     )
-    draft.rollout = rollout.changed(timetable=1, waves=len(plan.waves), wave=0)
+    draft.rollout = rollout.changed(timetable=rollout.timetable + 1, waves=len(plan.waves), wave=0)
     for ordinal, wave in enumerate(plan.waves):
         draft.waves[ordinal] = Wave(
             rollout=rollout.id,
@@ -143,14 +148,33 @@ def revise(draft: Draft) -> None:
 def _joined(draft: Draft) -> list[PopId]:
     """PoPs of the fleet that have no turn: they join the last wave, if the last ring takes the rest."""
     facts = draft.facts
-    if facts.lane.unit is not UnitKind.NODE or not facts.policy.rings[-1].rest:
+    whole = draft.rollout.hotfix.how is not How.AFFECTED and facts.policy.rings[-1].rest
+    if facts.lane.unit is not UnitKind.NODE or not whole:
         return []
     if len(draft.turns) >= len(facts.fleet.pops) and facts.fleet.pops.keys() <= draft.turns.keys():
         return []
     return sorted(facts.fleet.pops.keys() - draft.turns.keys())
 
 
-def next_window(draft: Draft, turn: Turn) -> None:
+def keep_time(draft: Draft, pops: Iterable[PopId]) -> None:
+    """A PoP that missed its window gets another; the timetable is revised, and others stay where that is possible.
+
+    A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
+    """
+    for pop in pops:
+        turn = draft.turns[pop]
+        if turn.at_end or draft.facts.now < turn.closes or turn.progress:
+            continue
+        if turn.phase is not TurnPhase.BAKING or not turns.was_extended(turn):
+            _next_window(draft, turn)
+
+
+def goes_with(turn: Turn, wave: Wave) -> bool:
+    """Whether a turn is about a wave: its own turns, and those of earlier ones that are carried beside it."""
+    return turn.wave == wave.ordinal or (turn.wave < wave.ordinal and not turn.at_end)
+
+
+def _next_window(draft: Draft, turn: Turn) -> None:
     """Give a PoP that missed its window another stop, as a revision of the timetable that moves as few as possible.
 
     All that missed theirs in this tick are moved at once. A turn that has started is carried: it goes on in its next
@@ -172,7 +196,7 @@ def _missed(turn: Turn) -> str:
 
 def _has_missed(draft: Draft, turn: Turn) -> bool:
     facts = draft.facts
-    is_open = turn.phase in (TurnPhase.DONE, TurnPhase.BAKING) or turn.progress or turn.cursor
+    is_open = turn.at_end or turn.phase is TurnPhase.BAKING or turn.progress or turn.cursor
     return not is_open and facts.now >= turn.closes and turn.pop in facts.fleet.pops
 
 
@@ -199,7 +223,7 @@ def _replan(
     standing = {
         pop: _standing(draft, works, turn)
         for pop, turn in draft.turns.items()
-        if pop in facts.fleet.pops and turn.phase is not TurnPhase.DONE
+        if pop in facts.fleet.pops and not turn.at_end
     }
     forced, last = dict(missed), max(draft.waves)
     for pop in joined or ():

@@ -52,7 +52,7 @@ def left_behind(turn: Turn) -> tuple[UnitId, ...]:
 
 def forgiven(turn: Turn) -> Turn:
     """A person has paused the rollout: when it goes on, every unit of an unfinished turn is asked anew."""
-    if not turn.lapses or turn.phase is TurnPhase.DONE:
+    if not turn.lapses or turn.at_end:
         return turn
     anew = left_behind(turn)
     exposed = tuple(unit for unit in turn.exposed if unit not in anew)

@@ -22,6 +22,7 @@ class Cause(StrEnum):
     BACK = "every unit is back"
     BACK_WITH_RESIDUE = "every unit is back, save some"
     SUPERSEDE = "a newer release departed"
+    REPLAN = "it enters in another way"
 
 
 class WaveCause(StrEnum):
@@ -50,6 +51,7 @@ ROLLOUT: dict[tuple[Status, Cause], Status] = {
     (S.ANNOUNCED, C.ABORT): S.STOPPED,
     (S.ANNOUNCED, C.REVERT): S.REVERTING,
     (S.ANNOUNCED, C.SUPERSEDE): S.SUPERSEDED,
+    (S.ANNOUNCED, C.REPLAN): S.PLANNED,
     (S.ROLLING, C.PAUSE): S.PAUSED,
     (S.ROLLING, C.ABORT): S.STOPPED,
     (S.ROLLING, C.REVERT): S.REVERTING,

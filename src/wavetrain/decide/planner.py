@@ -1,6 +1,5 @@
 """Planner: what moves now in this rollout, and why does the rest wait?"""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from wavetrain.decide import (
@@ -8,8 +7,11 @@ from wavetrain.decide import (
     arrivals,
     departure,
     fairness,
+    handover,
     lapses,
     lifecycle,
+    portion,
+    preparation,
     recovery,
     retreat,
     silence,
@@ -17,16 +19,17 @@ from wavetrain.decide import (
     succession,
     turns,
     verdict,
+    way_back,
 )
 from wavetrain.decide.facts import Choice, Draft, Facts
-from wavetrain.decide.itinerary import announce, is_carried, next_window, revise
+from wavetrain.decide.itinerary import announce, goes_with, is_carried, keep_time, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
-from wavetrain.model.fleet import PopId
+from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
 from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, WaveStatus
 
-QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED)
+QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
 """Phases in which a PoP without units on their way has nothing to settle."""
 CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
 _GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
@@ -167,11 +170,13 @@ def _mixed_too_long(draft: Draft) -> None:
 
 def _plan(draft: Draft) -> None:
     facts = draft.facts
-    hold = departure.gates_hold(draft.release, facts.policy)
+    hold = departure.gates_hold(draft.release, facts.policy) or succession.behind_hold(draft)
     if hold is not None:
         _hold(draft, hold)
         return
-    text = announce(draft) if not draft.rollout.timetable else None
+    if draft.rollout.hotfix.how is How.BEHIND and not draft.turns:
+        draft.rollout = draft.rollout.changed(departs=facts.now)
+    text = announce(draft) if not draft.turns else None
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
         _hold(draft, None)
@@ -182,25 +187,44 @@ def _plan(draft: Draft) -> None:
 
 def _depart(draft: Draft) -> None:
     """A train leaves when a window of its first wave opens, the fleet was watched, and no older one is in its way."""
-    _in_time(draft, [turn.pop for turn in draft.turns.values() if turn.wave == 0])
+    if portion.has_lost_credit(draft):
+        _replan(draft)
+        return
+    keep_time(draft, [turn.pop for turn in draft.turns.values() if turn.wave == 0])
     first = min(
         (turn for turn in draft.turns.values() if turn.wave == 0), key=lambda turn: (turn.opens, turn.pop)
     )
-    hold = (
-        Hold(Reason.NOT_YET, until=first.opens)
-        if draft.facts.now < first.opens
-        else departure.pre_period_hold(draft) or succession.previous_hold(draft)
-    )
+    hold = succession.approval_hold(draft)
+    if hold is None:
+        hold = (
+            Hold(Reason.NOT_YET, until=first.opens)
+            if draft.facts.now < first.opens
+            else preparation.hold(draft) or succession.previous_hold(draft)
+        )
     _hold(draft, hold)
     for turn in list(draft.turns.values()):
         until = turn.opens if draft.facts.now < turn.opens else None
         if (turn.hold.until if turn.hold is not None else None) != until:
             draft.turns[turn.pop] = turn.changed(hold=Hold(Reason.NOT_YET, until=until) if until else None)
     if hold is None:
-        succession.supersede(draft)
+        way_back.inherit(draft)
+        if draft.rollout.hotfix.how is How.AFFECTED:
+            handover.take_unbegun(draft)
+        else:
+            succession.supersede(draft)
         _status(draft, Cause.DEPART, f"the window of {first.pop} is open")
         if draft.release.stage is Stage.CANDIDATE:
             draft.release = draft.release.changed(stage=Stage.EARLY)
+
+
+def _replan(draft: Draft) -> None:
+    """What another release has earned counts no more, since that one goes back or is over: from the first wave on."""
+    hotfix = Hotfix(how=How.SUPERSEDE)
+    draft.rollout = draft.rollout.changed(hotfix=hotfix, wave=0, waves=0, due_since=None)
+    draft.turns.clear()
+    draft.waves.clear()
+    _status(draft, Cause.REPLAN, f"{draft.release.fixes} is not under way any more, and gives no credit")
+    _plan(draft)
 
 
 def _roll(draft: Draft) -> None:
@@ -250,26 +274,28 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
     """Its turns move on; when units were told, those that wait for others are asked again."""
-    due = [turn.pop for turn in draft.turns.values() if _goes_with(turn, wave) and _is_due(draft, turn)]
+    due = [turn.pop for turn in draft.turns.values() if goes_with(turn, wave) and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
-    _in_time(draft, due)
+    keep_time(draft, due)
     for pop in due:
         draft.turns[pop] = turns.forward(draft, draft.turns[pop])
-    _in_time(draft, due)
+    keep_time(draft, due)
     for pop in draft.moved:
-        if draft.turns[pop].phase is TurnPhase.WAITING and _goes_with(draft.turns[pop], wave):
+        if draft.turns[pop].phase is TurnPhase.WAITING and goes_with(draft.turns[pop], wave):
             draft.turns[pop] = turns.forward(draft, draft.turns[pop])
     asked = [draft.turns[pop] for pop in due]
     if draft.ledger != told or draft.slots.moved != slots:
         asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
         draft.turns[turn.pop] = turn
-    moved = [turn for turn in draft.turns.values() if _goes_with(turn, wave)]
+    moved = [turn for turn in draft.turns.values() if goes_with(turn, wave)]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
     last = wave.ordinal + 1 == draft.rollout.waves
-    if all(turn.phase is TurnPhase.DONE or (not last and is_carried(draft, turn)) for turn in moved):
+    if all(turn.at_end or (not last and is_carried(draft, turn)) for turn in moved):
+        if (hold := handover.unproven(draft)) is not None:
+            return wave.changed(hold=hold)
         wave = _wave(draft, wave, WaveCause.FILL)
     if wave.status is WaveStatus.BAKING:
         return _soak(draft, wave)
@@ -279,7 +305,7 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
 def _is_due(draft: Draft, turn: Turn) -> bool:
     """Whether a PoP has anything to do or to say: one that is done, or waits for its hour, has not."""
     match turn.phase:
-        case TurnPhase.DONE:
+        case TurnPhase.DONE | TurnPhase.HANDED:
             return draft.facts.sweep
         case TurnPhase.WAITING:
             return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
@@ -290,11 +316,6 @@ def _is_due(draft: Draft, turn: Turn) -> bool:
 def _contends(draft: Draft, turn: Turn) -> bool:
     """Whether what it waits for depends on the slots of others; where it owns one itself, they have to wait for it."""
     return not draft.slots.is_busy(turn.pop) and (turn.hold is None or turn.hold.reason in CONTENDING)
-
-
-def _goes_with(turn: Turn, wave: Wave) -> bool:
-    """The turns of the wave, with those of earlier ones that are carried beside it."""
-    return turn.wave == wave.ordinal or (turn.wave < wave.ordinal and turn.phase is not TurnPhase.DONE)
 
 
 def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:
@@ -328,20 +349,6 @@ def _soak(draft: Draft, wave: Wave) -> Wave:
     return _wave(draft, wave.changed(hold=None), WaveCause.SOAKED)
 
 
-def _in_time(draft: Draft, pops: Iterable[PopId]) -> None:
-    """A PoP that missed its window gets another; the timetable is revised, and others stay where that is possible.
-
-    A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
-    """
-    for pop in pops:
-        turn = draft.turns[pop]
-        if turn.phase is TurnPhase.DONE or draft.facts.now < turn.closes or turn.progress:
-            continue
-        if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
-            continue
-        next_window(draft, turn)
-
-
 def _finish(draft: Draft) -> None:
     residue = tuple(unit for turn in draft.turns.values() for unit in turn.quarantined)
     draft.rollout = draft.rollout.changed(residue=residue)
@@ -351,7 +358,9 @@ def _finish(draft: Draft) -> None:
     if residue:
         _status(draft, Cause.FINISH_WITH_RESIDUE, f"all but {', '.join(residue)} run {draft.rollout.number}")
     else:
-        _status(draft, Cause.FINISH, f"every PoP runs {draft.rollout.number}")
+        handed = sorted(turn.pop for turn in draft.turns.values() if turn.phase is TurnPhase.HANDED)
+        save = f", save those handed to a hotfix: {', '.join(handed)}" if handed else ""
+        _status(draft, Cause.FINISH, f"every PoP runs {draft.rollout.number}{save}")
 
 
 def _go_back(draft: Draft) -> None:
@@ -374,10 +383,14 @@ def _go_back(draft: Draft) -> None:
         _hold(draft, next((turn.hold for turn in waiting if turn.hold and turn.hold.asks), hold))
         return
     residue = tuple(
-        unit for turn in draft.turns.values() for unit in turn.quarantined if not retreat.is_back(draft, unit)
+        unit
+        for turn in draft.turns.values()
+        for unit in turn.quarantined
+        if not retreat.is_back(draft, turn, unit)
     )
     draft.rollout = draft.rollout.changed(residue=residue, restored_at=draft.facts.steady)
-    text = f"all exposed units run {draft.rollout.previous}"
+    ways = {way_back.of(draft, turn) for turn in draft.turns.values() if turn.cursor}
+    text = f"all exposed units run {', '.join(sorted(ways)) or draft.rollout.previous}"
     if residue:
         _status(draft, Cause.BACK_WITH_RESIDUE, f"{text}, save {', '.join(residue)}")
     else:

@@ -1,6 +1,6 @@
 """Retreat: who goes back next? Newest exposed first, past windows and freezes, never past capacity."""
 
-from wavetrain.decide import disturbance, lapses, waves
+from wavetrain.decide import disturbance, lapses, waves, way_back
 from wavetrain.decide.arrivals import BACK
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.instruct import tell
@@ -14,18 +14,20 @@ from wavetrain.model.rollout import Turn, TurnPhase
 def turned(draft: Draft, turn: Turn) -> Turn:
     """The turn with its face backwards: every exposed unit is still to be told, the newest first.
 
-    Units that were passed over, because an earlier release has cost them, were never told the release.
+    Units that were passed over, because an earlier release has cost them, were never told the release. Those that a
+    newer rollout has told since are its own.
     """
     if turn.phase in BACK:
         return turn
-    back = tuple(unit for unit in reversed(turn.exposed) if not _was_passed_over(draft, turn, unit))
+    back = tuple(unit for unit in reversed(turn.exposed) if _is_exposed(draft, turn, unit))
     if back:
-        draft.note(
-            "turn",
-            turn.pop,
-            f"{turn.pop}: {len(back)} {'units go' if len(back) > 1 else 'unit goes'} back to {draft.rollout.previous}",
-        )
+        said = "units go" if len(back) > 1 else "unit goes"
+        draft.note("turn", turn.pop, f"{turn.pop}: {len(back)} {said} back to {way_back.of(draft, turn)}")
     return turn.changed(phase=TurnPhase.BACK, back=back, lapses={}, hold=None)
+
+
+def _is_exposed(draft: Draft, turn: Turn, unit: UnitId) -> bool:
+    return way_back.is_own(draft, unit) and not _was_passed_over(draft, turn, unit)
 
 
 def _was_passed_over(draft: Draft, turn: Turn, unit: UnitId) -> bool:
@@ -40,15 +42,19 @@ def backward(draft: Draft, turn: Turn) -> Turn:
     if turn.phase is not TurnPhase.BACK:
         return turn
     turn = reminded(draft, turn, back=True)
+    previous = way_back.of(draft, turn)
     waits: list[UnitId] = []
     hold: Hold | None = None
     for unit in turn.back:
-        short = "" if is_back(draft, unit) else disturbance.spared(draft, turn.pop, unit)
+        if not way_back.is_own(draft, unit):
+            draft.note("unit", unit, f"{unit} belongs to a newer rollout, and stays with it")
+            continue
+        short = "" if is_back(draft, turn, unit) else disturbance.spared(draft, turn.pop, unit)
         held = _why_not(draft, turn, unit)
         if held is None:
-            turn = tell(draft, turn, unit, draft.rollout.previous)
+            turn = tell(draft, turn, unit, previous)
             although = f", although {short}" if short else ""
-            draft.note("revert", unit, f"{unit} goes back to {draft.rollout.previous}{although}")
+            draft.note("revert", unit, f"{unit} goes back to {previous}{although}")
         else:
             waits.append(unit)
             hold = held if hold is None or (held.asks and not hold.asks) else hold
@@ -63,13 +69,14 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
     facts = draft.facts
     if facts.lane.unit is not UnitKind.NODE:
         return None
-    if draft.rollout.previous in facts.tombstoned:
-        detail = f"{draft.rollout.previous} was withdrawn too; stop the rollout, or submit a newer release"
+    previous = way_back.of(draft, turn)
+    if facts.is_banned(previous):
+        detail = f"{previous} was withdrawn too; stop the rollout, or submit a newer release"
         return Hold(Reason.TOMBSTONED, detail=detail, asks=True)
-    if not draft.rollout.previous:
+    if not previous:
         detail = "it is not known what ran before; stop the rollout, or submit a newer release"
         return Hold(Reason.REVERTING, detail=detail, asks=True)
-    if not facts.lane.disturbs or is_back(draft, unit):
+    if not facts.lane.disturbs or is_back(draft, turn, unit):
         return lapses.hold(draft, turn, unit)
     if draft.slots.of_owner(unit):
         return None
@@ -89,14 +96,14 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
     return None
 
 
-def is_back(draft: Draft, unit: UnitId) -> bool:
+def is_back(draft: Draft, turn: Turn, unit: UnitId) -> bool:
     """Whether the unit serves on the older release, so that being told disturbs nothing.
 
     It went back by itself, or has come to its end with all that it was told without ever leaving that release.
     """
     known, told = draft.quarantined.get(NodeId(unit)), draft.desired.get(NodeId(unit))
     said = draft.facts.reported.get(NodeId(unit))
-    if said is None or said.release != draft.rollout.previous:
+    if said is None or said.release != way_back.of(draft, turn):
         return False
     if known is not None:
         return known.serves

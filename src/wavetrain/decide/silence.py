@@ -7,6 +7,8 @@ from wavetrain.model.fleet import NodeId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Progress, Turn
 
+_BY_ITSELF = (Reason.CAPACITY, Reason.SLOT_TAKEN, Reason.GIVES_WAY)
+
 
 def late_hold(draft: Draft, turn: Turn, reason: Reason) -> Hold | None:
     """Units in progress are a wait too (G11), and a silent one is said to be silent."""
@@ -22,7 +24,7 @@ def late_hold(draft: Draft, turn: Turn, reason: Reason) -> Hold | None:
 def shown(draft: Draft, turn: Turn, hold: Hold | None, reason: Reason) -> Hold | None:
     """The hold of a turn: units on their way come before what only their own absence causes."""
     moving = late_hold(draft, turn, reason)
-    if hold is None or (moving is not None and hold.reason in (Reason.CAPACITY, Reason.SLOT_TAKEN)):
+    if hold is None or (moving is not None and hold.reason in _BY_ITSELF):
         return moving
     return hold
 
@@ -47,7 +49,9 @@ def reminded(draft: Draft, turn: Turn, *, back: bool) -> Turn:
     if pop is None or not draft.facts.lane.disturbs:
         return turn
     for item in turn.progress:
-        if not _is_ignored(draft, item) or not lapses.may_be_reminded(turn, item.unit):
+        if draft.facts.is_banned(item.release) or not _is_ignored(draft, item):
+            continue
+        if not lapses.may_be_reminded(turn, item.unit):
             continue
         if disturbance.first_hold(draft, pop, item.unit, back=back) is None:
             turn = tell(draft, lapses.counted(turn, item.unit), item.unit, item.release)

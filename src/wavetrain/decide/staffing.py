@@ -32,7 +32,7 @@ def afresh(turn: Turn, unit: UnitId) -> Turn:
 
     A turn that is done stays so, with the unit in its residue; the next rollout reaches it.
     """
-    if turn.phase is TurnPhase.DONE:
+    if turn.at_end:
         return turn
     turn = turn.changed(lapses=_without_lapses(turn, unit))
     if unit not in turn.order and turn.phase not in _BACK:

@@ -1,6 +1,6 @@
 """Timetable: which PoP goes in which window?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -79,29 +79,34 @@ def plan(
     *,
     demand: Demand | None = None,
     fairness: Fairness | None = None,
+    travelled: Callable[[list[Crew]], list[Crew] | Unplannable] = list,
 ) -> Plan | Unplannable:
     """The whole train of a lane with windows, or the hard rule that cannot be met.
 
     At an even pace rings are laid gently and spread over the planned days; where that does not fit, in as few
-    windows as possible; what even so lies after the last planned day is listed as late.
+    windows as possible; what even so lies after the last planned day is listed as late. `travelled` chooses which part
+    of the rings goes, in which order: a hotfix does not always travel all of them.
     """
     demand, fairness = demand or Demand(), fairness or Fairness(lane=lane.name)
     found = rings.crews(policy, fleet, demand, fairness)
     if isinstance(found, Unplannable):
         return found
+    crews = travelled(list(found.crews))
+    if isinstance(crews, Unplannable):
+        return crews
     works = Works(lane, policy, fleet, freezes, departs, now)
     best: tuple[list[Laid], Board, tuple[PopId, ...]] | None = None
     for gentle in (True, False) if policy.timing.pace is Pace.EVEN else (False,):
         board = Board(fleet, policy, demand, fairness)
-        targets = _spread(works, found.crews, fleet) if gentle else ()
+        targets = _spread(works, crews, fleet) if gentle else ()
         if targets is None:
             continue
-        laid = Nights(works, board, gentle=gentle, targets=targets).lay(found.crews)
+        laid = Nights(works, board, gentle=gentle, targets=targets).lay(crews)
         if isinstance(laid, Unplannable):
             if gentle:
                 continue
             if best is None:
-                return trouble.explain(works, board, laid, found.crews)
+                return trouble.explain(works, board, laid, crews)
             break
         late = _late(works, laid)
         if best is None or len(late) < len(best[2]):

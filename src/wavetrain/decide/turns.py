@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from wavetrain.decide import disturbance, lapses, verdict, waves
+from wavetrain.decide import disturbance, handover, lapses, verdict, waves, way_back
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.instruct import tell
 from wavetrain.decide.silence import reminded, shown, slot_hold
@@ -23,6 +23,8 @@ def forward(draft: Draft, turn: Turn) -> Turn:
 
 
 def _step(draft: Draft, turn: Turn) -> Turn:
+    if draft.facts.newer and not turn.at_end and handover.is_taken(draft, turn):
+        return turn.changed(phase=TurnPhase.HANDED, hold=None)
     match turn.phase:
         case TurnPhase.WAITING:
             return _begin(draft, turn)
@@ -145,9 +147,12 @@ def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
         if lapses.gives_way(draft, turn, unit):
             turn = _passed_over(draft, turn, unit, f"lapsed {turn.lapses[unit]} times")
             continue
-        hold = _why_not(draft, turn, unit)
+        hold = handover.yields(draft, turn) or handover.hold(draft, turn) or _why_not(draft, turn, unit)
         if hold is not None:
             break
+        if turn.started_at is None:
+            turn = turn.changed(previous=way_back.found(draft, turn))
+        handover.take(draft, turn)
         turn = tell(draft, turn.changed(cursor=turn.cursor + 1), unit, draft.rollout.number)
         turn = turn.changed(started_at=turn.started_at or draft.facts.now)
         draft.note(

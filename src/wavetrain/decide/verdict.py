@@ -59,8 +59,7 @@ def calibrated(draft: Draft) -> bool:
     if kept is None:
         return False
     least = draft.facts.policy.verdicts.pre_period_s
-    used = [kept.pops[pop] for pop in kept.compared_s if pop in kept.pops]
-    return bool(used) and all(known.seconds >= least * 0.99 for known in used)
+    return kept.pre_period_s is not None and kept.pre_period_s >= least * 0.99
 
 
 def telemetry_hold(draft: Draft, turn: Turn) -> Hold | None:
@@ -83,13 +82,13 @@ def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
     policy = draft.facts.policy
     if not policy.verdicts.metrics:
         return None
-    kept = draft.facts.evidence
-    answer = gate_of(kept, turn.pop, policy)
-    share = kept.share.get(turn.pop) if kept is not None else None
+    kept = draft.facts.pop_evidence.get(turn.pop)
+    share = kept.share if kept is not None else None
     if share is not None and share < policy.bake.share_min:
         text = f"carries {share:.0%} of its share; at least {policy.bake.share_min:.0%} needed"
         return Hold(Reason.CANARY_SHARE, detail=text)
-    if answer is None or kept is None or turn.pop not in kept.compared_s:
+    answer = gate_of(kept, policy) if kept is not None and kept.compared_s else None
+    if answer is None:
         return Hold(Reason.EVIDENCE, detail="nothing compared yet")
     if answer.passed:
         return None

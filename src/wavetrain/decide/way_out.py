@@ -4,6 +4,8 @@ from wavetrain.model.plan import Reason
 
 _OF_ROLLOUT = {
     Reason.APPROVAL: "wavetrain rollout approve {rollout}",
+    Reason.WAY_IN: "wavetrain rollout approve {rollout} --consent hotfix",
+    Reason.PREVIOUS_BAKE: "wavetrain rollout approve {rollout} --consent cut",
     Reason.INCONCLUSIVE: "wavetrain rollout approve {rollout} --consent inconclusive",
     Reason.PAUSED: "wavetrain rollout resume {rollout}",
     Reason.TOMBSTONED: "wavetrain rollout abort {rollout} --reason TEXT",

@@ -18,6 +18,7 @@ from wavetrain.control import (
     forecast,
     freeze_calendars,
     freezes,
+    hotfixes,
     joins,
     nodes,
     policies,
@@ -26,6 +27,7 @@ from wavetrain.control import (
     rollouts,
     standstill,
     submit,
+    summary,
     tokens,
     withdraw,
 )
@@ -35,10 +37,12 @@ from wavetrain.doors import alerts
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
 from wavetrain.doors.query import query_of
-from wavetrain.model.fleet import Fleet
+from wavetrain.model.fleet import Fleet, PopId
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.fleet_lines import LINES_BYTES_MAX, read_lines
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX, read_freezes
 from wavetrain.wire.messages import (
     AddFreeze,
@@ -51,6 +55,7 @@ from wavetrain.wire.messages import (
     LetJoin,
     MadeToken,
     MakeToken,
+    Place,
     RaiseFloor,
     Resume,
     utc_of,
@@ -62,13 +67,14 @@ from wavetrain.wire.toml_table import FILE_BYTES_MAX
 ANSWER_S = 45.0
 """How long an answer may take; longer than the store lets a writer wait, so that its own error comes first."""
 UPLOAD_S = 900.0
+LARGE_FLEETS_AT_ONCE = 2
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-async def _said(deed: Callable[[], object], status: int = 200) -> Response:
+async def _said(deed: Callable[[], object], status: int = 200, within_s: float = ANSWER_S) -> Response:
     """Do it in a thread; what it returns is the body."""
-    async with asyncio.timeout(ANSWER_S):
+    async with asyncio.timeout(within_s):
         made = await off_loop(deed)
     return Response(msgspec.json.encode(made), status, media_type="application/json")
 
@@ -122,6 +128,12 @@ async def _rollout(request: Request) -> Response:
     query_of(request)
     house, name = house_of(request), request.path_params["name"]
     return await _said(partial(progress.rollout, house.store, caller, name, house.evidence))
+
+
+async def _fleet_part(request: Request) -> Response:
+    caller = await caller_of(request)
+    query = query_of(request, text=("pop", "region"))
+    return await _said(partial(summary.part, house_of(request).store, caller, **query.texts))
 
 
 async def _status(request: Request) -> Response:
@@ -196,6 +208,14 @@ async def _approve(request: Request) -> Response:
     return await _said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
 
 
+async def _place(request: Request) -> Response:
+    caller = await caller_of(request)
+    asked = await message_of(request, Place, "place")
+    hotfix = Hotfix(how=asked.how, wave=asked.wave, pops=tuple(PopId(pop) for pop in asked.pops))
+    store, name = house_of(request).store, request.path_params["name"]
+    return await _said(partial(hotfixes.place, store, caller, name, hotfix, asked.reason))
+
+
 async def _confirm(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, Confirm, "confirm")
@@ -241,6 +261,25 @@ def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
         message = await message_of(request, FileText, "fleet", FILE_BYTES_MAX * 2)
         store = house_of(request).store
         return await _said(lambda: use(store, caller, read_fleet(message.text, enquire.train_time(store))))
+
+    return endpoint
+
+
+def _fleet_lines(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
+    """A large fleet as JSON lines, read as they arrive; few at once, because each is held in memory whole."""
+    turns = asyncio.Semaphore(LARGE_FLEETS_AT_ONCE)
+
+    async def endpoint(request: Request) -> Response:
+        caller = await caller_of(request)
+        require(caller, act)
+        check_length(request, LINES_BYTES_MAX)
+        store = house_of(request).store
+
+        def deed() -> object:
+            return use(store, caller, read_lines(chunks_of(request), enquire.train_time(store), "fleet"))
+
+        async with turns:
+            return await _said(deed, within_s=UPLOAD_S)
 
     return endpoint
 
@@ -303,6 +342,7 @@ ROUTES = [
     Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),
     Route("/v1/rollouts/{name}/resume", _resume, methods=["POST"]),
     Route("/v1/rollouts/{name}/approve", _approve, methods=["POST"]),
+    Route("/v1/rollouts/{name}/place", _place, methods=["POST"]),
     Route("/v1/standstills", _reading(standstill.seen)),
     Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
     Route("/v1/freezes", _reading(enquire.freezes)),
@@ -318,7 +358,10 @@ ROUTES = [
     Route("/v1/nodes/{name}/join", _let_join, methods=["POST"]),
     Route("/v1/nodes/{name}/revoke", _because(joins.revoke, "revoke"), methods=["POST"]),
     Route("/v1/components/{name}/floor", _raise_floor, methods=["POST"]),
-    Route("/v1/fleet", _reading(enquire.fleet)),
+    Route("/v1/fleet", _fleet_part),
+    Route("/v1/fleet/summary", _reading(summary.summary)),
+    Route("/v1/fleet/lines", _fleet_lines(fleets.apply, Act.DESCRIBE), methods=["POST"]),
+    Route("/v1/fleet/lines/check", _fleet_lines(fleets.check, Act.READ), methods=["POST"]),
     Route("/v1/fleet", _fleet(fleets.apply, Act.DESCRIBE), methods=["POST"]),
     Route("/v1/fleet/check", _fleet(fleets.check, Act.READ), methods=["POST"]),
     Route("/v1/fleet/adopt", _reading(fleets.adopt), methods=["POST"]),

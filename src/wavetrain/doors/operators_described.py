@@ -14,6 +14,7 @@ from wavetrain.control import (
     forecast,
     freeze_calendars,
     freezes,
+    hotfixes,
     joins,
     nodes,
     notices,
@@ -23,6 +24,7 @@ from wavetrain.control import (
     rollouts,
     standstill,
     submit,
+    summary,
     tokens,
     withdraw,
 )
@@ -32,6 +34,7 @@ from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
     AddFreeze,
@@ -44,6 +47,7 @@ from wavetrain.wire.messages import (
     LetJoin,
     MadeToken,
     MakeToken,
+    Place,
     RaiseFloor,
     Resume,
 )
@@ -107,6 +111,7 @@ def _file(limit: int, example: str) -> Body:
 
 
 _FLEET = _file(FILE_BYTES_MAX, '[[region]]\nid = "emea"\n')
+_FLEET_LINES = Body(media=BYTES, limit=LINES_BYTES_MAX)
 _POLICY = _file(POLICY_BYTES_MAX, 'lane = "pop"\n')
 _MANIFEST = Body(
     kind=Manifest,
@@ -204,6 +209,14 @@ OPERATORS = (
         Body(kind=Approve, example={"consent": "general"}),
         ROLLOUT,
     ),
+    _deed(
+        "/v1/rollouts/{name}/place",
+        "rollout.place",
+        Act.STEER,
+        hotfixes.place,
+        Body(kind=Place, example={"how": "behind", "reason": "it can wait"}),
+        ROLLOUT,
+    ),
     _read("/v1/standstills", "standstill.list", standstill.seen),
     _deed(
         "/v1/standstills/{name}/confirm",
@@ -256,9 +269,18 @@ OPERATORS = (
         Body(kind=RaiseFloor, example={"number": "2.1.0", "reason": "CVE-2027-1234"}),
         COMPONENT,
     ),
-    _read("/v1/fleet", "fleet.show", enquire.fleet),
+    _read(
+        "/v1/fleet",
+        "fleet.show",
+        summary.part,
+        Param("pop", "This PoP alone."),
+        Param("region", "The PoPs of this region alone."),
+    ),
+    _read("/v1/fleet/summary", "fleet.summary", summary.summary),
     _deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),
     _deed("/v1/fleet/check", "fleet.check", Act.READ, fleets.check, _FLEET),
+    _deed("/v1/fleet/lines", "fleet.apply_lines", Act.DESCRIBE, fleets.apply, _FLEET_LINES),
+    _deed("/v1/fleet/lines/check", "fleet.check_lines", Act.READ, fleets.check, _FLEET_LINES),
     _deed("/v1/fleet/adopt", "fleet.adopt", Act.DESCRIBE, fleets.adopt, None),
     _read("/v1/policy", "policy.show", policies.current),
     _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),

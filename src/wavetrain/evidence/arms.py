@@ -1,14 +1,19 @@
 """Arms: how much of a bin speaks for the new release, how much for the old one?"""
 
 from collections.abc import Collection
-from math import ceil, isfinite
+from math import isfinite
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.bins import Bin
-from wavetrain.evidence.calibration import Calibration
+from wavetrain.evidence.calibration import Calibration, Calibrations, together
+from wavetrain.evidence.counters import Array
 from wavetrain.evidence.preperiod import CAP_RATIO
+
+Mask = NDArray[np.bool_]
 
 
 class ArmCounts(Struct, frozen=True):
@@ -37,30 +42,56 @@ class ArmCounts(Struct, frozen=True):
                 )
 
 
+def split_all(
+    events: Array, exposure: Array, arms: tuple[Mask, Mask], seconds: float, known: Calibrations
+) -> Array:
+    """Both arms of a bin of all metrics, shape (metrics, ARMS), with offsets and caps applied.
+
+    Events and exposure have the shape (metrics, nodes), with the nodes of `known` in its order, and NaN for what was
+    not seen. `arms` mark the new nodes and the control's; nodes in neither are left out. The cap grows with the bin's
+    length over the usual one, and never hides a tenfold of the expected count. Raises RefusedError for counts that
+    are infinite or negative.
+    """
+    seen = (exposure > 0) & (events == events)  # NaN is not itself
+    said = np.empty((len(events), 3, events.shape[1]))
+    counted, capped, weighted = said[:, 0], said[:, 1], said[:, 2]
+    counted[:] = np.where(seen, events, 0.0)
+    weighted[:] = np.where(seen, exposure * known.weights, 0.0)
+    usual = np.where(known.usual_s > 0, known.usual_s, seconds)
+    caps = np.ceil(known.caps * np.maximum(1.0, seconds / usual))
+    np.multiply(weighted, CAP_RATIO * known.rates[:, None], out=capped)
+    np.maximum(capped, caps[:, None], out=capped)
+    np.minimum(capped, counted, out=capped)
+    sums = said @ np.stack(arms, axis=-1).astype(float)  # (metrics, what, arm)
+    if (counted < 0).any() or (exposure < 0).any() or not np.isfinite(sums).all():
+        raise RefusedError(
+            "a bin counts infinitely or negatively: events and exposure must be finite and not negative; treat a "
+            "counter reset as a missing node"
+        )
+    out = np.empty((len(events), 7))
+    out[:, :3], out[:, 3:6], out[:, 6] = sums[..., 0], sums[..., 1], seconds
+    return out
+
+
 def split(
     metric: str, seen: Bin, new: Collection[str], control: Collection[str], calibration: Calibration
 ) -> ArmCounts:
-    """Both arms of a bin, with offsets and caps applied; nodes in neither set are left out.
-
-    The cap grows with the bin's length over the usual one, and never hides a tenfold of the expected count.
-    Raises RefusedError where a node is in both arms.
-    """
+    """Both arms of a bin of one metric. Raises RefusedError where a node is in both arms."""
     both = set(new) & set(control)
     if both:
         raise RefusedError(
             f"metric {metric}: node {min(both)} is in both arms; a node runs one release, name it once"
         )
-    weights = dict(calibration.weights)
-    usual = calibration.seconds / calibration.bins if calibration.bins else seen.seconds
-    cap = ceil(calibration.cap_per_bin * max(1.0, seen.seconds / usual))
-    sums = {True: [0.0, 0.0, 0.0], False: [0.0, 0.0, 0.0]}
-    for count in seen.nodes:
-        is_new = count.node in new
-        if count.exposure <= 0 or not (is_new or count.node in control):
-            continue
-        exposure = count.exposure * weights.get(count.node, 1.0)
-        arm = sums[is_new]
-        arm[0] += count.events
-        arm[1] += min(count.events, max(cap, CAP_RATIO * calibration.rate * exposure))
-        arm[2] += exposure
-    return ArmCounts(metric, seen.seconds, *sums[True], *sums[False])
+    names = tuple(count.node for count in seen.nodes)
+    counts = split_all(
+        np.array([[count.events for count in seen.nodes]], dtype=float).reshape(1, -1),
+        np.array([[count.exposure for count in seen.nodes]], dtype=float).reshape(1, -1),
+        (
+            np.array([name in new for name in names], bool),
+            np.array([name in control for name in names], bool),
+        ),
+        seen.seconds,
+        together((calibration,), names),
+    )
+    new_events, new_capped, new_exposure, *rest, seconds = counts[0].tolist()
+    return ArmCounts(metric, seconds, new_events, new_capped, new_exposure, *rest)

@@ -37,25 +37,34 @@ def rate_upper(events: float, exposure: float, beta: float, phi: float = 1.0) ->
 
     Infinite without exposure.
     """
-    target = _checked(events, exposure, beta, phi)
-    if exposure == 0:
-        return inf
-    tempered = events / phi
-    terms = _LOG_FALL_WEIGHTS + (tempered * _LOG_FALLEN if tempered else 0.0)  # 0 log 0 is 0
-    # Each term alone refutes from (target - term) / fall on: no smaller than the root of the sum, and
-    # Newton's steps on a convex rising function stay on that side, so stopping early is cautious.
-    mean = _descended(float(np.min((target - terms) / _FALLS)), terms, _FALLS, target)
-    return mean * phi / exposure
+    return float(rates_upper(*_one(events, exposure, phi), beta)[0])
 
 
 def rate_lower(events: float, exposure: float, beta: float, phi: float = 1.0) -> float:
     """The rate that the truth falls below at some look with probability at most beta; 0 without exposure."""
-    target = _checked(events, exposure, beta, phi)
-    if exposure == 0 or events == 0:
-        return 0.0
-    terms = _LOG_RISE_WEIGHTS + events / phi * _LOG_RISEN
-    mean = _descended(float(np.max((terms - target) / _RISES)), terms, -_RISES, target)
-    return max(0.0, mean) * phi / exposure
+    return float(rates_lower(*_one(events, exposure, phi), beta)[0])
+
+
+def rates_upper(events: Array, exposure: Array, phi: Array, beta: float) -> Array:
+    """`rate_upper` of many counts at once, of one shape."""
+    target = _checked(events, exposure, phi, beta)
+    tempered = (events / phi)[..., None]
+    fallen = tempered * np.where(tempered > 0, _LOG_FALLEN, 0.0)  # 0 log 0 is 0
+    terms = _LOG_FALL_WEIGHTS + fallen
+    # Each term alone refutes from (target - term) / fall on: no smaller than the root of the sum, and
+    # Newton's steps on a convex rising function stay on that side, so stopping early is cautious.
+    mean = _descended(((target - terms) / _FALLS).min(axis=-1), terms, _FALLS, target)
+    with np.errstate(divide="ignore"):
+        return np.where(exposure > 0, mean * phi / exposure, inf)
+
+
+def rates_lower(events: Array, exposure: Array, phi: Array, beta: float) -> Array:
+    """`rate_lower` of many counts at once, of one shape."""
+    target = _checked(events, exposure, phi, beta)
+    terms = _LOG_RISE_WEIGHTS + (events / phi)[..., None] * _LOG_RISEN
+    mean = _descended(((terms - target) / _RISES).max(axis=-1), terms, -_RISES, target)
+    known = (exposure > 0) & (events > 0)
+    return np.where(known, np.maximum(0.0, mean) * phi / np.where(known, exposure, 1.0), 0.0)
 
 
 def excess_upper(
@@ -73,26 +82,30 @@ def excess_upper(
     )
 
 
-def _descended(start: float, terms: Array, slopes: Array, target: float) -> float:
-    """The mean at which log sum exp(terms + slopes mean) meets the target, by Newton from its safe side."""
+def _descended(start: Array, terms: Array, slopes: Array, target: float) -> Array:
+    """The means at which log sum exp(terms + slopes mean) meets the target, by Newton from its safe side."""
     mean = start
     for _ in range(MAX_STEPS):
-        exponents = terms + slopes * mean
-        top = float(exponents.max())
-        parts = np.exp(exponents - top)
-        total = float(parts.sum())
-        step = (top + log(total) - target) * total / float(parts @ slopes)
-        mean -= step
-        if abs(step) <= 1e-10 * (1 + abs(mean)):
+        exponents = terms + slopes * mean[..., None]
+        top = exponents.max(axis=-1)
+        parts = np.exp(exponents - top[..., None])
+        total = parts.sum(axis=-1)
+        step = (top + np.log(total) - target) * total / (parts @ slopes)
+        mean = mean - step
+        if (np.abs(step) <= 1e-10 * (1 + np.abs(mean))).all():
             break
     return mean
 
 
-def _checked(events: float, exposure: float, beta: float, phi: float) -> float:
-    if not (0 <= events < inf and 0 <= exposure < inf and 0 < beta < 1 and 1 <= phi < inf):
+def _one(events: float, exposure: float, phi: float) -> tuple[Array, Array, Array]:
+    return np.array([events], float), np.array([exposure], float), np.array([phi], float)
+
+
+def _checked(events: Array, exposure: Array, phi: Array, beta: float) -> float:
+    counted = (events >= 0) & (events < inf) & (exposure >= 0) & (exposure < inf) & (phi >= 1) & (phi < inf)
+    if not (counted.all() and 0 < beta < 1):
         raise RefusedError(
-            f"bound of {events} events on {exposure} at beta {beta}, phi {phi}: counts are finite and not "
-            f"negative, "
-            "0 < beta < 1, phi >= 1; check the policy and the calibration"
+            f"bound of {events.tolist()} events on {exposure.tolist()} at beta {beta}, phi {phi.tolist()}: counts "
+            "are finite and not negative, 0 < beta < 1, phi >= 1; check the policy and the calibration"
         )
     return -log(beta)

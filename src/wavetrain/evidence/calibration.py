@@ -14,9 +14,14 @@ differences between nodes). Three numbers from the pre-period repair the null:
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
+import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from wavetrain.evidence.preperiod import CAP_FLOOR, Preperiod, Scale, count_cap
+
+Array = NDArray[np.float64]
 
 PHI_PRIOR = 10.0
 """Pseudo-information at phi = 1, in units of events: a handful of events cannot make a dispersion."""
@@ -50,6 +55,45 @@ class Calibration(Struct, frozen=True):
     rate: float
 
 
+class Calibrations(Struct, frozen=True, eq=False):
+    """The calibrations of all metrics of one stratum as arrays, by metric and node.
+
+    `usual_s` is the length of the usual bin; 0 where there was none.
+    """
+
+    nodes: tuple[str, ...]
+    weights: Array
+    phis: Array
+    taus: Array
+    caps: Array
+    rates: Array
+    usual_s: Array
+
+    def of(self, nodes: tuple[str, ...]) -> "Calibrations":
+        """The same for these nodes in this order; one that is not known weighs 1."""
+        if nodes == self.nodes:
+            return self
+        place = {node: index for index, node in enumerate(self.nodes)}
+        padded = np.concatenate([self.weights, np.ones((len(self.weights), 1))], axis=1)
+        return replace(self, nodes=nodes, weights=padded[:, [place.get(node, -1) for node in nodes]])
+
+
+def together(known: Sequence[Calibration], nodes: tuple[str, ...]) -> Calibrations:
+    """Calibrations side by side, for these nodes."""
+    weights = [dict(each.weights) for each in known]
+    return Calibrations(
+        nodes=nodes,
+        weights=np.array([[held.get(node, 1.0) for node in nodes] for held in weights]).reshape(
+            len(known), -1
+        ),
+        phis=np.array([each.phi for each in known]),
+        taus=np.array([each.tau for each in known]),
+        caps=np.array([float(each.cap_per_bin) for each in known]),
+        rates=np.array([each.rate for each in known]),
+        usual_s=np.array([each.seconds / each.bins if each.bins else 0.0 for each in known]),
+    )
+
+
 def assumed(tau_floor: float = TAU_FLOOR) -> Calibration:
     """A cautious stand-in where there is no pre-period: no offsets, wide dispersion, wide null."""
     return Calibration(
@@ -72,7 +116,12 @@ def calibrate_class(
     pres: Sequence[Preperiod], tau_floor: float = TAU_FLOOR
 ) -> tuple[Calibration | None, ...]:
     """Calibrations of the metrics (and strata) of one class, in order; they share the pooled part of tau."""
-    fits = [_fit(pre) if any(total.exposure > 0 for total in pre.totals) else None for pre in pres]
+    alike = {id(pre): pre for pre in pres}  # metrics that were watched as one are fitted once
+    found = {
+        name: _fit(pre) if any(total.exposure > 0 for total in pre.totals) else None
+        for name, pre in alike.items()
+    }
+    fits = [found[id(pre)] for pre in pres]
     pooled = _pooled_tau_squared([(pre, fit) for pre, fit in zip(pres, fits, strict=True) if fit is not None])
     return tuple(
         None

@@ -264,6 +264,8 @@ class Desired(Record, frozen=True, kw_only=True):
     """Lifetime in seconds of the permission to disturb itself for this generation; 0 for none."""
     permitted_at: float = 0.0
     """When it was given, on the store's steady clock in seconds: what is left of it is handed out, no more."""
+    joins: bool = False
+    """Whether the node was told this because it joined a fleet that was running."""
 
 
 class Cordon(Record, frozen=True, kw_only=True):

@@ -11,7 +11,11 @@ class Reason(StrEnum):
 
     GATES_MISSING = "its CI/CD gates have not all passed"
     APPROVAL = "it needs a person's approval"
+    WAY_IN = "its way into the train under way needs a person's approval"
     PREVIOUS_ROLLOUT = "an older rollout of the same component is not over"
+    HANDING_OVER = "units of an older rollout are still on their way; it gives way to this one"
+    PREVIOUS_BAKE = "a canary of an older rollout is baking, and is given time to end"
+    GIVES_WAY = "a newer rollout of the same component takes over here next"
     NOT_YET = "its turn in the timetable has not come"
     PRE_PERIOD = "the control plane has not watched the fleet long enough to judge it"
     PREVIOUS_WAVE = "the wave before it has not passed"

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from wavetrain.model.hotfix import How
 from wavetrain.model.record import Record
 from wavetrain.model.release import Stage
 
@@ -142,6 +143,20 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Beyond the permission's end: how long a node may be silent before the wait is called NOT_REPORTING."""
 
 
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """How a newer release may follow one that is under way."""
+
+    bake_wait_minutes: int = 120
+    """For so long a newer release waits for bakes of the older one, unless it fixes that one; then it cuts them short,
+    and says so."""
+    cuts_max: int = 2
+    """So many releases in a row may cut the bake of the one before short; the next waits for it, or for a person."""
+    credit_waves_max: int = 2
+    """So many waves may be taken as passed, because the release that is fixed has passed them; 0 for none."""
+    approve: tuple[How, ...] = (How.RESTART,)
+    """The ways in that take another person's approval."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator may set for one lane."""
 
@@ -159,6 +174,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: Verdicts = Verdicts()
     timing: Timing = Timing()
     wishes: Wishes = Wishes()
+    succession: Succession = Succession()
 
     def __post_init__(self) -> None:
         if not self.rings:

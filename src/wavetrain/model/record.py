@@ -20,7 +20,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[str, ...]:
         """The values of the key fields as text, in the order of `KEY`."""
-        return tuple(str(getattr(self, name)) for name in self.KEY)
+        names = self.KEY
+        if len(names) == 1:
+            return (str(getattr(self, names[0])),)
+        return tuple([str(getattr(self, name)) for name in names])
 
     def changed(self, **fields: object) -> Self:
         """The same record with other values in some fields; the version stays for the store to check."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, NewType
 
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.record import Record
 
 ReleaseId = NewType("ReleaseId", str)
@@ -50,6 +51,8 @@ class Release(Record, frozen=True, kw_only=True):
     """The number of the release that this one repairs, if any."""
     urgency: Urgency = Urgency.ROUTINE
     notes: str = ""
+    hotfix: Hotfix = Hotfix()
+    """How it enters while an older release of its component is under way."""
 
 
 class Tombstone(Record, frozen=True, kw_only=True):

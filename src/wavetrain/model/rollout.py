@@ -7,6 +7,7 @@ from typing import ClassVar, NewType
 import msgspec
 
 from wavetrain.model.fleet import Generation, PopId, UnitId
+from wavetrain.model.hotfix import Hotfix
 from wavetrain.model.plan import Hold
 from wavetrain.model.record import Record
 from wavetrain.model.release import ReleaseId, Stage
@@ -75,7 +76,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """A person's consent.
 
     `kind` is `general` (to the step into general availability), `inconclusive` (to go on although the evidence
-    stayed inconclusive) or `forward` (to go forward although the older release has cost the PoP its capacity).
+    stayed inconclusive), `forward` (to go forward although the older release has cost the PoP its capacity),
+    `hotfix` (to the way in which it enters in mid-train) or `cut` (to cut one more bake of an older release short).
     """
 
     kind: str
@@ -93,7 +95,8 @@ class Rollout(Record, frozen=True, kw_only=True):
     number: str
     """The release's version, as nodes report it."""
     previous: str
-    """The version that most of the fleet ran when this rollout departed; where a revert leads."""
+    """The version that most of the fleet ran when this rollout departed; where a revert leads, unless a PoP ran
+    another one (`Turn.previous`)."""
     component: str
     lane: str
     status: Status
@@ -116,6 +119,13 @@ class Rollout(Record, frozen=True, kw_only=True):
     restored_at: float = 0.0
     residue: tuple[str, ...] = ()
     over_at: datetime | None = None
+    hotfix: Hotfix = Hotfix()
+    placed_by: str = ""
+    """Who gave it another way in than it was submitted with."""
+    due_since: datetime | None = None
+    """Since when nothing but the bake of an older release has kept it from departing."""
+    cuts: int = 0
+    """How many releases in a row, this one being the last, have cut the bake of the one before short."""
 
 
 class Wave(Record, frozen=True, kw_only=True):
@@ -134,6 +144,10 @@ class Wave(Record, frozen=True, kw_only=True):
     hold: Hold | None = None
 
 
+EARLIER_MAX = 4
+"""So many versions back a PoP's way is remembered."""
+
+
 class TurnPhase(StrEnum):
     """Where a PoP's turn stands."""
 
@@ -144,6 +158,8 @@ class TurnPhase(StrEnum):
     DONE = "done"
     BACK = "going back"
     REVERTED = "gone back"
+    HANDED = "handed over"
+    """A hotfix for this PoP has taken the rest of the turn over."""
 
 
 class Turn(Record, frozen=True, kw_only=True):
@@ -171,6 +187,11 @@ class Turn(Record, frozen=True, kw_only=True):
     back: tuple[UnitId, ...] = ()
     lapses: dict[UnitId, int] = {}
     """How often each unit came to no switch before its permission ended; only those that ever did."""
+    previous: str = ""
+    """The version that most of its units ran when the first of them was told; where they go back to. Empty in the
+    turns of older stores: then it is the rollout's."""
+    earlier: tuple[str, ...] = ()
+    """What the PoP ran before that, the newest first, where releases followed each other unfinished."""
     bake_since: datetime | None = None
     mixed_since: datetime | None = None
     started_at: datetime | None = None
@@ -180,6 +201,11 @@ class Turn(Record, frozen=True, kw_only=True):
     def exposed(self) -> tuple[UnitId, ...]:
         """The units that were told to run the release, oldest first."""
         return self.order[: self.cursor]
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing more is told here on the way forward."""
+        return self.phase in (TurnPhase.DONE, TurnPhase.HANDED)
 
     @property
     def settled(self) -> tuple[UnitId, ...]:

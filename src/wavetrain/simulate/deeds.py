@@ -6,7 +6,7 @@ from datetime import datetime
 from wavetrain.agent.update import Step
 from wavetrain.decide import calendar
 from wavetrain.model.fleet import Desired, Pop
-from wavetrain.model.rollout import Slot, Status
+from wavetrain.model.rollout import Slot, Status, Turn
 from wavetrain.simulate.mirror import Mirror
 from wavetrain.simulate.nature import Kind, Nature
 from wavetrain.simulate.nodes import Deed, SimNode
@@ -52,4 +52,6 @@ def _is_back(mirror: Mirror, deed: Deed) -> bool:
         Status.PARTLY_REVERTED,
         Status.STOPPED,
     )
-    return is_reverting and deed.release == rollout.previous
+    turn = mirror.get(Turn, rollout.id, told.pop) if told is not None else None
+    ways = (turn.previous, *turn.earlier) if turn is not None else ()
+    return is_reverting and deed.release in (rollout.previous, *ways)

@@ -34,6 +34,7 @@ from wavetrain.simulate.persons import OVER, Persons, holds_of
 from wavetrain.simulate.pipeline import Pipeline
 from wavetrain.simulate.probes import Probes
 from wavetrain.simulate.replay import Decision
+from wavetrain.simulate.successions import Successions
 from wavetrain.simulate.tale import Tale
 
 TICKS_MAX = 2_500
@@ -72,6 +73,8 @@ class History:
         random = Random(seed)  # noqa: S311 - practice, not secrecy
         self.nature = Nature(random, seed=seed, cut=self.cut)
         self.clock = VirtualClock()
+        self.clock.advance(schedule.daylight(self.nature))
+        self._began = self.clock()
         self.fleet = practice.fleet(random)
         self.plan = plan_of(random)
         coming = schedule.cut(schedule.releases(random), self.nature)
@@ -92,6 +95,7 @@ class History:
         self.mirror = Mirror()
         self.persons = Persons(self.nature, self._mend, self._happen, self.clock)
         self.probes = Probes(decide)
+        self.successions = Successions()
         self.broken: list[str] = []
         self.ticks = 0
         self._quiet = self._stuck_at = 0
@@ -171,6 +175,8 @@ class History:
             self.house.survive(lambda: self.persons.act(self.house.store, self.mirror), again=True)
         if calm and not self.plan.diligent:
             return
+        if not calm and self.nature.stream("places").random() < 0.01:
+            self.house.survive(lambda: self.persons.place(self.house.store, self.mirror), again=True)
         if chance.random() < 0.3:
             self.house.survive(lambda: self.persons.answer(self.house.store, self.mirror), again=True)
 
@@ -256,7 +262,7 @@ class History:
         told = invariants.told_by(self.mirror)
         blind = whole and sampled == self.house.health.last_sampled
         seen = Seen(self.mirror, self._now(), self.house.steady(), told, ages, self._on_release, blind)
-        self._say_all(invariants.broken(seen, whole=whole))
+        self._say_all([*invariants.broken(seen, whole=whole), *self.successions.broken(seen)])
         if whole:
             self._say_all(self.probes.broken(self.house.store, self.mirror, self.house.ticker.watch))
 
@@ -326,7 +332,7 @@ class History:
         return Outcome(
             seed=self.seed,
             ticks=self.ticks,
-            days=(self._now() - STARTS).total_seconds() / 86_400,
+            days=(self._now().timestamp() - self._began) / 86_400,
             rollouts={rollout.id: rollout.status.value for rollout in self.mirror.all(Rollout)},
             kinds={number: kind.value for number, kind in self.nature.kinds.items()},
             broken=tuple(self.broken),

@@ -131,9 +131,10 @@ class House:
             told = {item.node: item for item in view.find(Desired)}
         for spoken in self.channel.late_reports(now):
             self.survive(lambda said=spoken: self._hear(said))  # type: ignore[misc]
-            self.nodes[spoken.node].heard = None  # what it says every few seconds sets that right again
+            if spoken.node in self.nodes:  # it may have left meanwhile
+                self.nodes[spoken.node].heard = None  # what it says every few seconds sets that right again
         for name, answer in self.channel.late_answers(now):
-            if not self.nature.is_dead(name, now):
+            if name in self.nodes and not self.nature.is_dead(name, now):
                 self.nodes[name].read(answer, now)
         for name, node in self.nodes.items():
             if not self.nature.is_dead(name, now):

@@ -176,7 +176,8 @@ def g10(seen: Seen) -> Iterator[str]:
         if len(pop.nodes) > 1 and seen.mirror.is_out(pop, policy.budgets.headroom):
             forward = any(approval.kind == "forward" for approval in told.rollout.approvals)
             alone = told.is_back and _only_the_lost_are_away(seen, pop, told.order.node, told.rollout)
-            if told.order.node not in _away_before(seen) and not forward and not alone:
+            serves = told.order.node not in _away_before(seen) and not _has_just_joined(seen, told)
+            if serves and not forward and not alone:
                 yield f"{told.order.node} may be disturbed, which leaves {pop.id} with too little capacity"
     held = {slot.rollout: slot.rollout for slot in seen.mirror.all(Slot)}
     for name in held:
@@ -204,7 +205,7 @@ def g11(seen: Seen) -> Iterator[str]:
         if wave.hold is not None:
             continue
         mine = [turn for turn in turns if turn.wave == wave.ordinal]
-        silent = [turn.pop for turn in mine if turn.phase is not TurnPhase.DONE and turn.hold is None]
+        silent = [turn.pop for turn in mine if not turn.at_end and turn.hold is None]
         if silent or wave.status is WaveStatus.BAKING:
             yield f"{rollout.id} waits in wave {wave.ordinal} and says no reason: {silent}"
 
@@ -282,6 +283,14 @@ def _away_before(seen: Seen) -> set[str]:
     """Nodes that were out before the tick, whatever the tick chose."""
     out: set[str] = {item.node for item in seen.mirror.all(Quarantine)} | _owners_before(seen)
     return out | {item.node for item in seen.mirror.all(Reported) if item.phase is Phase.FAILED}
+
+
+def _has_just_joined(seen: Seen, told: Told) -> bool:
+    """Whether the node had been told the release of its PoP when it joined, and did not run it yet."""
+    said = seen.mirror.get(Reported, told.order.node)
+    return (
+        told.known is not None and told.known.joins and (said is None or said.release != told.known.release)
+    )
 
 
 def _only_the_lost_are_away(seen: Seen, pop: Pop, node: str, rollout: Rollout) -> bool:

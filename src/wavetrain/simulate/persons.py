@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from wavetrain.adapters.memory_store import MemoryStore
-from wavetrain.control import cordons, freezes, nodes, rollouts, standstill, withdraw
+from wavetrain.control import cordons, freezes, hotfixes, nodes, rollouts, standstill, withdraw
 from wavetrain.control.rollouts import Consent
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
-from wavetrain.model.fleet import Cordon, Phase, Quarantine, Reported, Retired
+from wavetrain.model.fleet import Cordon, Desired, Phase, Quarantine, Reported, Retired
+from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave
 from wavetrain.model.standstill import Cause
@@ -76,6 +78,21 @@ class Persons:
         for rollout, hold in asked:
             self._try(lambda at=rollout, why=hold: self._answer(store, mirror, at, why))  # type: ignore[misc]
         return True
+
+    def place(self, store: MemoryStore, mirror: Mirror) -> None:
+        """Somebody wants another way into the train under way for a release that has not departed."""
+        name = self._nature.next_of("place")
+        waiting = [item for item in mirror.all(Rollout) if item.status in (Status.PLANNED, Status.ANNOUNCED)]
+        if not waiting or not self._nature.lets(name):
+            return
+        random = self._nature.stream(name)
+        rollout, how = random.choice(waiting), random.choice(list(How))
+        hotfix = Hotfix(how=how, wave=1 if how is How.RESTART else 0)
+        self._try(lambda: self._place(store, rollout, hotfix))
+
+    def _place(self, store: MemoryStore, rollout: Rollout, hotfix: Hotfix) -> None:
+        hotfixes.place(store, OLGA, rollout.id, hotfix, "practice")
+        self.done.append(f"place {rollout.id} {hotfix.how.value}")
 
     def revert(self, store: MemoryStore, rollout: Rollout) -> None:
         """Send it back."""
@@ -164,6 +181,12 @@ class Persons:
             case Reason.APPROVAL:
                 rollouts.approve(store, PAVEL, rollout.id, Consent.GENERAL)
                 self.done.append(f"approve {rollout.id}")
+            case Reason.WAY_IN:
+                rollouts.approve(store, PAVEL, rollout.id, Consent.HOTFIX)
+                self.done.append(f"approve the way of {rollout.id}")
+            case Reason.PREVIOUS_BAKE:
+                rollouts.approve(store, PAVEL, rollout.id, Consent.CUT)
+                self.done.append(f"consent to a cut by {rollout.id}")
             case Reason.INCONCLUSIVE:
                 self.consented = True
                 rollouts.approve(store, PAVEL, rollout.id, Consent.INCONCLUSIVE)
@@ -200,6 +223,7 @@ class Persons:
             cordons.uncordon(store, OLGA, cordon.subject)
         lost = {item.node for item in mirror.all(Quarantine)} | {item.node for item in mirror.all(Retired)}
         lost |= {item.node for item in mirror.all(Reported) if item.phase is Phase.FAILED}
+        lost |= {order.node for order in mirror.all(Desired) if _is_stuck_joining(mirror, order)}
         turns = mirror.turns_of(rollout.id)
         with store.read() as view:
             lost |= {slot.owner for slot in mirror.all(Slot) if view.now - slot.since > timedelta(minutes=20)}  # type: ignore[misc]
@@ -209,6 +233,11 @@ class Persons:
                 lost |= {unit for unit in turn.exposed if unit in turn.hold.detail}  # type: ignore[misc]
         for node in sorted({name.partition("+")[0] for name in lost}):
             self._rebuild(store, node)
+
+
+def _is_stuck_joining(mirror: Mirror, order: Desired) -> bool:
+    """Whether a node that joined does not run what it was told, which is what others may wait for."""
+    return is_joining(order, mirror.get(Reported, order.node))
 
 
 def holds_of(mirror: Mirror, rollout: Rollout) -> list[Hold]:

@@ -1,12 +1,21 @@
 """Pipeline: when does CI bring which release?"""
 
+from wavetrain.control import hotfixes
+from wavetrain.decide.entry import refusal
+from wavetrain.model.fleet import Pop
 from wavetrain.model.release import Release
-from wavetrain.model.rollout import Rollout
+from wavetrain.model.rollout import Rollout, Status
 from wavetrain.simulate import schedule
 from wavetrain.simulate.house import House
 from wavetrain.simulate.mirror import Mirror
 from wavetrain.simulate.persons import OVER
 from wavetrain.simulate.schedule import Coming
+
+HOTFIX_CHANCE = 0.03
+"""Per tick in which a release is on its way."""
+HOTFIXES_MAX = 3
+HOTFIX_NUMBER_MAX = 20
+"""A hotfix of a hotfix is fixed no more: its number would become long."""
 
 
 class Pipeline:
@@ -18,6 +27,7 @@ class Pipeline:
         self._mirror = mirror
         self._submitted: set[str] = set()
         self._random = house.nature.stream("pipeline")
+        self._fixes = 0
 
     def submit(self) -> None:
         """Bring the next release of a lane, now and then before the one before it is over."""
@@ -25,11 +35,27 @@ class Pipeline:
             item = next((item for item in self.coming if item.lane == lane), None)
             if item is not None and self._is_time(item):
                 self.coming.remove(item)
-                self._submitted.add(item.rollout)
                 self._house.survive(lambda it=item: self._put(it), again=True)  # type: ignore[misc]
+        self._fix()
         for release in self._mirror.all(Release):
             if release.gates == {"build": True} and self._random.random() < 0.05:
                 self._house.survive(lambda at=release: self._pass_gates(at))  # type: ignore[misc]
+
+    def _fix(self) -> None:
+        """Now and then bring a hotfix of a release that is on its way, as the doors would let it in."""
+        random = self._house.nature.stream("hotfixes")
+        under_way = [
+            item
+            for item in self._mirror.all(Rollout)
+            if item.lane == "pop" and item.status is Status.ROLLING and len(item.number) < HOTFIX_NUMBER_MAX
+        ]
+        if not under_way or random.random() > HOTFIX_CHANCE or self._fixes >= HOTFIXES_MAX:
+            return
+        self._fixes += 1
+        pops = sorted(pop.id for pop in self._mirror.all(Pop))
+        item = schedule.hotfix(random, random.choice(under_way), pops, self._fixes)
+        if self._house.nature.lets(self._house.nature.next_of("hotfix")):
+            self._house.survive(lambda: self._put(item), again=True)
 
     @property
     def has_unplanned(self) -> bool:
@@ -52,8 +78,12 @@ class Pipeline:
     def _put(self, item: Coming) -> None:
         with self._house.store.write() as transaction:
             made = item.release(transaction.now)
-            if transaction.get(Release, made.id) is None:
+            is_known = transaction.get(Release, made.id) is not None
+            if not is_known and refusal(made.hotfix, hotfixes.scene(transaction, made)):
+                return
+            if not is_known:
                 transaction.put(made)
+        self._submitted.add(item.rollout)
 
     def _pass_gates(self, release: Release) -> None:
         with self._house.store.write() as transaction:

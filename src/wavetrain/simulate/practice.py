@@ -14,7 +14,7 @@ from wavetrain.model.fleet import (
     Region,
     RegionId,
 )
-from wavetrain.model.policy import Bake, Budgets, MetricRule, Policy, Ring, Timing, Verdicts
+from wavetrain.model.policy import Bake, Budgets, MetricRule, Policy, Ring, Succession, Timing, Verdicts
 from wavetrain.model.release import Stage
 from wavetrain.model.window import WindowRule
 
@@ -75,6 +75,7 @@ def policies(random: Random) -> tuple[Policy, ...]:
         bake=Bake(minutes=random.choice((5, 15, 30))),
         verdicts=Verdicts(pre_period_s=120.0, metrics=(FAILURES,)),
         timing=Timing(cadence_weeks=random.choice((1, 2)), planned_to_day=3, spread_days=6),
+        succession=Succession(bake_wait_minutes=20, cuts_max=1),
     )
     content = Policy(
         lane="content",

@@ -8,7 +8,7 @@ from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control.facts import digest, load
 from wavetrain.control.image import Image
 from wavetrain.decide import planner
-from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.rollout import Rollout
@@ -31,13 +31,20 @@ class Decision(msgspec.Struct, frozen=True):
 class Then:
     """What the ticker had measured when it decided: the evidence from the store, its telemetry as it was noted."""
 
-    def __init__(self, evidence: RolloutEvidence | None, facts: Facts) -> None:
+    def __init__(
+        self, evidence: RolloutEvidence | None, pops: Mapping[str, PopEvidence], facts: Facts
+    ) -> None:
         self._evidence = evidence
+        self._pops = pops
         self._facts = facts
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         """As the store kept it with the decision."""
         return self._evidence if rollout == self._facts.rollout.id else None
+
+    def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]:
+        """As the store kept it with the decision."""
+        return self._pops if rollout == self._facts.rollout.id else {}
 
     def pre_period_s(self) -> Mapping[PopId, float]:
         """As noted."""
@@ -71,7 +78,7 @@ def differs(
         if rollout is None:
             return f"G16: {name} was not there before change {decision.sequence}"
         image = Image().follow(view)
-        again = load(image, view, rollout, Then(_evidence(store, decision), facts), sweep=facts.sweep)
+        again = load(image, view, rollout, Then(*_evidence(store, decision), facts), sweep=facts.sweep)
         chosen = decide(again)
     if digest(again) != decision.digest:
         return f"G16: the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S} cannot be rebuilt"
@@ -80,19 +87,25 @@ def differs(
     return ""
 
 
-def _evidence(store: MemoryStore, decision: Decision) -> RolloutEvidence | None:
+def _evidence(
+    store: MemoryStore, decision: Decision
+) -> tuple[RolloutEvidence | None, dict[str, PopEvidence]]:
     """The rollout's evidence in the store: unchanged since before the decision, or written in its own commit."""
     name, stood_on = decision.facts.rollout.id, decision.facts.evidence
     if stood_on is None:
-        return None
+        return None, {}
     with store.at(decision.sequence).read() as view:
-        before = view.get(RolloutEvidence, name)
-    if before is not None and before.changed(version=0) == stood_on:
-        return before
-    last = decision.sequence + len(decision.choice.put) + len(decision.choice.remove) + 1
+        kept = view.get(RolloutEvidence, name)
+        pops = {item.pop: item for item in view.find(PopEvidence, rollout=name, live=1)}
+    if kept is not None and kept.changed(version=0) == stood_on:
+        return kept, pops
     with store.read() as view:
         for change in view.changes(decision.sequence):
-            kept = change.record
-            if change.sequence == last and isinstance(kept, RolloutEvidence) and kept.rollout == name:
-                return kept
-    return before
+            if change.commit != decision.sequence + 1:
+                break
+            match change.record:
+                case RolloutEvidence() as made if made.rollout == name:
+                    kept = made
+                case PopEvidence() as made if made.rollout == name:
+                    pops[made.pop] = made
+    return kept, {pop: item for pop, item in pops.items() if item.live}

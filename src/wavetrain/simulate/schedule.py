@@ -1,14 +1,28 @@
 """Schedule: which releases come in one history, and what goes wrong when?"""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import msgspec
 
+from wavetrain.model.fleet import PopId
+from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.release import Release, ReleaseId, Stage
+from wavetrain.model.rollout import Rollout
+from wavetrain.simulate.clock import STARTS
 from wavetrain.simulate.nature import ClockStep, Kind, Nature, Span, Wire
 from wavetrain.simulate.nodes import SimNode
 
 HOUR_S = 3_600.0
+DAYLIGHT = (
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2026, 4, 4, 16, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+)
+"""When clocks change in New York, in Lisbon, in Sydney, and back."""
 COMPONENTS = {"pop": "gateway", "content": "rules", "feature": "portal"}
 
 
@@ -21,6 +35,7 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
     fixes: str = ""
     waits: bool = True
     gates: bool = True
+    hotfix: Hotfix = Hotfix()
 
     @property
     def rollout(self) -> str:
@@ -43,6 +58,7 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
             submitted_by="ci",
             gates=passed if self.gates else {"build": True},
             fixes=self.fixes,
+            hotfix=self.hotfix,
         )
 
 
@@ -61,6 +77,30 @@ def releases(random: Random) -> list[Coming]:
         coming.append(Coming(lane="content", number=f"c{index}", kind=kind, waits=random.random() < 0.7))
     coming.append(Coming(lane="feature", number="f1", kind=Kind.GOOD))
     return coming
+
+
+def hotfix(random: Random, base: Rollout, pops: Sequence[PopId], count: int) -> Coming:
+    """A sound release that enters while the one that it fixes is under way, in any of the ways that there are."""
+    how = random.choice((How.SUPERSEDE, How.BEHIND, How.RESTART, How.AFFECTED, How.AFFECTED))
+    wave = random.randint(1, 2) if how is How.RESTART else 0
+    some = random.sample(pops, k=random.randint(0, min(2, len(pops)))) if how is How.AFFECTED else []
+    named = tuple(some)
+    return Coming(
+        lane="pop",
+        number=f"{base.number}-hotfix{count}",
+        kind=Kind.GOOD,
+        fixes=base.number,
+        hotfix=Hotfix(how=how, wave=wave, pops=named),
+    )
+
+
+def daylight(nature: Nature) -> float:
+    """For how many seconds a history begins later than usual: now and then just before clocks change somewhere."""
+    random = nature.stream("daylight")
+    at = random.choice(DAYLIGHT)
+    if random.random() < 0.7 or not nature.lets("daylight"):
+        return 0.0
+    return (at - timedelta(days=random.uniform(1, 6)) - STARTS).total_seconds()
 
 
 def cut(coming: list[Coming], nature: Nature) -> list[Coming]:

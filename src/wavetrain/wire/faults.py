@@ -7,6 +7,8 @@ import msgspec
 from wavetrain.errors import RefusedError
 
 FAULTS_SHOWN_MAX = 50
+FAULTS_KEPT_MAX = 1_000
+"""With so many the reading stops: nobody corrects more by hand, and a hostile file must not fill the memory."""
 PLACE_CHARACTERS_MAX = 300
 """Of a key path: who sends a longer one is told its beginning."""
 _LAST_STEP = re.compile(r"(\[\d+\]|\.?[^.\[\]]+)$")
@@ -23,7 +25,7 @@ class Fault(msgspec.Struct, frozen=True):
     way_out: str
 
     def __str__(self) -> str:
-        where = f"line {self.line}, {self.place}" if self.line else self.place
+        where = f"line {self.line}, {self.place or 'the line'}" if self.line else self.place
         return f"{where or 'the file'}: {self.rule}; {self.way_out}"
 
 
@@ -35,10 +37,12 @@ class Faults:
         self.found: list[Fault] = []
         self._lines = lines or {}
 
-    def add(self, place: str, rule: str, way_out: str) -> None:
-        """Remember a broken rule at a key path."""
+    def add(self, place: str, rule: str, way_out: str, line: int = 0) -> None:
+        """Remember a broken rule at a key path, whose line is looked up where it is not given."""
         place = place[:PLACE_CHARACTERS_MAX]
-        self.found.append(Fault(place, self._line(place), rule, way_out))
+        self.found.append(Fault(place, line or self._line(place), rule, way_out))
+        if len(self.found) >= FAULTS_KEPT_MAX:
+            self.refuse()
 
     def refuse(self) -> None:
         """Raise one `RefusedError` with everything found; do nothing when nothing was."""
@@ -47,6 +51,8 @@ class Faults:
         ordered = sorted(self.found, key=lambda fault: fault.line)
         count = len(ordered)
         head = f"{self.name} has {count} fault{'s' if count > 1 else ''}:"
+        if count >= FAULTS_KEPT_MAX:
+            head = f"{self.name} has {count} faults or more; what follows them was not read:"
         lines = [f"  {fault}" for fault in ordered[:FAULTS_SHOWN_MAX]]
         if count > FAULTS_SHOWN_MAX:
             lines.append(f"  and {count - FAULTS_SHOWN_MAX} more")

@@ -10,6 +10,8 @@ from wavetrain.control.rollouts import REASON_CHARACTERS_MAX, Consent
 from wavetrain.control.tokens import TokenSeen
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
+from wavetrain.model.hotfix import HOTFIX_POPS_MAX, How
+from wavetrain.wire.release_file import WAVES_MAX
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -37,6 +39,15 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Go on after a pause."""
 
     reason: ReasonText = "resumed"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Let a rollout enter a train under way in another way."""
+
+    how: How
+    reason: ReasonText
+    wave: Annotated[int, msgspec.Meta(ge=0, le=WAVES_MAX)] = 0
+    pops: Annotated[tuple[Name, ...], msgspec.Meta(max_length=HOTFIX_POPS_MAX)] = ()
 
 
 class Approve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

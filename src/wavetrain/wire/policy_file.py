@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from wavetrain.model.fleet import Fleet
+from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.policy import (
     COVER_MAX,
@@ -16,6 +17,7 @@ from wavetrain.model.policy import (
     Pace,
     Policy,
     Ring,
+    Succession,
     Timing,
     Verdicts,
     Wishes,
@@ -65,6 +67,11 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "fairness": (0.0, 1000.0),
         "blackout_days": (0, 366),
     },
+    Succession: {
+        "bake_wait_minutes": (0, _YEAR_MINUTES),
+        "cuts_max": (0, 100),
+        "credit_waves_max": (0, 10_000),
+    },
 }
 """What each number of a policy may be, both ends included."""
 
@@ -86,6 +93,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
     verdicts = _verdicts(top.table("verdicts"))
     timing = _timing(top.table("timing"))
     wishes = _numbers(top.table("wishes"), Wishes())
+    succession = _succession(top.table("succession"))
     if timing.planned_to_day > timing.spread_days:
         top.fault(
             "timing.planned_to_day",
@@ -106,6 +114,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
         verdicts=verdicts,
         timing=timing,
         wishes=wishes,
+        succession=succession,
     )
 
 
@@ -149,6 +158,19 @@ def _verdicts(table: Table) -> Verdicts:
     sessions = table.text("sessions", numbers.sessions)
     table.end()
     return msgspec.structs.replace(numbers, sessions=sessions, metrics=tuple(metrics))
+
+
+def _succession(table: Table) -> Succession:
+    numbers = _numbers(table, Succession(), end=False)
+    ways = table.names("approve", tuple(way.value for way in numbers.approve))
+    for way in ways:
+        if way not in {known.value for known in How} - {How.TRAIN.value}:
+            known = ", ".join(how.value for how in How if how is not How.TRAIN)
+            table.fault("approve", f"`{way[:80]}` is no way for a hotfix", f"give some of: {known}")
+    table.end()
+    return msgspec.structs.replace(
+        numbers, approve=tuple(How(way) for way in dict.fromkeys(ways) if way in set(How))
+    )
 
 
 def _rings(top: Table, lane: str, fleet: Fleet | None) -> tuple[Ring, ...]:

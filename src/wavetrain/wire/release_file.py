@@ -6,6 +6,8 @@ import msgspec
 
 from wavetrain.decide.admission import Candidate
 from wavetrain.errors import RefusedError
+from wavetrain.model.fleet import PopId
+from wavetrain.model.hotfix import HOTFIX_POPS_MAX, Hotfix, How
 from wavetrain.model.lane import LANES
 from wavetrain.model.release import ARTIFACT_BYTES_MAX, Urgency
 from wavetrain.wire.faults import Faults
@@ -13,6 +15,15 @@ from wavetrain.wire.toml_table import TEXT_CHARACTERS_MAX, Table, open_table
 
 MANIFEST_BYTES_MAX = 256 * 1024
 GATES_MAX = 100
+WAVES_MAX = 10_000
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the release enters while an older one of its component is under way."""
+
+    how: How = How.TRAIN
+    wave: Annotated[int, msgspec.Meta(ge=0, le=WAVES_MAX)] = 0
+    pops: Annotated[tuple[str, ...], msgspec.Meta(max_length=HOTFIX_POPS_MAX)] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +38,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fixes: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX)] = ""
     urgency: Urgency = Urgency.ROUTINE
     notes: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX * 20)] = ""
+    hotfix: Way = Way()
 
 
 def read_release(
@@ -48,6 +60,7 @@ def read_release(
         fixes=top.text("fixes", ""),
         urgency=Urgency(top.one_of("urgency", [way.value for way in Urgency], "routine") or "routine"),
         notes=top.text("notes", "", long=True),
+        hotfix=_hotfix(top.table("hotfix")),
     )
     top.end()
     top.faults.refuse()
@@ -66,6 +79,16 @@ def _open(text: str, name: str) -> Table:
     except RecursionError:
         raise RefusedError(f"{name} is nested too deeply; write plain JSON") from None
     return Table(values, Faults(name))
+
+
+def _hotfix(table: Table) -> Hotfix:
+    how = table.one_of("how", [way.value for way in How], How.TRAIN.value) or How.TRAIN.value
+    wave = table.whole("wave", 0, WAVES_MAX, 0)
+    pops = table.names("pops", ())
+    if len(pops) > HOTFIX_POPS_MAX:
+        table.fault("pops", f"there are {len(pops)} of them", f"give at most {HOTFIX_POPS_MAX}")
+    table.end()
+    return Hotfix(how=How(how), wave=wave, pops=tuple(dict.fromkeys(PopId(pop) for pop in pops)))
 
 
 def _digest(top: Table, found: str | None) -> str:

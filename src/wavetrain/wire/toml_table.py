@@ -22,6 +22,7 @@ _CHAIN = re.compile(
     rf"(?:(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}"
 )
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _SHOWN_MAX = 10**40
 _REQUIRED = object()
 
@@ -29,9 +30,11 @@ _REQUIRED = object()
 class Table:
     """One table of a file. Each `take` removes a key; `end` complains of the keys that nobody took."""
 
-    def __init__(self, values: dict[str, object], faults: Faults, place: str = "") -> None:
+    def __init__(self, values: dict[str, object], faults: Faults, place: str = "", line: int = 0) -> None:
+        """`line` is where all of it stands; 0 where each key has a line of its own."""
         self.faults = faults
         self.place = place
+        self.line = line
         self._values = dict(values)
         self._known: list[str] = []
 
@@ -45,7 +48,11 @@ class Table:
 
     def fault(self, key: str, rule: str, way_out: str) -> None:
         """Remember a broken rule at one of this table's keys."""
-        self.faults.add(self.at(key), rule, way_out)
+        self.faults.add(self.at(key), rule, way_out, self.line)
+
+    def fault_here(self, rule: str, way_out: str) -> None:
+        """Remember a broken rule of the whole table."""
+        self.faults.add(self.place, rule, way_out, self.line)
 
     def text(self, key: str, default: object = _REQUIRED, *, long: bool = False) -> str:
         """A string; a required one may not be empty."""
@@ -109,6 +116,36 @@ class Table:
         assert value is None or isinstance(value, date)
         return value
 
+    def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
+        """A list of finite numbers from `low` to `high`; empty when it is absent, or after a fault."""
+        value = self._take(key, (list, tuple), "a list of numbers", ())
+        assert isinstance(value, list | tuple | None)
+        good = [
+            item
+            for item in (value or ())[:LIST_ITEMS_MAX]
+            if isinstance(item, int | float) and not isinstance(item, bool) and low <= item <= high
+        ]
+        if value is not None and len(good) < len(value):
+            self.fault(
+                key, "it holds something that is no such number", f"give numbers from {low:g} to {high:g}"
+            )
+            return ()
+        return tuple(float(item) for item in good)
+
+    def day(self, key: str) -> date | None:
+        """A date, or the text of one; None after a fault."""
+        value = self._take(key, (date, str), "a date: YYYY-MM-DD", _REQUIRED)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                pass  # a day that no month has
+        if value is not None:
+            self.fault(key, f"`{str(value)[:80]}` is no date", "give one as YYYY-MM-DD")
+        return None
+
     def flag(self, key: str, default: object = _REQUIRED) -> bool:
         """True or false."""
         return bool(self._take(key, bool, "true or false", default))
@@ -141,7 +178,7 @@ class Table:
     def table(self, key: str, *, required: bool = False) -> "Table":
         """A table within; an empty one when it is absent and may be."""
         value = self._take(key, dict, f"a table: [{_header(self.at(key))}]", _REQUIRED if required else {})
-        return Table(value if isinstance(value, dict) else {}, self.faults, self.at(key))
+        return Table(value if isinstance(value, dict) else {}, self.faults, self.at(key), self.line)
 
     def tables(self, key: str, limit: int = LIST_ITEMS_MAX) -> list["Table"]:
         """A list of tables, `[[key]]`."""
@@ -155,21 +192,34 @@ class Table:
         for index, item in enumerate(value):
             place = f"{self.at(key)}[{index}]"
             if isinstance(item, dict):
-                made.append(Table(item, self.faults, place))
+                made.append(Table(item, self.faults, place, self.line))
             else:
-                self.faults.add(place, "it is not a table", f"write it as [[{_header(self.at(key))}]]")
+                self.faults.add(
+                    place, "it is not a table", f"write it as [[{_header(self.at(key))}]]", self.line
+                )
         return made
+
+    def lists(self, key: str, limit: int) -> dict[str, tuple[str, ...]]:
+        """A table of names with lists of texts."""
+        inner = self._inner(key, limit)
+        return {name: inner.names(name) for name in inner.keys()}  # noqa: SIM118 (no mapping)
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that were given and not taken yet."""
+        return tuple(self._values)
 
     def flags(self, key: str, limit: int) -> dict[str, bool]:
         """A table of names with true or false."""
-        value = self._take(key, dict, f"a table: [{_header(self.at(key))}]", {})
-        if not isinstance(value, dict):
-            return {}
-        if len(value) > limit:
-            self.fault(key, f"it has {len(value)} names", f"give at most {limit}")
-            return {}
-        inner = Table(value, self.faults, self.at(key))
-        return {name: inner.flag(name) for name in value}
+        inner = self._inner(key, limit)
+        return {name: inner.flag(name) for name in inner.keys()}  # noqa: SIM118 (no mapping)
+
+    def _inner(self, key: str, limit: int) -> "Table":
+        """A table of so many free names; an empty one after a fault."""
+        inner = self.table(key)
+        if len(inner.keys()) > limit:
+            self.fault(key, f"it has {len(inner.keys())} names", f"give at most {limit}")
+            return Table({}, self.faults, self.at(key), self.line)
+        return inner
 
     def end(self) -> None:
         """Refuse the keys that are left."""
@@ -220,6 +270,7 @@ def _called(value: object) -> str:
         (str, "text"),
         (list, "a list"),
         (dict, "a table"),
+        (type(None), "null"),
     )
     return next((name for kind, name in names if isinstance(value, kind)), "a date or time")
 

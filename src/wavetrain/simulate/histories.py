@@ -1,4 +1,4 @@
-"""Rehearse: how did these histories go, for people and for programs?"""
+"""Histories: how did these histories go, for people and for programs?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TOLD_MAX = 1_000
 CHUNK = 4
 
 
-def rehearse(
+def played(
     seed: int, count: int, *, jobs: int = 1, decide: Decide = planner.decide, cut: Cut | None = None
 ) -> Iterator[Outcome]:
     """The histories of `count` seeds from `seed` on, in order; ValueError for a count or jobs out of range.

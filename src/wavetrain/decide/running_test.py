@@ -1,0 +1,233 @@
+"""Running test: what have the bins of a rollout's PoPs said together so far?"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from wavetrain.decide import comparison
+from wavetrain.decide.comparison import Places
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.evidence import budget
+from wavetrain.evidence.arms import Mask
+from wavetrain.evidence.calibration import Calibrations
+from wavetrain.evidence.counters import Array
+from wavetrain.evidence.judgement import Judgement
+from wavetrain.evidence.processes import packed, unpacked, unstarted
+from wavetrain.evidence.strata import TOTALS, Strata
+from wavetrain.model.health import PopCounts
+from wavetrain.model.policy import Policy
+from wavetrain.model.rollout import Turn
+
+
+class RunningTest:
+    """Changes in place as bins come; its records are made when they are asked for, of the PoPs that changed."""
+
+    def __init__(
+        self,
+        rollout: str,
+        policy: Policy,
+        kept: RolloutEvidence | None = None,
+        pops: Iterable[PopEvidence] = (),
+        known: Iterable[PopCalibration] = (),
+    ) -> None:
+        """`kept`, the live `pops` and what is `known` of them are those of an earlier process, from the store.
+
+        Of another set of metrics than the policy's nothing can be gone on with: then the test starts over.
+        """
+        self.rollout, self.policy = rollout, policy
+        names = tuple(rule.name for rule in policy.verdicts.metrics)
+        if kept is not None and kept.metrics != names:
+            kept, pops = None, ()
+        self._kept = (kept or RolloutEvidence(rollout=rollout, metrics=names)).changed(version=0)
+        verdicts = policy.verdicts
+        totals = None
+        if self._kept.totals:
+            totals = np.frombuffer(self._kept.totals, dtype="<f8").reshape(len(names), TOTALS)
+        self._strata = Strata(comparison.metrics_of(policy), verdicts.tau_floor, verdicts.beta, totals)
+        self._calibrations = {item.pop: item for item in known}
+        self._known: dict[str, Calibrations] = {}
+        self._pops: dict[str, PopEvidence] = {}
+        self._arms: dict[str, tuple[tuple[object, ...], tuple[Mask, Mask] | None]] = {}
+        self._placed: tuple[tuple[str, ...], tuple[Places, Places]] | None = None
+        self._stale: set[str] = set()
+        self._touched: dict[str, int] = {}
+        self._gone: dict[str, tuple[int, PopEvidence]] = {}
+        self.pops = Pops(self)
+        for item in pops:
+            if item.pop in self._calibrations:
+                self._take(item.changed(version=0), unpacked(item.states))
+
+    @property
+    def record(self) -> RolloutEvidence:
+        """The test as a whole."""
+        return self._kept
+
+    def pop(self, pop: str) -> PopEvidence | None:
+        """What one live PoP has said."""
+        if pop in self._stale:
+            self._stale.discard(pop)
+            self._pops[pop] = self._pops[pop].changed(states=packed(self._strata.state(pop)))
+        return self._pops.get(pop)
+
+    def calibration(self, pop: str) -> PopCalibration | None:
+        """What a live PoP's counts are held against."""
+        return self._calibrations.get(pop)
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """The PoPs that may still say something."""
+        return self._strata.live
+
+    def has(self, pop: str) -> bool:
+        """Whether a PoP is live."""
+        return pop in self._strata
+
+    def was_done(self, pop: str) -> bool:
+        """Whether a PoP was settled since the test was last written down."""
+        return pop in self._gone
+
+    def calibrate(self, known: PopCalibration, before: PopEvidence | None = None) -> None:
+        """Take a PoP in, with its calibration; `before` is what it has said already."""
+        self._gone.pop(known.pop, None)
+        self._calibrations[known.pop] = known
+        start = before or PopEvidence(rollout=self.rollout, pop=known.pop)
+        state = unpacked(before.states) if before is not None else None
+        self._take(start.changed(version=0, live=1), state)
+        self._change({known.pop})
+
+    def compare(self, seen: Sequence[tuple[Turn, PopCounts]], number: str, steady: float) -> set[str]:
+        """Lay quiet bins to the evidence, in their order; the names of the PoPs whose evidence that changed.
+
+        Counts enter once the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
+        """
+        changed: set[str] = set()
+        counts: dict[str, Array] = {}
+        for turn, bin_ in seen:
+            kept, known = self._pops.get(turn.pop), self._known.get(turn.pop)
+            arms = self._arms_of(turn, bin_, number) if kept is not None else None
+            if kept is None or known is None or arms is None or bin_.seconds <= 0:
+                continue
+            changed.add(turn.pop)
+            share = comparison.share_of(bin_, arms)
+            kept = kept.changed(share=share)
+            if share >= self.policy.bake.share_min:
+                if turn.pop in counts:
+                    self._absorb(counts)
+                    counts = {}
+                counts[turn.pop] = comparison.split_bin(
+                    bin_, arms, self._places_of(bin_), known.of(bin_.nodes)
+                )
+                kept = kept.changed(compared_s=kept.compared_s + bin_.seconds)
+                self._compared(turn.pop, steady)
+            self._pops[turn.pop] = kept
+        self._absorb(counts)
+        if changed:
+            self._change(changed)
+        return changed
+
+    def judge(self) -> None:
+        """Work out whether the release has failed; once it has, it stays so."""
+        alpha = self.policy.verdicts.alpha
+        log_e = self._strata.log_e()
+        self._kept = self._kept.changed(
+            log_e=log_e,
+            log_threshold=budget.log_threshold(alpha),
+            failed=self._kept.failed or budget.fails(log_e, alpha),
+        )
+
+    def judgement(self) -> Judgement:
+        """The verdict with its parts."""
+        return self._strata.judgement(self.policy.verdicts.alpha)
+
+    def settle(self, pop: str) -> None:
+        """Nothing more comes of a PoP: what it said goes into the totals, and it is written down a last time."""
+        last = self.pop(pop)
+        if last is None:
+            return
+        self._strata.settle(pop)
+        for held in (self._pops, self._known, self._calibrations, self._touched, self._arms):
+            held.pop(pop, None)
+        self._change(set())
+        self._gone[pop] = (self._kept.changes, last.changed(live=0))
+
+    def reopen(self, known: PopCalibration, settled: Iterable[PopEvidence]) -> None:
+        """A PoP that was done says something again; `settled` are all that are done, as they were written down."""
+        done = {item.pop: item for item in settled} | {pop: item for pop, (_, item) in self._gone.items()}
+        before = done.pop(known.pop, None)
+        self._strata.settled_anew(
+            unpacked(item.states) for item in done.values() if item.pop not in self._strata
+        )
+        self.calibrate(known, before)
+
+    def unwritten(self, changes: int) -> list[PopEvidence]:
+        """What PoPs have said, or said last, since the test had changed so often."""
+        self._gone = {pop: kept for pop, kept in self._gone.items() if kept[0] > changes}
+        live = [pop for pop, at in self._touched.items() if at > changes]
+        return [*(item for _, item in self._gone.values()), *(self.pops[pop] for pop in live)]
+
+    def _change(self, pops: set[str]) -> None:
+        self._kept = self._kept.changed(
+            changes=self._kept.changes + 1, totals=self._strata.totals.astype("<f8").tobytes()
+        )
+        self._touched.update(dict.fromkeys(pops, self._kept.changes))
+
+    def _take(self, kept: PopEvidence, state: Array | None) -> None:
+        known = comparison.calibrations(self._calibrations[kept.pop])
+        self._known[kept.pop] = known
+        self._strata.take(kept.pop, unstarted(known.phis) if state is None else state, known.taus)
+        self._pops[kept.pop] = kept
+        if state is None:
+            self._stale.add(kept.pop)
+
+    def _arms_of(self, turn: Turn, seen: PopCounts, number: str) -> tuple[Mask, Mask] | None:
+        """The arms of a bin; those of the PoP's last one while nothing moved there."""
+        asked = (turn, seen.nodes, seen.releases)
+        before = self._arms.get(turn.pop)
+        if before is None or before[0][0] is not turn or before[0] != asked:
+            before = self._arms[turn.pop] = (asked, comparison.arms_of(turn, seen, number))
+            known = self._known.get(turn.pop)
+            if known is not None:
+                whole = comparison.calibrations(self._calibrations[turn.pop])
+                self._known[turn.pop] = whole.of(seen.nodes)
+        return before[1]
+
+    def _places_of(self, seen: PopCounts) -> tuple[Places, Places]:
+        if self._placed is None or self._placed[0] != seen.counters:
+            self._placed = (seen.counters, comparison.places_of(seen.counters, self.policy))
+        return self._placed[1]
+
+    def _compared(self, pop: str, steady: float) -> None:
+        seconds = self._calibrations[pop].seconds
+        least = seconds if self._kept.pre_period_s is None else min(seconds, self._kept.pre_period_s)
+        if not self._kept.first_s or least != self._kept.pre_period_s:
+            self._kept = self._kept.changed(first_s=self._kept.first_s or steady, pre_period_s=least)
+
+    def _absorb(self, counts: Mapping[str, Array]) -> None:
+        if counts:
+            self._strata.absorb(tuple(counts), np.stack(list(counts.values())))
+            self._stale |= counts.keys()
+
+
+class Pops(Mapping[str, PopEvidence]):
+    """What each live PoP has said, made when it is asked for."""
+
+    def __init__(self, test: RunningTest) -> None:
+        self._test = test
+
+    def get(self, pop: str, default: Any = None) -> Any:
+        """One PoP's evidence, or `default`."""
+        found = self._test.pop(pop)
+        return default if found is None else found
+
+    def __getitem__(self, pop: str) -> PopEvidence:
+        found = self._test.pop(pop)
+        if found is None:
+            raise KeyError(pop)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._test.live)
+
+    def __len__(self) -> int:
+        return len(self._test.live)

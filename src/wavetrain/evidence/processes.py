@@ -1,0 +1,112 @@
+"""Processes: what do the bins of a stratum add up to, for all its metrics at once?
+
+A process is one metric in one stratum: a row of `WIDTH` floats, 296 bytes. All functions take any number of strata
+and metrics: states have the shape (strata, metrics, WIDTH), the counts of one bin each (strata, metrics, ARMS).
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavetrain.evidence.bounds import rates_lower, rates_upper
+from wavetrain.evidence.counters import GRID, Array, log_e_doubling, log_e_rows, log_likelihood
+
+POINTS: Final = len(GRID)
+"""A row begins with the tempered log likelihood over the grid; these columns follow. Events are as they happened,
+exposures offset-weighted; CONTROL_CAPPED are the control events that the caps let through. TAU is the widest null
+asked for so far, ORDINAL the place among the metric's strata in the order in which they started (0: not started),
+PHI its dispersion. Worked out as of its last bin are LOG_E, the log e against a doubling, and for gates the upper
+bound of the absolute excess (NaN where nothing bounds it)."""
+(
+    NEW_EVENTS,
+    CONTROL_EVENTS,
+    CONTROL_CAPPED,
+    NEW_EXPOSURE,
+    CONTROL_EXPOSURE,
+    BINS,
+    SECONDS,
+    TAU,
+    ORDINAL,
+    PHI,
+    LOG_E,
+    LOG_E_DOUBLING,
+    EXCESS_UPPER,
+) = range(POINTS, POINTS + 13)
+WIDTH: Final = POINTS + 13
+
+(
+    ARM_NEW,
+    ARM_NEW_CAPPED,
+    ARM_NEW_EXPOSURE,
+    ARM_CONTROL,
+    ARM_CONTROL_CAPPED,
+    ARM_CONTROL_EXPOSURE,
+    ARM_SECONDS,
+) = range(7)
+ARMS: Final = 7
+
+
+def unstarted(phi: Array) -> Array:
+    """States without a bin, of processes with these dispersions (any shape)."""
+    states = np.zeros((*phi.shape, WIDTH))
+    states[..., PHI] = phi
+    states[..., EXCESS_UPPER] = np.nan
+    return states
+
+
+def packed(states: Array) -> bytes:
+    """The states of one stratum as a store keeps them: little-endian doubles, row after row."""
+    return states.astype("<f8", copy=False).tobytes()
+
+
+def unpacked(kept: bytes) -> Array:
+    """The states that were packed, shape (metrics, WIDTH); read only."""
+    return np.frombuffer(kept, dtype="<f8").reshape(-1, WIDTH)
+
+
+def moved(states: Array, counts: Array, tau: Array, started: Array) -> Array:
+    """The states after one bin each. A process without exposure in both arms is left as it was.
+
+    `tau` is (strata, metrics); `started`, how many strata each metric has, is raised by those that start here, in
+    their order in the arrays.
+    """
+    telling = (counts[..., ARM_NEW_EXPOSURE] > 0) & (counts[..., ARM_CONTROL_EXPOSURE] > 0)
+    out = states.copy()
+    told, seen = out[telling], counts[telling]
+    told[:, :POINTS] += log_likelihood(
+        seen[:, ARM_NEW_CAPPED],
+        seen[:, ARM_CONTROL_CAPPED],
+        seen[:, ARM_NEW_EXPOSURE],
+        seen[:, ARM_CONTROL_EXPOSURE],
+        told[:, PHI],
+    )
+    told[:, NEW_EVENTS] += seen[:, ARM_NEW]
+    told[:, CONTROL_EVENTS] += seen[:, ARM_CONTROL]
+    told[:, CONTROL_CAPPED] += seen[:, ARM_CONTROL_CAPPED]
+    told[:, NEW_EXPOSURE] += seen[:, ARM_NEW_EXPOSURE]
+    told[:, CONTROL_EXPOSURE] += seen[:, ARM_CONTROL_EXPOSURE]
+    told[:, BINS] += 1
+    told[:, SECONDS] += seen[:, ARM_SECONDS]
+    told[:, TAU] = np.maximum(told[:, TAU], tau[telling])
+    out[telling] = told
+    fresh = telling & (states[..., ORDINAL] == 0)
+    if fresh.any():
+        places = np.cumsum(fresh, axis=0) + started
+        out[..., ORDINAL] = np.where(fresh, places, out[..., ORDINAL])
+        started += fresh.sum(axis=0)
+    return out
+
+
+def weighed(states: Array, laws: Array, gates: NDArray[np.intp], beta: float) -> None:
+    """Work out what the states say, under laws of the shape (strata, metrics, 2, POINTS).
+
+    `gates` are the places of the metrics that need a bound of their excess, which holds but for probability beta.
+    """
+    logliks = states[..., :POINTS]
+    states[..., LOG_E] = log_e_rows(logliks, np.moveaxis(laws, -2, 0))
+    states[..., LOG_E_DOUBLING] = log_e_doubling(logliks)
+    at = states[..., gates, :]
+    upper = rates_upper(at[..., NEW_EVENTS], at[..., NEW_EXPOSURE], at[..., PHI], beta / 2)
+    lower = rates_lower(at[..., CONTROL_CAPPED], at[..., CONTROL_EXPOSURE], at[..., PHI], beta / 2)
+    states[..., gates, EXCESS_UPPER] = np.where(at[..., BINS] > 0, upper - lower, np.nan)

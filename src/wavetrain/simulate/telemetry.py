@@ -1,0 +1,151 @@
+"""Telemetry: what is counted in the PoPs under way of a rehearsal?
+
+Counts are drawn for a whole PoP at once, and only where somebody compares them: where a canary bakes or the rest
+follows. Each PoP and bin has a stream of chance of its own, so that the same seed counts the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import exp
+from typing import Any
+
+import numpy as np
+
+from wavetrain.control.ports import Target
+from wavetrain.model.fleet import NodeId, Pop, PopId
+from wavetrain.model.health import Observed, PopCounts
+from wavetrain.model.policy import MetricRule
+from wavetrain.model.rollout import Turn, TurnPhase
+from wavetrain.simulate.crowd import Crowd
+from wavetrain.simulate.mishaps import Mishaps
+
+BASE_RATE = 0.002
+"""Events per unit of exposure of a sound release."""
+EXPOSURE_PER_S = 20.0
+"""Of one node that carries its share."""
+REFILL_S = 40.0
+"""A returned node fills with this time constant, its sites being invited back."""
+COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
+
+
+class Ages(Mapping[str, float]):
+    """Seconds since each node was last sampled: nothing for all, but those that are dark or down."""
+
+    def __init__(self, away: Mapping[NodeId, float], now: float) -> None:
+        self._away = away
+        self._now = now
+
+    def get(self, node: str, _default: Any = None) -> Any:
+        """The seconds; there is no node that was never sampled."""
+        since = self._away.get(NodeId(node))
+        return 0.0 if since is None else self._now - since
+
+    def __getitem__(self, node: str) -> float:
+        return float(self.get(node))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._away)
+
+    def __len__(self) -> int:
+        return len(self._away)
+
+
+class Telemetry:
+    """A `HealthSource` over a crowd."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        crowd: Crowd,
+        pops: Mapping[PopId, Pop],
+        under_way: Mapping[PopId, Turn],
+        mishaps: Mishaps,
+        rules: Sequence[MetricRule],
+    ) -> None:
+        """`under_way` is looked at, never changed: the turns that are not waiting, done or back."""
+        self._clock = clock
+        self._crowd = crowd
+        self._pops = pops
+        self._under_way = under_way
+        self._mishaps = mishaps
+        self.rules = rules
+        self._counters = tuple(name for rule in rules for name in (rule.events, rule.exposure))
+        self.factor = 1.0
+        """How many times the usual failures the new release makes."""
+        self.dark: dict[PopId, tuple[float, float]] = {}
+        """From when until when nobody can measure a PoP."""
+        self.bins = 0
+        self._looked_at = 0.0
+        self._open: dict[PopId, float] = {}
+        self._places = {pop: index for index, pop in enumerate(sorted(pops))}
+
+    def watch(self, targets: Mapping[NodeId, Target]) -> None:
+        """Nothing to do: it can see every node."""
+
+    def observe(self) -> Observed:
+        """One bin since the last look of every PoP where something is compared."""
+        now = self._clock()
+        away: dict[NodeId, float] = dict(self._crowd.away(now))
+        dark = self._dark(now, away)
+        if now == self._looked_at:
+            return Observed(last_seen=Ages(away, now))
+        self._looked_at = now
+        bins, still_open = [], {}
+        for pop, turn in self._under_way.items():
+            if turn.phase not in COMPARED or pop in dark or not self.rules:
+                continue
+            still_open[pop] = now
+            began = self._open.get(pop)
+            if began is not None and not turn.progress:
+                bins.append(self._bin(self._pops[pop], began, now, away))
+        self._open = still_open
+        self.bins += len(bins)
+        return Observed(counts=tuple(bins), last_seen=Ages(away, now))
+
+    def _dark(self, now: float, away: dict[NodeId, float]) -> set[PopId]:
+        """The PoPs that nobody can measure now; their nodes are away since it began."""
+        found = set()
+        for pop, (begins, ends) in list(self.dark.items()):
+            if now >= ends:
+                del self.dark[pop]
+            elif now >= begins:
+                found.add(pop)
+                away.update(dict.fromkeys(self._pops[pop].nodes, begins))
+        for name, until in self._crowd.cut_off.items():
+            if now < until:
+                found.add(PopId(name))
+                away.update(dict.fromkeys(self._pops[PopId(name)].nodes, now - 3_600.0))
+        return found
+
+    def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopCounts:
+        """What a PoP's nodes have counted; who is down is missing, who has just come back is still filling."""
+        crowd, seconds, runs = self._crowd, now - began, self._crowd.runs
+        nodes = tuple(node for node in pop.nodes if node not in away) if away else pop.nodes
+        releases = tuple([runs.get(node, crowd.baseline) for node in nodes])
+        new = [place for place, release in enumerate(releases) if release != crowd.baseline]
+        weights = np.ones(len(nodes))
+        weights[new] = [self._filled(nodes[place], now) for place in new]
+        if crowd.failed:
+            weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
+        sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
+        chance = np.random.Generator(np.random.SFC64([self._mishaps.seed, self._places[pop.id], int(now)]))
+        exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
+        rates = np.full(len(nodes), BASE_RATE)
+        rates[new] *= self.factor
+        events = chance.poisson(exposure * rates, (len(self.rules), len(nodes)))
+        counted = np.empty((2 * len(self.rules), len(nodes)))
+        counted[::2] = events
+        counted[1::2] = exposure
+        return PopCounts(
+            pop=pop.id,
+            ended=now,
+            seconds=seconds,
+            nodes=nodes,
+            releases=releases,
+            counters=self._counters,
+            counted=counted,
+            sessions=sessions,
+        )
+
+    def _filled(self, node: NodeId, now: float) -> float:
+        back = self._crowd.returned_at.get(node)
+        return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)

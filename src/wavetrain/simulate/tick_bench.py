@@ -1,0 +1,124 @@
+"""Tick bench: how long does a tick take, over a large wave on a disk or over a small fleet in memory?"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from wavetrain.adapters.sql_store import SqlStore
+from wavetrain.control.tick import Ticker
+from wavetrain.model.fleet import Fleet
+from wavetrain.model.policy import Bake, Budgets, Policy, Ring, Timing, Verdicts
+from wavetrain.model.release import Stage
+from wavetrain.simulate import made_up
+from wavetrain.simulate.clock import VirtualClock
+from wavetrain.simulate.mishaps import CALM, Mishaps
+from wavetrain.simulate.rehearsal import Plan, Rehearsal
+
+STEP_S = 5.0
+"""Between two ticks, as the control plane in service has it, roughly."""
+COLD_EACH = 40
+SMALL_STEP_S = 10.0
+
+
+class Ticks(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds that ticks took: those of a process at work, and first ones of a process that has just begun."""
+
+    pops: int
+    nodes: int
+    warm: int
+    cold: int
+    warm_p50_s: float
+    warm_p99_s: float
+    warm_max_s: float
+    cold_p50_s: float
+    cold_p99_s: float
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """Ticks that changed something, with all that nodes, telemetry and guards do between them."""
+
+    pops: int
+    nodes: int
+    changing: int
+    seconds: float
+
+    @property
+    def per_minute(self) -> float:
+        """How many fit in a minute."""
+        return 60.0 * self.changing / self.seconds
+
+
+def one_wave(fleet: Fleet) -> Policy:
+    """All PoPs in one wave, bound by nothing but their own budgets and windows."""
+    names = tuple(sorted(fleet.pops))
+    return Policy(
+        lane="pop",
+        rings=(Ring(name="all", stage=Stage.EARLY, pops=names, soak_minutes=0),),
+        budgets=Budgets(region_share=1.0),
+        bake=Bake(minutes=5),
+        verdicts=Verdicts(),
+        timing=Timing(permission_s=300.0, report_late_s=120.0),
+    )
+
+
+def ticks(
+    folder: Path, pops: int, nodes: int, most: int, told: Callable[[int], None] = lambda _: None
+) -> Ticks:
+    """Ticks over a wave on a SQLite store in this folder, at most so many; of each `COLD_EACH` one is a first one."""
+    fleet = msgspec.structs.replace(made_up.fleet(pops, nodes, 0, 1), groups={})
+    plan = Plan(
+        fleet=fleet, policy=one_wave(fleet), mishaps=Mishaps(1, CALM), step_s=STEP_S, sweep_each=0, days=3.0
+    )
+    warm: list[float] = []
+    cold: list[float] = []
+    clock = VirtualClock()
+    with closing(SqlStore(folder / "bench.sqlite", exclusive=True, clock=clock)) as store:
+        run = Rehearsal(plan, store=store, clock=clock)
+        stands = run.play()
+        for _ in stands:
+            if run.ground.under_way:
+                warm.append(run.took_s)
+                told(len(warm))
+            if run.ground.under_way and run.ticks % COLD_EACH == 0:
+                fresh = Ticker(store, run.telemetry)
+                began = perf_counter()
+                fresh.tick()
+                cold.append(perf_counter() - began)
+            if len(warm) >= most:
+                break
+    return Ticks(
+        pops=pops,
+        nodes=pops * nodes,
+        warm=len(warm),
+        cold=len(cold),
+        warm_p50_s=share(warm, 0.5),
+        warm_p99_s=share(warm, 0.99),
+        warm_max_s=max(warm, default=0.0),
+        cold_p50_s=share(cold, 0.5),
+        cold_p99_s=share(cold, 0.99),
+    )
+
+
+def pace(pops: int, nodes: int, rounds: int) -> Pace:
+    """How fast a small fleet is rehearsed, in ticks that committed something, over several seeds."""
+    changing, seconds = 0, 0.0
+    for seed in range(rounds):
+        fleet = made_up.fleet(pops, nodes, 0, seed)
+        plan = Plan(
+            fleet=fleet, policy=made_up.policy(fleet, 0), mishaps=Mishaps(seed, CALM), step_s=SMALL_STEP_S
+        )
+        run = Rehearsal(plan)
+        began = perf_counter()
+        for _ in run.play():
+            pass
+        seconds += perf_counter() - began
+        changing += run.changing
+    return Pace(pops=pops, nodes=pops * nodes, changing=changing, seconds=seconds)
+
+
+def share(took: list[float], rank: float) -> float:
+    """The time that this share of them did not exceed; 0 for none."""
+    return sorted(took)[min(len(took) - 1, int(rank * len(took)))] if took else 0.0
