@@ -87,7 +87,7 @@ def problem_of(layout: Layout) -> Problem:
             for other in others
             if pop < other and pop in index and other in index
         ),
-        sizes=dict(board.sizes),
+        sizes={str(region): size for region, size in board.sizes.items()},
         gap=layout.works.policy.budgets.gap_minutes * 60,
     )
 
@@ -128,9 +128,9 @@ def _places(layout: Layout, pop: PopId, ordinals: Sequence[int], last: int) -> l
         wave = layout.waves[ordinal]
         before = min(wave.before, _next_start(layout, ordinal))
         known = wave.starts.get(pop)
-        found = list(
-            layout.works.starts(pop, wave.after, before, overtime=wave.before >= FOREVER - wave.after)
-        )
+        if known is None and wave.before >= FOREVER:
+            continue  # the tail is for those alone who have no other place
+        found = list(layout.works.starts(pop, wave.after, before, overtime=wave.before >= FOREVER))
         if known is not None and known not in found:
             found = sorted([*found, known])
         starts += [(ordinal, start) for start in found]

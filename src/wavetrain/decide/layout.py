@@ -41,6 +41,13 @@ class Layout(msgspec.Struct, frozen=True):
     uncovered: tuple[str, ...]
 
     @property
+    def tail(self) -> tuple[PopId, ...]:
+        """The PoPs that have a place only after the train's last day, since their windows come too seldom."""
+        works, span = self.works, self.works.days * DAY
+        starts = ((pop, start) for wave in self.waves for pop, start in wave.starts.items())
+        return tuple(sorted(pop for pop, start in starts if start.start >= works.begin(pop) + span))
+
+    @property
     def late(self) -> tuple[PopId, ...]:
         """The PoPs that go after the last planned day."""
         return _late(self.works, self.waves)

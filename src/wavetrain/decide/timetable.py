@@ -56,15 +56,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What all wishes cost that are not granted, in weighted sites."""
     uncovered: tuple[str, ...] = ()
     late: tuple[PopId, ...] = ()
-    """PoPs that go after the last planned day: in the days that are kept for those who slip, or, where their windows
-    come too seldom, even after the train's last day."""
+    """PoPs that go after the last planned day, in the days that are kept for those who slip."""
+    tail: tuple[PopId, ...] = ()
+    """PoPs whose windows come too seldom: they go after the train's last day, with this release or a newer one."""
     short: tuple[PopId, ...] = ()
     """PoPs that the forecast load does not spare a single node of, at the one load that is known."""
 
     @property
     def windows(self) -> int:
-        """How many windows are used: waves of at most one night each."""
-        return len(self.waves)
+        """How many windows are used in the train's days: waves of at most one night each."""
+        behind = set(self.tail)
+        return len({stop.wave for stop in self.stops if stop.pop not in behind})
 
 
 def plan(
@@ -109,7 +111,8 @@ def plan_of(layout: Layout) -> Plan:
         unmet_sites=listed.sites,
         cost=listed.cost,
         uncovered=layout.uncovered,
-        late=layout.late,
+        late=tuple(pop for pop in layout.late if pop not in set(layout.tail)),
+        tail=layout.tail,
         short=layout.works.short(),
     )
 
