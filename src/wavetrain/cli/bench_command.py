@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from wavetrain.cli.bench_rehearse_command import rehearse
+from wavetrain.cli.bench_timetable_command import timetable
 from wavetrain.cli.desk import exit_codes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 app.command()(rehearse)
+app.command()(timetable)
 
 ROUNDS = 5
 REPORTS = 400

@@ -22,6 +22,7 @@ from wavetrain.cli import (
     standstill_commands,
     store_commands,
     token_commands,
+    train_commands,
 )
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.add_typer(fleet_commands.app, name="fleet")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(release_commands.app, name="release")
 app.add_typer(rollout_commands.app, name="rollout")
+app.add_typer(train_commands.app, name="train")
 app.add_typer(freeze_commands.app, name="freeze")
 app.add_typer(standstill_commands.app, name="standstill")
 app.add_typer(store_commands.app, name="store")

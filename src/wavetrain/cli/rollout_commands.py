@@ -65,7 +65,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
 ) -> None:
     """Watch a rollout until it is over; exit code 0 when it completed, 4 when it ended otherwise."""
-    name = rollout or _under_way(desk)
+    name = rollout or under_way(desk)
     last = _json_watch(desk, name, once) if desk.as_json else _live_watch(desk, name, once)
     if last["is_over"] and not last["status"].startswith("completed"):
         raise typer.Exit(OTHERWISE)
@@ -138,7 +138,8 @@ def _steer(desk: Desk, rollout: str, verb: str, reason: str) -> None:
     desk.say(answer, f"{rollout} is {answer['status']}: {reason}")
 
 
-def _under_way(desk: Desk) -> str:
+def under_way(desk: Desk) -> str:
+    """The oldest rollout that is under way, or the last that was."""
     known = desk.client.get("/v1/status", recent=1)["rollouts"]
     active = [item for item in known if not item["is_over"]]
     if not known:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from wavetrain.decide.improvement import Improved, Problem
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
 from wavetrain.model.journal import Entry
@@ -256,5 +257,16 @@ class Notifier(Protocol):
         """Try once to hand an alert over, with its id, in a bounded time; never raises.
 
         `at` is when, on the store's steady clock in seconds. The same alert again is the same message to its receiver.
+        """
+        ...
+
+
+class Optimizer(Protocol):
+    """Finds better places for the PoPs of a laid train, in a bounded time."""
+
+    def improve(self, problem: Problem, seconds: float) -> Improved:
+        """The best places found within so many seconds; never dearer than those that the movers have now.
+
+        Hard rules stay whole. `proven` says that nothing better exists in these waves.
         """
         ...

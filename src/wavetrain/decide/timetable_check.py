@@ -59,6 +59,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     departs: datetime
     now: datetime
     rings: tuple[str, ...]
+    expected: frozenset[PopId] | None = None
+    """Who has to have a stop; None: every PoP of the fleet, where the last ring takes the rest."""
 
 
 def check(case: Case, stops: Sequence[Stop]) -> Proof:
@@ -79,10 +81,10 @@ def _whole(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
         if stop.pop not in case.fleet.pops:
             yield Broken("whole", (stop.pop,), f"{stop.pop} is not in the fleet")
         seen.add(stop.pop)
-    if case.policy.rings[-1].rest:
-        for pop in case.fleet.pops:
-            if pop not in seen:
-                yield Broken("whole", (pop,), f"{pop} has no stop")
+    everyone = frozenset(case.fleet.pops) if case.policy.rings[-1].rest else frozenset()
+    for pop in everyone if case.expected is None else case.expected:
+        if pop not in seen:
+            yield Broken("whole", (pop,), f"{pop} has no stop")
 
 
 def _alone(case: Case, pop: Pop, stop: Stop) -> Iterator[Broken]:

@@ -29,6 +29,7 @@ from wavetrain.control import (
     submit,
     summary,
     tokens,
+    trains,
     withdraw,
 )
 from wavetrain.control.ports import Store
@@ -157,6 +158,13 @@ async def _journal(request: Request) -> Response:
         **query.texts,
     )
     return await _said(page)
+
+
+async def _train(request: Request) -> Response:
+    caller, name = await caller_of(request), request.path_params["name"]
+    query = query_of(request, whole=("number",))
+    number = query.whole("number", 0)
+    return await _said(partial(trains.show, house_of(request).store, caller, name, number))
 
 
 async def _readiness(request: Request) -> Response:
@@ -330,6 +338,7 @@ ROUTES = [
     Route("/v1/why/{name}", _reading_one(explain.why)),
     Route("/v1/when/{name}", _reading_one(forecast.when)),
     Route("/v1/readiness", _readiness),
+    Route("/v1/trains/{name}", _train),
     Route("/v1/artifacts/{name}", _keep, methods=["PUT"]),
     Route("/v1/releases", _reading(enquire.releases)),
     Route("/v1/releases", _submit, methods=["POST"]),

@@ -26,6 +26,7 @@ from wavetrain.control import (
     submit,
     summary,
     tokens,
+    trains,
     withdraw,
 )
 from wavetrain.decide.permit import Act
@@ -170,6 +171,14 @@ OPERATORS = (
             Listed,
         ),
         refusals=(404,),
+    ),
+    _read(
+        "/v1/trains/{name}",
+        "train.show",
+        trains.show,
+        ROLLOUT,
+        Param("number", "The number of an earlier timetable; without it the one that holds.", Whole),
+        refusals=(404, 409),
     ),
     _deed(
         "/v1/artifacts/{name}",
