@@ -57,6 +57,26 @@ def test_a_connection_that_the_server_cut_is_replaced(databases: Databases) -> N
             assert view.sequence == 1
 
 
+def test_a_connection_goes_on_after_transactions_that_were_taken_back(databases: Databases) -> None:
+    url = databases.fresh()
+    with closing(SqlStore(url)) as store:
+        for number in range(
+            20
+        ):  # the driver prepares what it has met often, and forgets it with a transaction
+            with store.write() as transaction:
+                transaction.put(region(str(number)))
+            with pytest.raises(StaleError), store.write() as transaction:
+                transaction.put(region("0"))
+            with store.read() as view:
+                assert len(view.find(Region)) == number + 1
+        with psycopg.connect(url) as other:
+            counted = (
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name = 'wavetrain'"
+            )
+            assert other.execute(counted).fetchone() == (1,), "all of that on one connection"
+
+
 def test_another_process_that_writes_for_long_is_named_as_the_cause(databases: Databases) -> None:
     url = databases.fresh()
     with closing(SqlStore(url, busy_s=0.2)) as store, psycopg.connect(url) as other:

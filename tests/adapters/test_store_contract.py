@@ -42,6 +42,8 @@ def test_a_record_of_every_kind_reads_back_as_it_was_written(opened: Opened, rec
         for name in (*record.KEY, *record.INDEX):
             assert view.find(type(record), **{name: getattr(record, name)}) == [stored]
         (change,) = view.changes(0)
+    with opened.beside().read() as view:
+        assert view.get(type(record), *record.key) == stored, "by one that has not written it"
     assert stored.changed(version=0) == record
     assert (change.sequence, change.kind, change.key) == (1, type(record).__name__, record.key)
     assert change.body is not None

@@ -8,6 +8,7 @@ from tests.control.practice import APPROVER, CI, OPERATOR, START, Practice, node
 
 from wavetrain.control import bans, facts, poll, restored, rollouts, tick, withdraw
 from wavetrain.control.bans import Banned
+from wavetrain.control.image import Image
 from wavetrain.control.poll import Order, Report
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.permit import Caller
@@ -188,4 +189,4 @@ def test_for_a_decision_a_version_below_the_floor_is_as_good_as_withdrawn(house:
         transaction.put(floor)
     with house.store.read() as view:
         pinned = rollout.changed(policy=view.find(CurrentPolicy)[0].digest)
-        assert facts.load(view, pinned, Nothing()).tombstoned == {"1.9.0"}
+        assert facts.load(Image().follow(view), view, pinned, Nothing()).tombstoned == {"1.9.0"}

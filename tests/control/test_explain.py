@@ -5,7 +5,19 @@ from tests.control.practice import APPROVER, OPERATOR, ROLLOUT, START, VIEWER, P
 
 from wavetrain.control import cordons, enquire, explain, nodes, progress, rollouts, summary, withdraw
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
-from wavetrain.model.fleet import Generation, NodeId, Phase, PopId, Quarantine, Reported, UnitId
+from wavetrain.model.fleet import (
+    Account,
+    AccountId,
+    Generation,
+    NodeId,
+    Phase,
+    PopId,
+    Quarantine,
+    Reported,
+    Site,
+    SiteId,
+    UnitId,
+)
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Status, TurnPhase, Wave
 
@@ -84,8 +96,31 @@ def test_where_nothing_is_under_way_the_answer_is_that(house: Practice) -> None:
     assert (why.hold, why.answer) == (None, "fra1 waits for nothing; pop fra1: no rollout is under way")
 
 
+def test_a_site_and_an_account_wait_for_what_their_pops_wait_for(house: Practice) -> None:
+    _hold_everywhere(house)
+    with house.store.write() as transaction:
+        transaction.put(Account(id=AccountId("quiet")))
+        for name, pop, second in (("s1", "lis1", "fra1"), ("s2", "lis1", ""), ("s3", "fra1", "lis1")):
+            site = Site(
+                id=SiteId(name), account=AccountId("acme"), primary=PopId(pop), secondary=PopId(second)
+            )
+            transaction.put(site)
+    why = explain.why(house.store, VIEWER, "s1")
+    assert (why.kind, why.answer) == (
+        "site",
+        "s1 waits: its PoP would be left with too little capacity (3 of 4)",
+    )
+    assert [step.level for step in why.steps] == ["site", "turn", "wave", "rollout"]
+    assert why.steps[0].state == "primary lis1, secondary fra1"
+    assert explain.why(house.store, VIEWER, "s2").steps[0].state == "primary lis1, no secondary"
+    assert _code(house, "acme") == "capacity"
+    assert explain.why(house.store, VIEWER, "acme").steps[0].state == "3 sites at 2 PoPs"
+    assert _code(house, "s3") == ""
+    assert explain.why(house.store, VIEWER, "quiet").steps[0].state == "0 sites at 0 PoPs"
+
+
 def test_what_does_not_exist_is_unknown(house: Practice) -> None:
-    with pytest.raises(UnknownError, match="there is no PoP, node, rollout or release nix"):
+    with pytest.raises(UnknownError, match="there is no PoP, node, site, account, rollout or release nix"):
         explain.why(house.store, VIEWER, "nix")
 
 

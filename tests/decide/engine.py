@@ -6,6 +6,7 @@ import msgspec
 
 from wavetrain.decide import planner
 from wavetrain.decide.facts import Choice, Draft, Facts
+from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import (
     FIRST,
     Account,
@@ -189,8 +190,9 @@ class Engine:
         return next(turn for turn in self.facts.turns if turn.pop == name)
 
     def hold(self, name: str) -> Hold:
-        """What a PoP waits for."""
-        hold = self.turn(name).hold
+        """What a PoP waits for: by itself, with its wave, or with the rollout."""
+        turn, waves = self.turn(name), {wave.ordinal: wave for wave in self.facts.waves}
+        hold = turn.hold or waves[turn.wave].hold or self.facts.rollout.hold
         assert hold is not None
         return hold
 
@@ -223,7 +225,7 @@ class Engine:
         for record in choice.remove:
             assert isinstance(record, Slot)
             del slots[record.key]
-        self.change(slots=tuple(slots.values()))
+        self.change(slots=Slots(slots.values()))
         for record in choice.put:
             kept = record.changed(version=record.version + 1)
             if self._is_older(kept):
@@ -271,7 +273,7 @@ class Engine:
                 self.change(desired={**facts.desired, record.node: record})
             case Slot():
                 slots = {slot.key: slot for slot in facts.slots} | {record.key: record}
-                self.change(slots=tuple(slots.values()))
+                self.change(slots=Slots(slots.values()))
             case Quarantine():
                 self.change(quarantined={**facts.quarantined, record.node: record})
             case Tombstone():

@@ -5,6 +5,7 @@ import pytest
 from tests.decide.engine import OPENS, Engine, fleet, freeze, measured, pop, said
 
 from wavetrain.decide import disturbance
+from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, UnitId
 from wavetrain.model.plan import Reason
 from wavetrain.model.rollout import RolloutId, Slot
@@ -59,11 +60,11 @@ CASES: dict[str, tuple[Change, Reason | None, Reason | None]] = {
     "just in time": (lambda e: e.change(now=OPENS + timedelta(hours=4) - timedelta(minutes=20)), None, None),
     "a member is out": (lambda e: e.change(quarantined=lost("b1", "b")), Reason.GROUP_OUT, Reason.GROUP_OUT),
     "a member is being worked on": (
-        lambda e: e.change(slots=(slot("b1", "b"),)),
+        lambda e: e.change(slots=Slots([slot("b1", "b")])),
         Reason.GROUP_OUT,
         Reason.GROUP_OUT,
     ),
-    "a stranger is being worked on": (lambda e: e.change(slots=(slot("c1", "c"),)), None, None),
+    "a stranger is being worked on": (lambda e: e.change(slots=Slots([slot("c1", "c")])), None, None),
     "two others wait for a person": (
         lambda e: e.change(cordoned=frozenset({"a2", "a3"})),
         Reason.CAPACITY,
@@ -75,18 +76,18 @@ CASES: dict[str, tuple[Change, Reason | None, Reason | None]] = {
         Reason.CAPACITY,
     ),
     "another is on its way": (
-        lambda e: e.change(slots=(slot("a2", "a"),), cordoned=frozenset({"a3"})),
+        lambda e: e.change(slots=Slots([slot("a2", "a")]), cordoned=frozenset({"a3"})),
         Reason.CAPACITY,
         Reason.CAPACITY,
     ),
     "going back has cost one": (
-        lambda e: e.change(slots=(slot("a2", "a", budget="revert:a"),), quarantined=lost("a2", "a")),
+        lambda e: e.change(slots=Slots([slot("a2", "a", budget="revert:a")]), quarantined=lost("a2", "a")),
         Reason.CAPACITY,
         None,
     ),
     "going back has cost two": (
         lambda e: e.change(
-            slots=(slot("a2", "a", budget="revert:a"), slot("a3", "a", budget="revert:a", ordinal=1)),
+            slots=Slots([slot("a2", "a", budget="revert:a"), slot("a3", "a", budget="revert:a", ordinal=1)]),
             quarantined=lost("a2", "a") | lost("a3", "a"),
         ),
         Reason.CAPACITY,
@@ -101,7 +102,7 @@ CASES: dict[str, tuple[Change, Reason | None, Reason | None]] = {
         None,
     ),
     "it is away itself": (
-        lambda e: e.change(slots=(slot("a1", "a"),), cordoned=frozenset({"a2"})),
+        lambda e: e.change(slots=Slots([slot("a1", "a")]), cordoned=frozenset({"a2"})),
         None,
         None,
     ),
@@ -122,7 +123,7 @@ def test_each_gate_holds_forward_and_back_as_the_guards_say(name: str) -> None:
 def test_a_regions_share_binds_forward_and_not_back() -> None:
     pops = [pop(f"{name}-", 4) for name in "abcde"]
     engine = Engine(fleet(*pops))
-    engine.change(slots=(slot("a-1", "a-"), slot("b-1", "b-")))
+    engine.change(slots=Slots([slot("a-1", "a-"), slot("b-1", "b-")]))
     assert asked(engine, "c-1")[0] is Reason.REGION_SHARE
     assert asked(engine, "a-2")[0] is not Reason.REGION_SHARE
     assert asked(engine, "c-1", back=True)[0] is None
@@ -131,7 +132,7 @@ def test_a_regions_share_binds_forward_and_not_back() -> None:
 def test_a_pop_that_goes_out_waits_for_work_on_the_other_members_even_on_the_way_back() -> None:
     """G4: of two disturbances that start together, neither may find the other's PoP out."""
     engine = Engine(A_AND_B)
-    engine.change(slots=(slot("a1", "a"),))
+    engine.change(slots=Slots([slot("a1", "a")]))
     assert asked(engine, "b1", back=True)[0] is Reason.GROUP_OUT
 
 
@@ -161,5 +162,5 @@ def test_a_wait_for_a_unit_that_is_on_its_way_asks_nobody_until_it_is_overdue(
     minutes: int, asks: bool
 ) -> None:
     engine = Engine(A_AND_B, measured())
-    engine.change(slots=(slot("b1", "b"),), now=OPENS + timedelta(minutes=minutes))
+    engine.change(slots=Slots([slot("b1", "b")]), now=OPENS + timedelta(minutes=minutes))
     assert asked(engine) == (Reason.GROUP_OUT, asks)

@@ -13,7 +13,7 @@ from wavetrain.model.rollout import Status
 
 def jump(engine: Engine, **changes: object) -> datetime | None:
     facts = engine.facts
-    return lull.next_end([facts.rollout], facts.waves, facts.turns, facts.slots, set(facts.quarantined))
+    return lull.next_end([facts.rollout], facts.waves, facts.turns, list(facts.slots), set(facts.quarantined))
 
 
 def test_a_train_that_waits_for_its_window_may_be_jumped_to() -> None:

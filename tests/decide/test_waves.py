@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tests.decide.engine import fleet, pop, said
 
 from wavetrain.decide import waves
-from wavetrain.model.fleet import Fleet, NodeId, Phase, PopId, RegionId, UnitId
+from wavetrain.decide.slots import Slots
+from wavetrain.model.fleet import Fleet, Phase, PopId, RegionId, UnitId
 from wavetrain.model.policy import Budgets
 from wavetrain.model.rollout import RolloutId, Slot
 
@@ -50,7 +51,7 @@ def slot(ordinal: int, owner: str) -> Slot:
 
 @given(st.sets(st.integers(0, 5)), st.integers(0, 6))
 def test_a_free_slot_is_the_first_that_nobody_owns(taken: set[int], size: int) -> None:
-    slots = [slot(ordinal, f"n{ordinal}") for ordinal in taken]
+    slots = Slots(slot(ordinal, f"n{ordinal}") for ordinal in taken)
     found = waves.free_slot(slots, "pop:a", size, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
     free = [ordinal for ordinal in range(size) if ordinal not in taken]
     assert (found.ordinal if found else None) == (free[0] if free else None)
@@ -58,25 +59,16 @@ def test_a_free_slot_is_the_first_that_nobody_owns(taken: set[int], size: int) -
 
 def test_slots_of_other_budgets_are_not_counted() -> None:
     other = slot(0, "n1").changed(budget="revert:a")
-    found = waves.free_slot([other], "pop:a", 1, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
+    found = waves.free_slot(Slots([other]), "pop:a", 1, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
     assert found is not None
     assert found.ordinal == 0
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_a_node_is_out_while_it_takes_no_new_work(phase: Phase) -> None:
-    place = pop("a", 2)
-    out = waves.out_of_service(place, [], {NodeId("a1"): said("a1", "a", phase=phase)}, [], frozenset())
+def test_a_node_takes_no_new_work_from_its_drain_until_it_has_returned(phase: Phase) -> None:
     serves = phase in (Phase.STEADY, Phase.STAGING, Phase.LAPSED, Phase.REVERTED)
-    assert out == (set() if serves else {"a1"})
-
-
-def test_owners_quarantined_cordoned_and_retired_nodes_are_out_and_strangers_are_not() -> None:
-    place = pop("a", 5)
-    out = waves.out_of_service(
-        place, [slot(0, "a1")], {}, [NodeId("a2"), NodeId("b2")], frozenset({"a3", "a4", "b"})
-    )
-    assert out == {"a1", "a2", "a3", "a4"}
+    assert waves.is_disturbed(said("a1", "a", phase=phase)) is not serves
+    assert not waves.is_disturbed(None)
 
 
 @pytest.mark.parametrize(

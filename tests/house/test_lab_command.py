@@ -55,13 +55,17 @@ class Outside:
 
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Outside]:
-    """A lab of one small PoP in a process of its own."""
+    """A lab of one small PoP in a process of its own, started as a script starts what it puts in the background.
+
+    There SIGINT is ignored from the start: it must end all the same when it is told to.
+    """
     fleet, policy = folder / "my-fleet.toml", folder / "my-policy.toml"
     fleet.write_text(fleet_text(["lis1"], 2))
     policy.write_text(ONE_RING)
     options = [f"--fleet={fleet}", f"--policy={policy}", f"--folder={folder}", "--json"]
     counts = ["--sites=6", "--users=1", "--stubborn=1", "--balancer=builtin"]
-    command = [sys.executable, "-m", "wavetrain.cli.main", "lab", *counts, *options]
+    in_background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    command = [*in_background, sys.executable, "-m", "wavetrain.cli.main", "lab", *counts, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

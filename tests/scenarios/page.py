@@ -88,6 +88,7 @@ def _until(session: Session, moment: str) -> None:
 _SCENES: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"(\d+) (minutes?|hours?|days?) later", _later),
     (r"it is (\w{3} \d{4}-\d\d-\d\d \d\d:\d\d) UTC", _until),
+    (r"(\S+) has site (\S+) at (\S+) (alone|and \S+), an? (\S+) of (\d+) users", Session.settle),
     (r"in truth (\S+) fails 3 % of operations", Session.degrade),
     (r"in truth (\S+) cannot start (\S+)", Session.sicken),
     (r"in truth the bytes of (\S+) never arrive whole on (\S+)", Session.garble),

@@ -25,7 +25,7 @@ from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.http import build
 from wavetrain.model.access import Role
-from wavetrain.model.fleet import NodeId, Pop
+from wavetrain.model.fleet import AccountId, NodeId, Pop, PopId, Site, SiteId, SiteKind
 from wavetrain.model.notice import DEFAULT_KINDS, Alert, AlertKind, Outcome
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Turn, Wave
@@ -145,6 +145,19 @@ class Session:
         self.house.ticker.tick()
         self._tell()
         return result.output, result.exit_code
+
+    def settle(self, account: str, name: str, primary: str, second: str, kind: str, users: str) -> None:
+        """A site is in the fleet from now on, as the operator's inventory has it."""
+        site = Site(
+            id=SiteId(name),
+            account=AccountId(account),
+            primary=PopId(primary),
+            secondary=PopId("" if second == "alone" else second.removeprefix("and ")),
+            kind=SiteKind(kind),
+            users=int(users),
+        )
+        with self.store.write() as transaction:
+            transaction.put(site)
 
     # What is really so: nobody in the page knows it yet
 

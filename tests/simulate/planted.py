@@ -68,7 +68,7 @@ def _with_gate(name: str, other: Callable[[Asked], Hold | None] | None) -> Decid
     return having(disturbance, "GATES", tuple(gate for gate in gates if gate is not None))
 
 
-_settle, _bake, _rest, _advance = arrivals.settle, turns._bake, turns._rest, planner._advance
+_settle, _rest, _advance = arrivals.settle, turns._rest, planner._advance
 _window, _capacity = disturbance._window, disturbance._capacity
 
 
@@ -102,10 +102,6 @@ def _hasty(draft: Draft, wave: Wave) -> Wave:
 
 def _deaf(draft: Draft, turn: Turn) -> Turn:
     return turn if draft.rollout.status is Status.PAUSED else _settle(draft, turn)
-
-
-def _generous(draft: Draft, turn: Turn) -> Turn:
-    return _bake(draft, turn.changed(bake_since=turn.opens))
 
 
 def _stubborn(asked: Asked) -> Hold | None:
@@ -191,7 +187,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         guard="G8",
         bug="bake time counts from the window",
-        decide=having(turns, "_bake", _generous),
+        decide=having(turns, "_steady_since", lambda draft, turn: turn.opens),
         seed=2,
     ),
     Planted(

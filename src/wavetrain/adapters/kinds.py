@@ -127,17 +127,17 @@ class Shape:
                     f"look it up by {known.__name__}"
                 )
 
-    def body_of(self, record: Record) -> bytes:
-        """The body that holds the record; `RefusedError` for one that could not be read again."""
+    def kept(self, record: Record) -> tuple[bytes, Record]:
+        """The body that holds the record, with what is read from it; `RefusedError` where that would be nothing."""
         body = _encode(record)
         try:
-            self._decoder.decode(body)
+            again: Record = self._decoder.decode(body)
         except msgspec.ValidationError as error:
             raise RefusedError(
                 f"{self.name} {'/'.join(record.key)} could not be read again once kept ({error}); "
                 f"give every field a finite value of its declared type"
             ) from error
-        return body
+        return body, again
 
     def decode(self, body: bytes | str) -> Any:
         """The record that a body holds; `msgspec.ValidationError` if it holds none."""

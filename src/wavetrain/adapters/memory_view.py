@@ -169,7 +169,7 @@ class MemoryTransaction(MemoryView):
     def put(self, record: R) -> R:
         """Insert or replace; the record as stored."""
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
-        self._table(type(record)).shape.body_of(stored)  # what no disk could keep is refused here too
+        self._table(type(record)).shape.kept(stored)  # what no disk could keep is refused here too
         self._write(record, stored)
         return stored
 

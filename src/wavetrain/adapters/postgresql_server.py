@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -30,13 +31,15 @@ COPY_FROM = 100
 
 _PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/@]*):.*@", re.DOTALL)
 
-_BEGIN_READ = (
+_PICTURE = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
     f"SET LOCAL idle_in_transaction_session_timeout = {READER_IDLE_MS}"
 )
+_BEGIN_READ = f"{_PICTURE}; EXECUTE wavetrain_head"
 # The row is locked before anything is read, in a statement of its own: what the next statement reads is then newer
 # than the commit of whoever held the row before.
-_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM meta WHERE id = 1 FOR UPDATE"
+_LOCK = "SELECT 1 FROM meta WHERE id = 1 FOR UPDATE"
+_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED; EXECUTE wavetrain_lock; EXECUTE wavetrain_head"
 
 # Neither timeout ends a writer that was frozen in the middle of a COPY or of a pipeline: the server counts it as busy
 # while it waits for the rest. Only a backend that waits for its client, inside a writer's transaction, is ended.
@@ -110,14 +113,20 @@ class PostgresqlServer:
                 "keepalives_count": 3,
             },
         )
+        self._prepared: WeakSet[Any] = WeakSet()  # the connections that know the statements of `begin`
         event.listen(self.engine, "connect", _by_hand)
         event.listen(self.engine, "begin", _begin)
 
     def begin(self, cursor: Any, head: str, *, writes: bool) -> Any:
-        """Open a transaction and read its head, in one round trip."""
-        cursor.execute(f"{_BEGIN_WRITE if writes else _BEGIN_READ}; {head}")
-        while cursor.nextset():
-            pass
+        """Open a transaction and read its head, in one round trip.
+
+        A connection prepares both statements once: to plan them takes the server longer than all the rest.
+        """
+        if cursor.connection not in self._prepared:
+            cursor.execute(f"PREPARE wavetrain_lock AS {_LOCK}; PREPARE wavetrain_head AS {head}")
+            self._prepared.add(cursor.connection)
+        cursor.execute(_BEGIN_WRITE if writes else _BEGIN_READ)
+        cursor.set_result(-1)
         return cursor.fetchone()
 
     def write(self, cursor: Any, write: Write) -> int:
@@ -152,6 +161,11 @@ class PostgresqlServer:
                 if write not in many:
                     write_rows(cursor, write)
             cursor.execute("COMMIT")
+
+    def undo(self, cursor: Any) -> None:
+        """Take a transaction back, with all that was prepared: the driver drops it at a ROLLBACK anyway."""
+        self._prepared.discard(cursor.connection)
+        cursor.execute("ROLLBACK; DEALLOCATE ALL")
 
     def evict(self) -> None:
         """End the transactions of writers that keep the others out and wait for a process that says nothing."""
@@ -216,7 +230,7 @@ def _by_hand(connection: Any, _record: object) -> None:
 def _begin(connection: sa.Connection) -> None:
     """For making tables one process at a time; with the option `reads` for one consistent picture."""
     if connection.get_execution_options().get("reads", False):
-        connection.exec_driver_sql(_BEGIN_READ)
+        connection.exec_driver_sql(_PICTURE)
         return
     connection.exec_driver_sql("BEGIN")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({META_LOCK})")

@@ -85,6 +85,10 @@ class Place(Protocol):
         """Write the last rows of a transaction, and commit it."""
         ...
 
+    def undo(self, cursor: Any) -> None:
+        """Take a transaction back."""
+        ...
+
     def evict(self) -> None:
         """End the transactions of writers that keep the others out and wait for a process that says nothing."""
         ...
@@ -151,7 +155,7 @@ def session(place: Place, head: str, *, writes: bool) -> Iterator[Session]:
                 place.finish(cursor, opened.last)
             except BaseException:
                 with suppress(Exception):
-                    cursor.execute("ROLLBACK")
+                    place.undo(cursor)
                     is_sound = True
                 raise
             is_sound = True

@@ -73,12 +73,14 @@ class SqlStore:
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         """A transaction under this process's epoch, committed when the context ends without an error."""
-        with self._turn(), self._session(writes=True) as opened:
-            transaction = SqlTransaction(self._layout, opened)
-            if transaction.epoch != self._epoch:
-                raise StaleError(stale_epoch(self._epoch, transaction.epoch, transaction.holder))
-            yield transaction
-            transaction.flush()
+        with self._turn():
+            with self._session(writes=True) as opened:
+                transaction = SqlTransaction(self._layout, opened)
+                if transaction.epoch != self._epoch:
+                    raise StaleError(stale_epoch(self._epoch, transaction.epoch, transaction.holder))
+                yield transaction
+                transaction.flush()
+            transaction.committed()
         if transaction.writes:
             self._bell.ring(transaction.last_change)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from wavetrain.adapters.kinds import Ident, Shapes
+from wavetrain.adapters.kinds import Shape, Shapes
+from wavetrain.adapters.known import ABSENT_BYTES, Known, Moment, Read, What
 from wavetrain.adapters.sql_schema import KindTable, Schema
 from wavetrain.adapters.sql_session import Session, Write
 from wavetrain.adapters.store_rules import checked_journal, stale, trimmed
@@ -35,16 +36,23 @@ class SqlChange(msgspec.Struct, frozen=True):
     kind: str
     key: tuple[str, ...]
     body: bytes | None
+    shape: Shape
+
+    @property
+    def record(self) -> Any:
+        """The record, or None where it was removed."""
+        return self.shape.decode(self.body) if self.body is not None else None
 
 
 class SqlLayout:
-    """What views of one store share: shapes, tables, statements, the clock if it is not the store's own."""
+    """What views of one store share: shapes, statements, the clock if not the store's own, what is known."""
 
     def __init__(self, shapes: Shapes, dialect: str, clock: Callable[[], float] | None) -> None:
         self.shapes = shapes
         self.schema = Schema(shapes, dialect)
         self.clock = clock
         self.head = self.schema.head(Ledger, LEDGER)
+        self.known = Known()
 
 
 class SqlView:
@@ -54,19 +62,25 @@ class SqlView:
         self._shapes = layout.shapes
         self._schema = layout.schema
         self._session = session
-        self._known: dict[tuple[type[Record], Ident], Record | None] = {}
+        self._known = layout.known
+        self._seen: dict[What, Record | None] = {}
         """What was read by key: nobody else writes what a transaction sees, so it stays true until it ends."""
         steady, sequence, self._last_seq, epoch, holder, ledger = session.head
         self._sequence, self.epoch, self.holder = int(sequence), int(epoch), str(holder)
         self._steady = float(steady) if layout.clock is None else layout.clock()
         kept = self._shapes.of(Ledger).decode(ledger) if ledger is not None else None
-        self._known[Ledger, LEDGER] = kept
+        self._seen[Ledger, LEDGER] = kept
         self._jumped_s = kept.jumped_s if kept is not None else 0.0
 
     @property
     def steady(self) -> float:
         """The store's own clock in seconds since the Unix epoch."""
         return self._steady
+
+    @property
+    def moment(self) -> Moment:
+        """Where the store stood when this view was opened."""
+        return self.epoch, self._sequence
 
     @cached_property
     def now(self) -> datetime:
@@ -84,11 +98,19 @@ class SqlView:
         ident = shape.parsed(key)
         if ident is None:
             return None
-        if (kind, ident) not in self._known:
-            table = self._schema.table(kind)
-            row = self._session.run(table.get, table.at(ident)).fetchone()
-            self._known[kind, ident] = shape.decode(row[0]) if row is not None else None
-        return cast("R | None", self._known[kind, ident])
+        what = kind, ident
+        if what not in self._seen:
+            read = self._known.get(self.moment, what)
+            if read is None:
+                read = self._read(shape, what)
+                self._known.keep(self.moment, what, read)
+            self._seen[what] = read.record
+        return cast("R | None", self._seen[what])
+
+    def _read(self, shape: Shape, what: What) -> Read:
+        table = self._schema.table(shape.kind)
+        row = self._session.run(table.get, table.at(what[1])).fetchone()
+        return Read(shape.decode(row[0]), len(row[0])) if row is not None else Read(None, ABSENT_BYTES)
 
     def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""
@@ -105,7 +127,12 @@ class SqlView:
         rows = self._session.run(self._schema.changes, {"after": after}).fetchall()
         return [
             SqlChange(
-                sequence, commit, kind, _key_of.decode(key), body.encode() if body is not None else None
+                sequence,
+                commit,
+                kind,
+                _key_of.decode(key),
+                body.encode() if body is not None else None,
+                self._shapes.named(kind),
             )
             for sequence, commit, kind, key, body in rows
         ]
@@ -129,53 +156,66 @@ class SqlView:
         return [_entry(dict(zip(names, row, strict=True))) for row in rows]
 
 
+class Made(NamedTuple):
+    """A record as it will be stored and read, its body, and the parameters of the statement that writes it."""
+
+    stored: Record
+    again: Record
+    body: str
+    row: dict[str, Any]
+
+
 class SqlTransaction(SqlView):
     """A view that also writes. Records are written at once; changes and journal entries when it ends."""
 
     def __init__(self, layout: SqlLayout, session: Session) -> None:
         super().__init__(layout, session)
+        self._shared = self._known
+        self._shared.start(self.moment)
         self._changes: list[dict[str, object]] = []
-        self._written = 0
+        self._flushed = 0
         """Changes that are written already."""
         self._entries: list[Entry] = []
+        self._written: dict[What, Read] = {}
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self._written or self._changes or self._entries)
+        return bool(self._flushed or self._changes or self._entries)
 
     @property
     def last_change(self) -> int:
         """The number of the last change, its own included."""
-        return self._sequence + self._written + len(self._changes)
+        return self._sequence + self._flushed + len(self._changes)
 
     def put(self, record: R) -> R:
         """Insert or replace; the record as stored."""
         kind = type(record)
-        table, ident = self._schema.table(kind), self._shapes.of(kind).ident(record)
-        stored, body, row = self._row(record)
-        done = self._session.run(table.insert if record.version == 0 else table.update, row)
+        table, what = self._schema.table(kind), (kind, self._shapes.of(kind).ident(record))
+        made = self._row(record)
+        done = self._session.run(table.insert if record.version == 0 else table.update, made.row)
         if done.rowcount != 1:
-            raise StaleError(stale(record, self._version(table, table.at(ident))))
-        self._changed(record, body)
-        self._known[kind, ident] = stored
-        return stored
+            raise StaleError(stale(record, self._version(table, table.at(what[1]))))
+        self._changed(record, made.body)
+        self._seen[what], self._written[what] = made.stored, Read(made.again, len(made.body))
+        return cast("R", made.stored)
 
     def put_many(self, records: Iterable[Record]) -> int:
         """Insert or replace very many; their number."""
+        self._known = Known()  # what others know of these records is not so any more in here
         left = iter(records)
         count = 0
         while batch := list(islice(left, BATCH)):
             count += len(batch)
             together: dict[tuple[type[Record], bool], list[tuple[Record, dict[str, Any]]]] = {}
             for record in batch:
-                _, body, row = self._row(record)
-                self._changed(record, body)
-                together.setdefault((type(record), record.version == 0), []).append((record, row))
+                made = self._row(record)
+                self._changed(record, made.body)
+                together.setdefault((type(record), record.version == 0), []).append((record, made.row))
             for (kind, is_new), rows in together.items():
                 self._put_batch(kind, rows, is_new=is_new)
             self._session.insert(Write(self._schema.add_change, self._changes))
-            self._written += len(self._changes)
+            self._flushed += len(self._changes)
             self._changes = []
         return count
 
@@ -184,7 +224,8 @@ class SqlTransaction(SqlView):
     ) -> None:
         table, shape = self._schema.table(kind), self._shapes.of(kind)
         for record, _ in rows:
-            self._known.pop((kind, shape.ident(record)), None)
+            self._seen.pop((kind, shape.ident(record)), None)
+            self._written.pop((kind, shape.ident(record)), None)
         parameters = [row for _, row in rows]
         if is_new:
             done = self._session.insert(Write(table.insert, parameters))
@@ -198,19 +239,19 @@ class SqlTransaction(SqlView):
                 raise StaleError(stale(record, found))
         raise StaleError(f"a {kind.__name__} is given twice; put each once")
 
-    def _row(self, record: R) -> tuple[R, str, dict[str, Any]]:
-        """The record as it will be stored, its body, and the parameters of the statement that writes it."""
+    def _row(self, record: Record) -> "Made":
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
-        body = shape.body_of(stored).decode()
+        encoded, again = shape.kept(stored)
+        body = encoded.decode()
         row = table.at(shape.ident(record)) | {"new_version": stored.version, "new_body": body}
         for column in shape.columns:
             if column not in shape.key:
                 row[f"new_{column}"] = getattr(record, column)
         if record.version:
             row["seen"] = record.version
-        return stored, body, row
+        return Made(stored, again, body, row)
 
     def remove(self, record: Record) -> None:
         """Delete the record that was read."""
@@ -221,11 +262,20 @@ class SqlTransaction(SqlView):
         if done.rowcount != 1:
             raise StaleError(stale(record, self._version(table, place)))
         self._changed(record, None)
-        self._known[kind, shape.ident(record)] = None
+        what = kind, shape.ident(record)
+        self._seen[what], self._written[what] = None, Read(None, ABSENT_BYTES)
 
     def _version(self, table: KindTable, place: dict[str, Any]) -> int | None:
         row = self._session.run(table.version, place).fetchone()
         return row[0] if row is not None else None
+
+    def committed(self) -> None:
+        """It stands: what it wrote is known from now on."""
+        after = self.epoch, self.last_change
+        if self._flushed:
+            self._shared.start(after)  # so many records that none of what was known before is worth keeping
+        else:
+            self._shared.follow(self.moment, after, self._written)
 
     def note(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""

@@ -78,6 +78,10 @@ class SqliteFile:
             write_rows(cursor, write)
         cursor.execute("COMMIT")
 
+    def undo(self, cursor: Any) -> None:
+        """Take a transaction back."""
+        cursor.execute("ROLLBACK")
+
     def evict(self) -> None:
         """Nothing to do: the operating system keeps a file's lock for as long as its process lives."""
 

@@ -1,4 +1,4 @@
-"""Ask commands: why something waits, and what was decided."""
+"""Ask commands: why something waits, when it is disturbed next, and what was decided."""
 
 from typing import Annotated, Any
 
@@ -6,14 +6,30 @@ import typer
 
 from wavetrain.cli.desk import Desk, command
 
+WHY_OF = "A PoP, node, site, account, rollout or release."
+
 
 @command
-def why(desk: Desk, subject: Annotated[str, typer.Argument(help="A PoP, node, rollout or release.")]) -> None:
+def why(desk: Desk, subject: Annotated[str, typer.Argument(help=WHY_OF)]) -> None:
     """Why it waits, as the planner wrote it."""
     from wavetrain.cli.client import at
 
     answer = desk.client.get(at("why", subject))
     desk.say(answer, "\n".join([answer["answer"], *_steps(answer)]))
+
+
+@command
+def when(desk: Desk, subject: Annotated[str, typer.Argument(help="A PoP, node, site or account.")]) -> None:
+    """When it is disturbed next: between which times, and what that waits for."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.get(at("when", subject))
+    lines = [answer["answer"]]
+    if answer["kind"] in ("site", "account"):
+        lines += [f"  {_place(place)}" for place in answer["places"]]
+    if answer["left_off"]:
+        lines.append(f"  and {answer['left_off']} PoPs more")
+    desk.say(answer, "\n".join(lines))
 
 
 @command
@@ -44,3 +60,15 @@ def _steps(answer: dict[str, Any]) -> list[str]:
         reason = f"; {hold['reason']}" if hold else ""
         lines.append(f"  {step['level']:8} {step['subject']}: {step['state']}{reason}")
     return lines
+
+
+def _place(place: dict[str, Any]) -> str:
+    sites = f", {place['sites']} site{'s' if place['sites'] != 1 else ''}"
+    if place["earliest"] is None:
+        return f"{place['role']:9} {place['pop']}{sites}: nothing is planned"
+    latest = f"to {_minute(place['latest'])} UTC" if place["latest"] else "on; the end is open"
+    return f"{place['role']:9} {place['pop']}{sites}: {place['rollout']}, from {_minute(place['earliest'])} {latest}"
+
+
+def _minute(text: str) -> str:
+    return text[:16].replace("T", " ")

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import os
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -149,6 +150,15 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(code) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def end_when_told() -> None:
+    """From now on SIGINT and SIGTERM both raise `KeyboardInterrupt`.
+
+    A script's shell has SIGINT ignored in what it starts in the background, and whoever sends it there means it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def text_of(file: Path) -> str:

@@ -1,6 +1,5 @@
 """Lab stay: how is a lab kept up and shown until somebody ends it?"""
 
-import signal
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from wavetrain.adapters.file_lock import FileLock
+from wavetrain.cli.desk import end_when_told
 from wavetrain.cli.lab_house import LabHouse, Setting
 from wavetrain.cli.lab_picture import Seen, picture
 from wavetrain.errors import LockedError, UnreachableError, WavetrainError
@@ -36,7 +36,7 @@ def own_policy(fleet: str, name: str) -> str:
 
 def stay(setting: Setting, folder: Path | None, as_json: bool) -> None:
     """Open a lab, say where everything is, and show it until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_when_told()
     console = Console(highlight=False)
     with ExitStack() as stack:
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="wavetrain-lab-"))
@@ -54,12 +54,12 @@ def stay(setting: Setting, folder: Path | None, as_json: bool) -> None:
             balancer=house.lab.balancers.kind,
         )
         open_lab.write(opened)
-        if as_json:
-            sys.stdout.write(open_lab.to_json(opened).decode() + "\n")
-            sys.stdout.flush()
-        else:
-            console.print(_hint(opened), soft_wrap=True)
         with suppress(KeyboardInterrupt):
+            if as_json:
+                sys.stdout.write(open_lab.to_json(opened).decode() + "\n")
+                sys.stdout.flush()
+            else:
+                console.print(_hint(opened), soft_wrap=True)
             _watch(house, None if as_json else console)
 
 

@@ -13,6 +13,7 @@ from wavetrain.cli import (
     lab_command,
     place_commands,
     policy_commands,
+    readiness_command,
     release_commands,
     rollout_commands,
     run_commands,
@@ -46,6 +47,8 @@ app.add_typer(bench_command.app, name="bench")
 app.add_typer(place_commands.pops, name="pop")
 app.add_typer(place_commands.nodes, name="node")
 app.command()(ask_commands.why)
+app.command()(ask_commands.when)
+app.command()(readiness_command.readiness)
 app.command()(ask_commands.journal)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")

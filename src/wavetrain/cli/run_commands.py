@@ -1,11 +1,12 @@
 """Run commands: be the control plane, or a node's agent."""
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wavetrain.cli.desk import CONFIG, OTHERWISE, exit_codes
+from wavetrain.cli.desk import CONFIG, OTHERWISE, end_when_told, exit_codes
 from wavetrain.lab.balancer_choice import Choice
 
 
@@ -16,8 +17,11 @@ def up(
 ) -> None:
     """Run the control plane until told to stop."""
     with exit_codes():
+        gc.disable()  # what is imported stays: to look for garbage in it, now or later, is work for nothing
         from wavetrain.wiring.control_plane import serve
 
+        gc.freeze()
+        gc.enable()
         serve(config)
 
 
@@ -49,5 +53,6 @@ def demo(
 
         from wavetrain.cli.demo import demo_setting, run
 
+        end_when_told()
         if not run(exit_after, json_file, folder, Console(), demo_setting(balancer)):
             raise typer.Exit(OTHERWISE)

@@ -1,4 +1,4 @@
-"""Explain: why does this PoP, node, rollout or release wait? Reads what was written, and computes nothing again."""
+"""Explain: why does a PoP, node, site, account, rollout or release wait? Reads, and decides nothing."""
 
 import msgspec
 
@@ -12,11 +12,14 @@ from wavetrain.decide.desired import is_joining
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
-from wavetrain.model.fleet import Cordon, Desired, Pop, Quarantine, Reported, Retired, UnitId
+from wavetrain.model.fleet import Account, Cordon, Desired, Pop, Quarantine, Reported, Retired, Site, UnitId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Release, Tombstone
 from wavetrain.model.rollout import Rollout, Turn, Wave
 from wavetrain.model.standstill import Standstill
+
+ACCOUNT_POPS_MAX = 20
+"""So many of an account's PoPs are explained at most."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +77,38 @@ def _steps(view: View, subject: str) -> tuple[str, list[Step]]:
     pop = home_of(view, subject)
     if pop is not None:
         return "node", [*_of_node(view, subject), *_of_pop(view, pop, subject)]
+    site = view.get(Site, subject)
+    if site is not None:
+        return "site", _of_site(view, site)
+    sites = view.find(Site, account=subject)
+    if sites or view.get(Account, subject) is not None:
+        return "account", _of_account(view, subject, sites)
     raise UnknownError(
-        f"there is no PoP, node, rollout or release {subject[:120]}; see: wavetrain fleet show, wavetrain rollout list"
+        f"there is no PoP, node, site, account, rollout or release {subject[:120]}; "
+        "see: wavetrain fleet show, wavetrain rollout list"
     )
+
+
+def _of_site(view: View, site: Site) -> list[Step]:
+    """A site waits for what its primary PoP waits for."""
+    second = f", secondary {site.secondary}" if site.secondary else ", no secondary"
+    own = Step(level="site", subject=site.id, state=f"primary {site.primary}{second}")
+    pop = view.get(Pop, site.primary)
+    return [own, *(_of_pop(view, pop) if pop is not None else [])]
+
+
+def _of_account(view: View, account: str, sites: list[Site]) -> list[Step]:
+    """What its sites' primary PoPs wait for, those with the most sites first."""
+    counts: dict[str, int] = {}
+    for site in sites:
+        counts[site.primary] = counts.get(site.primary, 0) + 1
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    state = f"{len(sites)} sites at {len(ordered)} PoPs"
+    if len(ordered) > ACCOUNT_POPS_MAX:
+        state = f"{state}; the {ACCOUNT_POPS_MAX} with the most sites"
+    steps = [Step(level="account", subject=account, state=state)]
+    pops = [pop for name in ordered[:ACCOUNT_POPS_MAX] if (pop := view.get(Pop, name)) is not None]
+    return steps + list(dict.fromkeys(step for pop in pops for step in _of_pop(view, pop)))
 
 
 def _of_rollout(view: View, rollout: Rollout) -> list[Step]:

@@ -1,20 +1,22 @@
 """Facts: what does the store hold for the decision on one rollout?"""
 
 import hashlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Protocol, cast
 
 import msgspec
 
+from wavetrain.control.image import Image
 from wavetrain.control.ports import View
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
+from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
 from wavetrain.model.fleet import (
     Account,
     Cordon,
-    Desired,
     Fleet,
     Group,
     NodeId,
@@ -31,7 +33,7 @@ from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Floor, Release, Tombstone, is_older
-from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.rollout import Rollout, Status
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -40,49 +42,49 @@ class Seen(Protocol):
     """What the ticker has measured, fresher than what the store holds of it."""
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None: ...
-    def pre_period_s(self) -> dict[PopId, float]: ...
-    def unseen_s(self) -> dict[NodeId, float]: ...
+    def pre_period_s(self) -> Mapping[PopId, float]: ...
+    def unseen_s(self) -> Mapping[NodeId, float]: ...
 
 
-def load(view: View, rollout: Rollout, seen: Seen) -> Facts:
-    """The facts for one rollout."""
-    release = view.get(Release, rollout.release)
+def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool = True) -> Facts:
+    """The facts for one rollout, of an image that has followed this view."""
+    release = image.get(Release, rollout.release)
     if release is None:
         raise UnknownError(
             f"rollout {rollout.id} names release {rollout.release}, which the store does not have"
         )
-    turns = tuple(view.find(Turn, rollout=rollout.id))
-    fleet = fleet_of(view)
-    earlier = older(view, rollout)
+    earlier = older(image.all(Rollout), rollout)
     kept = seen.evidence_of(rollout.id)
-    reported = {item.node: item for item in view.find(Reported)}
     return Facts(
         now=view.now,
         steady=view.steady,
         lane=LANES[rollout.lane],
-        policy=policy_of(view, rollout.policy),
-        fleet=fleet,
+        policy=policy_in(image.get(PolicyText, rollout.policy), rollout.policy),
+        fleet=image.fleet,
         rollout=rollout,
         release=release,
         ledger=ledger_of(view),
-        timetable=view.get(Timetable, rollout.id, str(rollout.timetable)) if rollout.timetable else None,
-        waves=tuple(view.find(Wave, rollout=rollout.id)),
-        turns=turns,
-        reported=reported,
-        desired={item.node: item for item in view.find(Desired)},
-        slots=tuple(view.find(Slot)),
-        freezes=tuple(view.find(Freeze)),
-        cordoned=frozenset(item.subject for item in view.find(Cordon)),
-        retired=frozenset(item.node for item in view.find(Retired)),
-        quarantined={item.node: item for item in view.find(Quarantine)},
-        tombstoned=frozenset(_banned(view, rollout)),
+        timetable=image.timetable(rollout),
+        waves=image.waves(rollout.id),
+        turns=image.turns(rollout.id),
+        reported=cast("Mapping[NodeId, Reported]", image.by_name(Reported)),
+        desired=image.orders,
+        slots=image.slots,
+        freezes=tuple(image.all(Freeze)),
+        cordoned=image.names(Cordon),
+        retired=image.names(Retired),
+        quarantined=cast("Mapping[NodeId, Quarantine]", image.by_name(Quarantine)),
+        tombstoned=frozenset(_banned(image, rollout)),
         older=earlier,
-        older_turns=tuple(turn for other in earlier for turn in view.find(Turn, rollout=other.id)),
-        older_waves=tuple(wave for other in earlier for wave in view.find(Wave, rollout=other.id)),
+        older_turns=tuple(turn for other in earlier for turn in image.turns(other.id)),
+        older_waves=tuple(wave for other in earlier for wave in image.waves(other.id)),
         evidence=kept.changed(version=0) if kept is not None else None,
-        pre_period_s=seen.pre_period_s(),
-        standstills=tuple(view.find(Standstill)),
+        pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
+        standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
+        unsteady=image.unsteady,
+        sequence=image.sequence,
+        sweep=sweep,
     )
 
 
@@ -103,7 +105,11 @@ def sites_of(view: View) -> dict[SiteId, Site]:
 
 def policy_of(view: View, digest: str) -> Policy:
     """The policy that a rollout is pinned to."""
-    text = view.get(PolicyText, digest)
+    return policy_in(view.get(PolicyText, digest), digest)
+
+
+def policy_in(text: PolicyText | None, digest: str) -> Policy:
+    """The policy of a text; a rollout is never pinned to one that is not kept."""
     if text is None:
         raise UnknownError(
             f"policy {digest[:12]} is not in the store; apply it again: wavetrain policy apply FILE"
@@ -116,28 +122,61 @@ def ledger_of(view: View) -> Ledger:
     return view.get(Ledger, LEDGER) or Ledger()
 
 
-def older(view: View, rollout: Rollout) -> tuple[Rollout, ...]:
+def older(known: Iterable[Rollout], rollout: Rollout) -> tuple[Rollout, ...]:
     """Rollouts of the same component that were made before this one and are not over."""
     return tuple(
         other
-        for other in view.find(Rollout, lane=rollout.lane)
-        if other.component == rollout.component
+        for other in known
+        if other.lane == rollout.lane
+        and other.component == rollout.component
         and other.id != rollout.id
         and other.status not in TERMINAL
         and (other.created_at, other.id) < (rollout.created_at, rollout.id)
     )
 
 
-def _banned(view: View, rollout: Rollout) -> Iterator[str]:
+def _banned(image: Image, rollout: Rollout) -> Iterator[str]:
     """The versions that were withdrawn, and of the two that this rollout is about, those below the floor."""
     prefix = f"{rollout.component}@"
-    yield from (item.number for item in view.find(Tombstone) if item.release.startswith(prefix))
-    floor = view.get(Floor, rollout.component)
+    yield from (item.number for item in image.all(Tombstone) if item.release.startswith(prefix))
+    floor = image.get(Floor, rollout.component)
     if floor is not None:
         ours = (rollout.number, rollout.previous)
         yield from (number for number in ours if number and is_older(number, floor.number))
 
 
+class Basis(msgspec.Struct, frozen=True):
+    """What a decision stood on: the store as of one change, and what no store holds."""
+
+    sequence: int
+    now: datetime
+    steady: float
+    rollout: str
+    sweep: bool
+    evidence: RolloutEvidence | None
+    pre_period_s: dict[PopId, float]
+    unseen_s: dict[NodeId, float]
+
+
 def digest(facts: Facts) -> str:
-    """SHA-256 over the facts in a canonical form; the same facts have the same digest on every machine."""
-    return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()
+    """SHA-256 over what a decision stood on, in a canonical form; the same on every machine.
+
+    The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
+    that are under way belong to it.
+    """
+    units = [NodeId(unit) for turn in facts.turns if turn.phase not in QUIET for unit in turn.exposed]
+    basis = Basis(
+        sequence=facts.sequence,
+        now=facts.now,
+        steady=facts.steady,
+        rollout=facts.rollout.id,
+        sweep=facts.sweep,
+        evidence=facts.evidence,
+        pre_period_s={
+            turn.pop: facts.pre_period_s[turn.pop]
+            for turn in facts.turns
+            if turn.wave == 0 and turn.pop in facts.pre_period_s
+        },
+        unseen_s={unit: facts.unseen_s[unit] for unit in units if unit in facts.unseen_s},
+    )
+    return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()

@@ -34,7 +34,7 @@ def add(
             raise RefusedError(
                 f"there are {FREEZES_MAX} freezes, which is the most; remove those that are over"
             )
-        _check_scope(transaction, scope)
+        check_scope(transaction, scope, "the scope")
         try:
             freeze = Freeze(
                 id=named, starts=starts, ends=ends, reason=reason, by=caller.name, scope=tuple(scope)
@@ -73,10 +73,11 @@ def _free_name(view: View, starts: datetime) -> str:
     return name
 
 
-def _check_scope(view: View, scope: Sequence[str]) -> None:
+def check_scope(view: View, scope: Sequence[str], whose: str) -> None:
+    """`UnknownError` for a name that is neither a region, a PoP nor a lane; `whose` says where it stands."""
     for name in scope:
         known = name in LANES or view.get(Pop, name) is not None or view.get(Region, name) is not None
         if not known:
             raise UnknownError(
-                f"the scope names {name[:120]}, which is no region, PoP or lane; see: wavetrain fleet show"
+                f"{whose} names {name[:120]}, which is no region, PoP or lane; see: wavetrain fleet show"
             )

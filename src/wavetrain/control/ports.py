@@ -84,7 +84,7 @@ class Transaction(View, Protocol):
 
 
 class Change(Protocol):
-    """One record that a commit wrote: its number, kind, key, and its body after it (None when removed).
+    """One record that a commit wrote: its number, kind, key, and what it is after it (None when removed).
 
     `commit` is the number of the first change of the same commit.
     """
@@ -98,7 +98,11 @@ class Change(Protocol):
     @property
     def key(self) -> tuple[str, ...]: ...
     @property
-    def body(self) -> bytes | None: ...
+    def record(self) -> Record | None: ...
+    @property
+    def body(self) -> bytes | None:
+        """The record as JSON."""
+        ...
 
 
 class Store(Protocol):

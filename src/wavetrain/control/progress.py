@@ -172,13 +172,14 @@ def hold_seen(hold: Hold | None) -> HoldSeen | None:
 def _whole(view: View, item: Rollout, live: Live | None) -> RolloutSeen:
     turns = sorted(view.find(Turn, rollout=item.id), key=lambda turn: (turn.wave, turn.opens, turn.pop))
     waves = sorted(view.find(Wave, rollout=item.id), key=lambda wave: wave.ordinal)
+    above = {wave.ordinal: wave.hold for wave in waves if wave.ordinal > item.wave}
     return msgspec.structs.replace(
         _rollout(item),
         evidence=_evidence(
             (live(item.id) if live is not None else None) or view.get(RolloutEvidence, item.id)
         ),
         waves=tuple(map(_wave, waves)),
-        turns=tuple(map(_turn, turns)),
+        turns=tuple(_turn(turn, inherited(turn, above.get(turn.wave), view.now)) for turn in turns),
     )
 
 
@@ -230,7 +231,14 @@ def _wave(wave: Wave) -> WaveSeen:
     )
 
 
-def _turn(turn: Turn) -> TurnSeen:
+def inherited(turn: Turn, above: Hold | None, now: datetime) -> Hold | None:
+    """What a PoP waits for: by itself, or with its wave, then until the timetable's hour for it."""
+    if turn.hold is not None or above is None:
+        return turn.hold
+    return Hold(above.reason, until=turn.opens if turn.opens > now else None, detail=above.detail)
+
+
+def _turn(turn: Turn, hold: Hold | None) -> TurnSeen:
     moving = tuple(
         UnitSeen(
             unit=item.unit, state=item.state.value, release=item.release, generation=str(item.generation)
@@ -249,5 +257,5 @@ def _turn(turn: Turn) -> TurnSeen:
         to_go_back=len(turn.back),
         opens=turn.opens,
         closes=turn.closes,
-        hold=hold_seen(turn.hold),
+        hold=hold_seen(hold),
     )

@@ -1,6 +1,6 @@
 """Tick: observe, judge, plan, commit; the only thing that gives a unit another release."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -11,6 +11,7 @@ from wavetrain.control import joiners
 from wavetrain.control.bans import banned
 from wavetrain.control.clock_watch import ClockWatch
 from wavetrain.control.facts import digest, load, policy_of
+from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.watch import Watch
 from wavetrain.decide import departure, planner
@@ -58,15 +59,23 @@ class Ticker:
         self._store = store
         self._decider = decide
         self._clock = ClockWatch(store, running) if running is not None else None
-        self._watch = Watch(store, health)
+        self._image = Image()
+        self._watch = Watch(store, health, self._image)
+        self._swept: dict[RolloutId, int] = {}
 
     @property
     def watch(self) -> Watch:
         """What the ticker has seen of the fleet's health."""
         return self._watch
 
-    def tick(self) -> Ticked:
-        """Load, decide, commit, once per rollout; no retries, since the next tick is the retry (G13)."""
+    def tick(self, *, sweep: bool = False) -> Ticked:
+        """Load, decide, commit, once per rollout; no retries, since the next tick is the retry (G13).
+
+        With `sweep` every PoP is looked at, whether or not anything is known to have happened there; such a tick
+        must find nothing that one without it has left.
+        """
+        if sweep:
+            self._swept.clear()
         self._watch.look()
         commits, stale = 0, []
         steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases, self._settle_joiners]
@@ -100,9 +109,8 @@ class Ticker:
     def _admit_releases(self) -> int:
         """Give every new candidate its rollout, pinned to the current policy of its lane."""
         with self._store.read() as view:
-            made = [
-                rollout for release in _waiting(view) if (rollout := _rollout_for(view, release)) is not None
-            ]
+            waiting = _waiting(self._image.follow(view))
+            made = [rollout for release in waiting if (rollout := _rollout_for(view, release)) is not None]
         if not made:
             return 0
         with self._store.write() as transaction:
@@ -134,23 +142,30 @@ class Ticker:
     def _rollout_ticks(self) -> Iterator[Callable[[], int]]:
         """Asked for when the releases are admitted, so that a new rollout gets its reason in its first tick."""
         with self._store.read() as view:
-            rollouts = due(view)[:ROLLOUTS_PER_TICK_MAX]
+            image = self._image.follow(view)
+            rollouts = due_of(image.all(Rollout), image.slots, view)[:ROLLOUTS_PER_TICK_MAX]
+            image.keep_only(frozenset(item.id for item in rollouts))
         yield from self._decide_all(rollouts)
 
     def _decide(self, name: RolloutId) -> int:
         """Look without holding anybody up; where there is something to choose, choose inside the transaction.
 
-        So a pause, a withdrawal or a freeze that came between is seen: no choice is written on older facts.
+        So a pause, a withdrawal or a freeze that came between is seen: no choice is written on older facts. Where
+        neither the store nor its clock has moved between the two, as in a rehearsal, the facts are the same.
         """
         with self._store.read() as view:
-            if self._choice(view, name) is None:
+            seen = self._choice(view, name)
+            if seen is None:
+                self._swept[name] = self._image.swept
                 return 0
         with self._store.write() as transaction:
-            made = self._choice(transaction, name)
+            same = (transaction.sequence, transaction.now) == (seen[0].sequence, seen[0].now)
+            made = seen if same else self._choice(transaction, name)
             if made is None or self._was_stepped(transaction):
                 return 0
             write(transaction, *made)
             self._watch.checkpoint(transaction, name)
+        self._swept[name] = self._image.swept
         return 1
 
     def _was_stepped(self, view: View) -> bool:
@@ -160,27 +175,31 @@ class Ticker:
         return self._clock.shift_s(view) != 0.0
 
     def _choice(self, view: View, name: RolloutId) -> tuple[Facts, Choice] | None:
-        rollout = view.get(Rollout, name)
+        image = self._image.follow(view)
+        rollout = image.get(Rollout, name)
         if rollout is None:
             return None
-        facts = load(view, rollout, self._watch)
+        sweep = self._swept.get(name, -1) < image.swept
+        facts = load(image, view, rollout, self._watch, sweep=sweep)
         choice = self._decider(facts)
         return None if choice.empty else (facts, choice)
 
 
 def due(view: View) -> list[Rollout]:
     """Rollouts that are not over, and those that are but still own slots, have units in progress or show a hold."""
-    owners = {slot.rollout for slot in view.find(Slot)}
-    moving = [rollout for status in ACTIVE for rollout in view.find(Rollout, status=status.value)]
-    for name in sorted(owners - {rollout.id for rollout in moving}):
-        rollout = view.get(Rollout, name)
-        if rollout is not None:
-            moving.append(rollout)
-    known = {rollout.id for rollout in moving}
-    ended = [
-        rollout for rollout in view.find(Rollout, status=Status.STOPPED.value) if rollout.id not in known
+    return due_of(view.find(Rollout), view.find(Slot), view)
+
+
+def due_of(rollouts: Iterable[Rollout], slots: Iterable[Slot], view: View) -> list[Rollout]:
+    """The same, of rollouts and slots that were read before."""
+    owners = {slot.rollout for slot in slots}
+    moving = [
+        rollout
+        for rollout in rollouts
+        if rollout.status in ACTIVE
+        or rollout.id in owners
+        or (rollout.status is Status.STOPPED and _is_unsettled(view, rollout))
     ]
-    moving += [rollout for rollout in ended if _is_unsettled(view, rollout)]
     return sorted(moving, key=lambda rollout: (rollout.created_at, rollout.id))
 
 
@@ -202,10 +221,11 @@ def write(transaction: Transaction, facts: Facts, choice: Choice) -> None:
     transaction.note(msgspec.structs.replace(entry, facts=stood_on) for entry in choice.entries)
 
 
-def _waiting(view: View) -> list[Release]:
+def _waiting(image: Image) -> list[Release]:
     """Candidates without a rollout."""
-    taken = {rollout.release for rollout in view.find(Rollout)}
-    return [item for item in view.find(Release, stage=Stage.CANDIDATE.value) if item.id not in taken]
+    taken = {rollout.release for rollout in image.all(Rollout)}
+    candidates = [item for item in image.all(Release) if item.stage is Stage.CANDIDATE]
+    return [item for item in candidates if item.id not in taken]
 
 
 def _rollout_for(view: View, release: Release) -> Rollout | None:

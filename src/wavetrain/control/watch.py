@@ -1,17 +1,19 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 
-from wavetrain.control.facts import policy_of
+from wavetrain.control.facts import policy_in
+from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopWatch, RolloutEvidence
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
 from wavetrain.model.health import PopBin
-from wavetrain.model.policy import CurrentPolicy, Policy
+from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 
 CHECKPOINT_S = 60.0
@@ -29,16 +31,53 @@ class Target(msgspec.Struct, frozen=True):
     sessions: str
 
 
+class Unseen(Mapping[NodeId, float]):
+    """For how many seconds each node was not measured, as of one look; worked out when it is asked."""
+
+    def __init__(
+        self, last_seen: Mapping[str, float], asked_at: Mapping[NodeId, float], steady: float, away_s: float
+    ) -> None:
+        self.asked_at = asked_at
+        self._last_seen = last_seen
+        self._steady = steady
+        self._away_s = away_s
+
+    def get(self, node: NodeId, default: Any = None) -> Any:
+        """The seconds, or `default` for a node that is not asked for its metrics."""
+        since = self.asked_at.get(node)
+        if since is None:
+            return default
+        return self._last_seen.get(node, self._away_s + 1 + self._steady - since)
+
+    def __getitem__(self, node: NodeId) -> float:
+        found: float | None = self.get(node)
+        if found is None:
+            raise KeyError(node)
+        return found
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.asked_at
+
+    def __iter__(self) -> Iterator[NodeId]:
+        return iter(self.asked_at)
+
+    def __len__(self) -> int:
+        return len(self.asked_at)
+
+
 class Watch:
     """Holds the evidence in memory between checkpoints. Rebuilt from the store when it starts."""
 
-    def __init__(self, store: Store, health: HealthSource) -> None:
+    def __init__(self, store: Store, health: HealthSource, image: Image | None = None) -> None:
+        """`image` is what the ticker looks at; without one this watch keeps its own."""
         self._store = store
         self._health = health
+        self._image = image or Image()
         self._watches: dict[str, PopWatch] = {}
         self._evidence: dict[str, RolloutEvidence] = {}
-        self._unseen_s: dict[NodeId, float] = {}
+        self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
+        self._aimed: tuple[int, object] = (-1, None)
         self._ended: dict[str, float] = {}
         self._steady = self._written_at = 0.0
         self._ripe: set[str] = set()
@@ -51,36 +90,47 @@ class Watch:
     def look(self) -> None:
         """Ask the source, and lay what it says to where it belongs."""
         with self._store.read() as view:
-            retired = {item.node for item in view.find(Retired)}
-            reported = {item.node: item for item in view.find(Reported) if item.node not in retired}
-            policies = {item.lane: policy_of(view, item.digest) for item in view.find(CurrentPolicy)}
-            rolling = [rollout for status in ACTIVE for rollout in view.find(Rollout, status=status.value)]
-            pinned: dict[str, Policy] = {rollout.id: policy_of(view, rollout.policy) for rollout in rolling}
-            turns = [turn for rollout in rolling for turn in view.find(Turn, rollout=rollout.id)]
+            image = self._image.follow(view)
+            policies = {
+                item.lane: policy_in(image.get(PolicyText, item.digest), item.digest)
+                for item in image.all(CurrentPolicy)
+            }
+            rolling = [rollout for rollout in image.all(Rollout) if rollout.status in ACTIVE]
+            pinned: dict[str, Policy] = {
+                rollout.id: policy_in(image.get(PolicyText, rollout.policy), rollout.policy)
+                for rollout in rolling
+            }
+            here = self._under_way(rolling)
             self._steady = steady = view.steady
         ruling = [*policies.values(), *pinned.values()]
         self._pre_period_s = max((policy.verdicts.pre_period_s for policy in ruling), default=float("inf"))
-        asked = self._aim(reported, ruling)
         away_s = max((policy.bake.telemetry_away_s for policy in ruling), default=0.0)
+        self._aim(ruling, steady)
         observed = self._health.observe()
-        self._asked_at = {node: self._asked_at.get(node, steady) for node in asked}
-        self._unseen_s = {
-            node: observed.last_seen.get(node, away_s + 1 + steady - since)
-            for node, since in self._asked_at.items()
-        }
+        self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._forget(set(pinned))
-        for turn in turns:
+        for turn in (turn for turns in here.values() for turn in turns):
             self._calibrate(turn, pinned[turn.rollout])
+        reported = cast("Mapping[NodeId, Reported]", image.by_name(Reported))
+        judged: set[str] = set()
         for seen in self._news(observed.bins):
             if not comparison.is_quiet(seen, reported):
                 continue
-            here = [turn for turn in turns if turn.pop == seen.pop]
-            self._absorb(seen, here, rollouts, pinned, steady)
-            if not any(turn.cursor for turn in here) and "pop" in policies:
+            turns = here.get(seen.pop, [])
+            judged |= self._absorb(seen, turns, rollouts, pinned, steady)
+            if not any(turn.cursor for turn in turns) and "pop" in policies:
                 self._pre_period(seen, policies["pop"])
-        for name in {turn.rollout for turn in turns}:
+        for name in sorted(judged):
             self._judge(name, pinned[name])
+
+    def _under_way(self, rolling: Sequence[Rollout]) -> dict[str, list[Turn]]:
+        """The turns of rollouts that are not over, by PoP."""
+        here: dict[str, list[Turn]] = {}
+        for rollout in rolling:
+            for turn in self._image.turns(rollout.id):
+                here.setdefault(turn.pop, []).append(turn)
+        return here
 
     def _news(self, bins: Sequence[PopBin]) -> Iterator[PopBin]:
         """Each bin once, in order: one that a source says again, or after a younger one, would count twice."""
@@ -108,12 +158,12 @@ class Watch:
         """For how long each PoP was watched while nothing moved there, in seconds."""
         return {PopId(pop): watch.seconds for pop, watch in self._watches.items()}
 
-    def unseen_s(self) -> dict[NodeId, float]:
+    def unseen_s(self) -> Mapping[NodeId, float]:
         """Seconds since each node was last measured. One that was not since this process began counts as away.
 
         A node that names no metrics is absent.
         """
-        return self._unseen_s
+        return self._unseen
 
     def checkpoint(self, transaction: Transaction, rollout: str) -> None:
         """Write the evidence that a decision stood on, in the decision's own transaction."""
@@ -125,7 +175,8 @@ class Watch:
         if stored is None or stored.changed(version=0) != kept.changed(version=0):
             transaction.put(kept.changed(version=version))
 
-    def _aim(self, reported: dict[NodeId, Reported], policies: list[Policy]) -> Collection[NodeId]:
+    def _aim(self, policies: list[Policy], steady: float) -> None:
+        """Measure every node that is not retired, where it says; said again only when something of that changed."""
         names = {
             name
             for policy in policies
@@ -134,13 +185,18 @@ class Watch:
         }
         counters = tuple(sorted(names))
         sessions = policies[0].verdicts.sessions if policies else ""
+        aim = (self._image.readdressed, (counters, sessions))
+        if aim == self._aimed:
+            return
+        self._aimed = aim
+        retired = self._image.by_name(Retired)
         targets = {
             item.node: Target(item.pop, item.metrics, counters, sessions)
-            for item in reported.values()
-            if item.metrics
+            for item in self._image.all(Reported)
+            if item.metrics and item.node not in retired
         }
+        self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
         self._health.watch(targets)
-        return targets
 
     def _calibrate(self, turn: Turn, policy: Policy) -> None:
         """Fix a PoP's calibration when its canary is about to be exposed."""
@@ -158,7 +214,9 @@ class Watch:
         rollouts: dict[str, Rollout],
         pinned: dict[str, Policy],
         steady: float,
-    ) -> None:
+    ) -> set[str]:
+        """Lay a bin to the evidence of the rollouts that it tells something of; their names."""
+        told: set[str] = set()
         for turn in turns:
             kept = self._evidence.get(turn.rollout)
             rollout = rollouts[turn.rollout]
@@ -172,6 +230,8 @@ class Watch:
             self._evidence[turn.rollout] = comparison.compared(
                 kept, turn, seen, rollout.number, policy, steady
             )
+            told.add(turn.rollout)
+        return told
 
     def _pre_period(self, seen: PopBin, policy: Policy) -> None:
         """Only while the whole PoP runs one release: a mixed PoP says nothing about its nodes' own differences."""

@@ -11,8 +11,13 @@ _OVER = (TurnPhase.DONE, TurnPhase.REVERTED)
 
 
 def without_the_gone(draft: Draft, turn: Turn) -> Turn:
-    """The turn without units that were retired or have left its PoP; nothing waits for them, their slots are free."""
+    """The turn without units that were retired or have left its PoP; nothing waits for them, their slots are free.
+
+    Who belongs to a PoP changes with the fleet or by a person's word; after either every PoP is looked at once.
+    """
     facts = draft.facts
+    if not facts.sweep:
+        return turn
     if facts.lane.unit is not UnitKind.NODE:
         return turn
     pop = facts.fleet.pops.get(turn.pop)

@@ -2,7 +2,7 @@
 
 from wavetrain.decide import lapses, lifecycle, staffing
 from wavetrain.decide.facts import Draft
-from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, Reported
+from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, Reported, UnitId
 from wavetrain.model.rollout import Progress, Turn, TurnPhase, UnitState
 
 BACK = frozenset({TurnPhase.BACK, TurnPhase.REVERTED})
@@ -127,5 +127,5 @@ def _healthy(draft: Draft, unit: str) -> None:
 
 def give_back(draft: Draft, unit: str) -> None:
     """A healthy return on any release gives the slot back (G15)."""
-    for key in [key for key, slot in draft.slots.items() if slot.owner == unit]:
-        del draft.slots[key]
+    for slot in list(draft.slots.of_owner(UnitId(unit))):
+        draft.slots.free(slot)

@@ -2,40 +2,63 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 
 from wavetrain.decide import waves
 from wavetrain.decide.desired import is_joining
-from wavetrain.decide.facts import Draft
-from wavetrain.model.fleet import NodeId, Phase, Pop
+from wavetrain.decide.facts import Draft, Why
+from wavetrain.model.fleet import NodeId, Phase, Pop, UnitId
 from wavetrain.model.rollout import Slot
 
 NAMED_MAX = 8
 """So many nodes are named in a hold; the rest is counted."""
 
 
-class Why(StrEnum):
-    """Why a node is away; only one that moves comes back by itself."""
-
-    RETIRED = "retired"
-    CORDONED = "cordoned"
-    QUARANTINED = "quarantined"
-    SILENT = "silent"
-    FAILED = "failed"
-    JOINING = "joining"
-    MOVING = "moving"
-
-
 def of(draft: Draft, pop: Pop) -> dict[NodeId, Why]:
-    """The nodes of a PoP that count for no capacity, in order, each with its cause."""
-    facts = draft.facts
-    slots = [slot for slot in draft.slots.values() if slot.pop == pop.id]
-    absent = facts.cordoned | facts.retired
-    names = waves.out_of_service(pop, slots, facts.reported, draft.quarantined, absent)
-    joining = {node for node in pop.nodes if _joins(draft, node)}
-    names |= joining
-    owned: dict[str, Slot] = {slot.owner: slot for slot in slots}
-    return {node: _why(draft, node, owned) for node in sorted(names)}
+    """The nodes of a PoP that count for no capacity, in order, each with its cause.
+
+    Found once for as long as nothing changes there: each gate asks again.
+    """
+    stands = (draft.slots.moves(pop.id), len(draft.quarantined.changed), draft.turns.get(pop.id))
+    known = draft.away.get(pop.id)
+    if known is not None and known[0][:2] == stands[:2] and known[0][2] is stands[2]:
+        return known[1]
+    owned: dict[str, Slot] = {slot.owner: slot for slot in draft.slots.of_pop(pop.id)}
+    away = _by_themselves(draft, pop)
+    away.update(NodeId(owner) for owner in owned if owner in pop.members)
+    found = {node: _why(draft, node, owned) for node in sorted(away)}
+    draft.away[pop.id] = (stands, found)
+    return found
+
+
+def count(draft: Draft, pop: Pop, beside: UnitId | None = None) -> int:
+    """How many nodes of a PoP count for no capacity; `beside` is counted with them, once."""
+    lost = len(draft.quarantined.changed)
+    known = draft.resting.get(pop.id)
+    if known is None or known[0] != lost:
+        known = draft.resting[pop.id] = (lost, _by_themselves(draft, pop))
+    away, slots = known[1], draft.slots.of_pop(pop.id)
+    if beside is None and not slots:
+        return len(away)
+    owners: set[str] = {slot.owner for slot in slots if slot.owner in pop.members}
+    if beside is not None:
+        owners.add(beside)
+    return len(away) + len(owners - away) if away else len(owners)
+
+
+def _by_themselves(draft: Draft, pop: Pop) -> set[NodeId]:
+    """The nodes that are away whoever owns a slot: lost, taken out by a person, or not in service by their reports."""
+    facts, absent = draft.facts, draft.facts.absent
+    away: set[NodeId] = {node for node in pop.nodes if node in absent} if absent else set()
+    if facts.unsteady is None:
+        return away | {node for node in pop.nodes if _is_unsteady(draft, node)}
+    known = facts.unsteady.get(pop.id, ())
+    away |= {node for node in known if node in pop.members and _is_unsteady(draft, node)}
+    return away | {node for node in draft.quarantined.changed if node in pop.members}
+
+
+def _is_unsteady(draft: Draft, node: NodeId) -> bool:
+    is_disturbed = waves.is_disturbed(draft.facts.reported.get(node))
+    return is_disturbed or node in draft.quarantined or _joins(draft, node)
 
 
 def named(away: Mapping[NodeId, Why]) -> str:

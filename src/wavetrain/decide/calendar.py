@@ -1,13 +1,10 @@
 """Calendar: when may a unit be disturbed?
 
-Rules are expanded in naive local time and only then placed on the world's clock. The recurrence (RFC 5545)
-is anchored at 2024-01-01, a Monday, with the rule's own start: nothing opens before that day, INTERVAL counts
-from it, and a rule that names no day means Mondays (WEEKLY), the first (MONTHLY) or 1 January (YEARLY).
+Rules are expanded in naive local time (`recurrence`) and only then placed on the world's clock.
 
 Every datetime that comes in or goes out is aware and UTC. Zones live in this module alone.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
@@ -15,13 +12,11 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
-from dateutil.rrule import rrule, rruleset, rrulestr
 
+from wavetrain.decide.recurrence import ANCHOR, days_of_year, read_rule
 from wavetrain.errors import RefusedError
 from wavetrain.model.window import Freeze, Opening, WindowRule
 
-ANCHOR = datetime(2024, 1, 1)  # noqa: DTZ001 - rules are expanded in naive local time
-"""DTSTART of every rule: a Monday, the first of a month and of a year."""
 HORIZON = timedelta(days=731)
 """How far ahead any search goes: two years, one of them a leap year."""
 OPENINGS_MAX = 1_000
@@ -35,31 +30,8 @@ GRID = ANCHOR.date()
 _INSTANT = datetime.resolution
 _MARGIN = timedelta(days=2)
 """More than any zone's offset and any gap together: a local day opens within this of its UTC midnight."""
-
-_WEEKDAY = "(?:MO|TU|WE|TH|FR|SA|SU)"
-_DAY = f"(?:[+-]?[1-9][0-9]?)?{_WEEKDAY}"
-_MONTH = "(?:0?[1-9]|1[0-2])"
-_MONTHDAY = "[+-]?(?:0?[1-9]|[12][0-9]|3[01])"
-_POSITION = "[+-]?[1-9][0-9]{0,2}"
-_VALUES = {
-    "INTERVAL": "[1-9][0-9]{0,2}",
-    "WKST": _WEEKDAY,
-    "BYMONTH": f"{_MONTH}(?:,{_MONTH})*",
-    "BYMONTHDAY": f"{_MONTHDAY}(?:,{_MONTHDAY})*",
-    "BYSETPOS": f"{_POSITION}(?:,{_POSITION})*",
-    "BYDAY": f"{_DAY}(?:,{_DAY})*",
-}
-_PLAIN_DAYS = re.compile(f"{_WEEKDAY}(?:,{_WEEKDAY})*")
-_KEYS = {
-    "DAILY": ("INTERVAL", "BYMONTH", "BYDAY"),
-    "WEEKLY": ("INTERVAL", "WKST", "BYMONTH", "BYDAY"),
-    "MONTHLY": ("INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"),
-    "YEARLY": ("INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS"),
-}
-_ELSEWHERE = {
-    **dict.fromkeys(("DTSTART", "COUNT", "UNTIL"), "a window never ends by itself; leave it out"),
-    **dict.fromkeys(("BYHOUR", "BYMINUTE", "BYSECOND"), "the time of day belongs in `starts`"),
-}
+_EAST, _WEST = timedelta(hours=14), timedelta(hours=12)
+"""How far ahead of UTC, and behind it, a zone's clock can be."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +55,7 @@ def check(rule: WindowRule, now: datetime | None = None) -> None:
         _zone(rule.zone)
     except RefusedError as error:
         raise RefusedError(f"window rule {rule.rule} in {error}") from None
-    _read_rule(rule.rule)
+    read_rule(rule.rule)
     if now is not None and next_opening(rule, now) is None:
         raise RefusedError(
             f"window rule {rule.rule} yields no opening in the two years from {now.isoformat()}; "
@@ -143,19 +115,39 @@ def start_slots(opening: Opening, step: timedelta = STEP) -> tuple[datetime, ...
     return tuple(opening.opens + step * index for index in range(count))
 
 
-def frozen(freezes: Sequence[Freeze], now: datetime, scope_ids: Collection[str] = ()) -> Freeze | None:
-    """The freeze in force at `now` for a unit; of several the one that ends last.
+def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
+    """The span of UTC in which these days, both included, are under way in some zone: from UTC+14 to UTC-12."""
+    midnight = datetime.combine(first, time(), UTC), datetime.combine(last + timedelta(days=1), time(), UTC)
+    return midnight[0] - _EAST, midnight[1] + _WEST
+
+
+def span_of(freeze: Freeze, zone: str) -> Freeze | None:
+    """The freeze as it binds where the clock is that of `zone`; None where its days were left out there."""
+    if freeze.first is None or freeze.last is None:
+        return freeze
+    starts, ends = _days_in(freeze.first, freeze.last, zone)
+    return msgspec.structs.replace(freeze, starts=starts, ends=ends) if starts < ends else None
+
+
+def frozen(
+    freezes: Sequence[Freeze], now: datetime, scope_ids: Collection[str] = (), zone: str = "UTC"
+) -> Freeze | None:
+    """The freeze in force at `now` for a unit in `zone`; of several the one that ends last.
 
     `scope_ids` are the names that the unit goes by: its region, its PoP, its lane.
     """
-    return frozen_between(freezes, now, now, scope_ids)
+    return frozen_between(freezes, now, now, scope_ids, zone)
 
 
 def frozen_between(
-    freezes: Sequence[Freeze], start: datetime, end: datetime, scope_ids: Collection[str] = ()
+    freezes: Sequence[Freeze],
+    start: datetime,
+    end: datetime,
+    scope_ids: Collection[str] = (),
+    zone: str = "UTC",
 ) -> Freeze | None:
     """The freeze that covers part of [start, end), or `start` itself; of several the one that ends last."""
-    return _against(_binding(freezes, scope_ids), _utc(start), _utc(end))
+    return _against(_binding(freezes, scope_ids, zone), _utc(start), _utc(end))
 
 
 def may_start(
@@ -174,7 +166,7 @@ def may_start(
             f"needed is {needed}; give the predicted duration and its undo, not less than nothing"
         )
     now = _utc(now)
-    binding = _binding(freezes, scope_ids)
+    binding = _binding(freezes, scope_ids, rule.zone)
     start = _first_start(rule, binding, now, needed)
     return Answer(
         open=start == now,
@@ -251,10 +243,16 @@ def _first_start(
     return None
 
 
-def _binding(freezes: Sequence[Freeze], scope_ids: Collection[str]) -> list[Freeze]:
-    return [
-        freeze for freeze in freezes if not freeze.scope or any(name in scope_ids for name in freeze.scope)
-    ]
+def _binding(freezes: Sequence[Freeze], scope_ids: Collection[str], zone: str) -> list[Freeze]:
+    ours = (f for f in freezes if not f.scope or any(name in scope_ids for name in f.scope))
+    return [here for freeze in ours if (here := span_of(freeze, zone)) is not None]
+
+
+@lru_cache(maxsize=16_384)
+def _days_in(first: date, last: date, zone: str) -> tuple[datetime, datetime]:
+    """From the first instant of the first day to that of the day after the last, by the clock of a zone."""
+    after = datetime.combine(last + timedelta(days=1), time())
+    return localise(datetime.combine(first, time()), zone), localise(after, zone)
 
 
 def _against(binding: Sequence[Freeze], start: datetime, end: datetime) -> Freeze | None:
@@ -287,76 +285,11 @@ def _opens_of_month(rule: str, starts: str, zone: str, month: int) -> tuple[date
     year, index = divmod(month, 12)
     if year + 1 >= MAXYEAR:
         return ()
-    days = _days_of_year(rule, year)
+    days = days_of_year(rule, year)
     low = bisect_left(days, date(year, index + 1, 1))
     high = bisect_left(days, date(year + (index == 11), (index + 1) % 12 + 1, 1))
     clock = time.fromisoformat(starts)
     return tuple(localise(datetime.combine(day, clock), zone) for day in days[low:high])
-
-
-@lru_cache(maxsize=2_048)
-def _days_of_year(rule: str, year: int) -> tuple[date, ...]:
-    """The local days of a year on which the rule falls, in order."""
-    if not ANCHOR.year <= year < MAXYEAR:
-        return ()
-    first, last = ANCHOR.replace(year=year), ANCHOR.replace(year=year, month=12, day=31)
-    return tuple(day.date() for day in _read_rule(rule).between(first, last, inc=True))
-
-
-@lru_cache(maxsize=1_024)
-def _read_rule(rule: str) -> rrule | rruleset:
-    """The rule ready for expansion from `ANCHOR`; RefusedError names the key that is wrong and the way out."""
-    text = rule.upper()
-    parts = dict(_parts(rule, text))
-    frequency = parts.pop("FREQ", "")
-    keys = _KEYS.get(frequency)
-    if keys is None:
-        raise RefusedError(
-            f"window rule {rule} has FREQ {frequency or 'missing'}; give one of {', '.join(_KEYS)}"
-        )
-    for key, value in parts.items():
-        if key not in keys:
-            way = _ELSEWHERE.get(key, f"{frequency} takes {', '.join(keys)}")
-            raise RefusedError(f"window rule {rule} has {key}, which cannot be used here; {way}")
-        if not re.fullmatch(_VALUES[key], value):
-            raise RefusedError(
-                f"window rule {rule} has {key}={value}, which is no value for it; see RFC 5545, 3.3.10"
-            )
-    _require_plain(rule, frequency, parts)
-    try:
-        ready = rrulestr(text, dtstart=ANCHOR)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise RefusedError(f"window rule {rule} cannot be read: {error}; see RFC 5545, 3.3.10") from None
-    if next(iter(ready), None) is None:
-        raise RefusedError(f"window rule {rule} names no day that ever comes; choose days of the calendar")
-    return ready
-
-
-def _parts(rule: str, text: str) -> list[tuple[str, str]]:
-    parts = [part.partition("=") for part in text.split(";")]
-    for key, equals, value in parts:
-        if not (key and equals and value):
-            raise RefusedError(
-                f"window rule {rule} is not a list of KEY=VALUE; write it as FREQ=WEEKLY;BYDAY=SU"
-            )
-    names = [key for key, _, _ in parts]
-    for name in names:
-        if names.count(name) > 1:
-            raise RefusedError(f"window rule {rule} has {name} twice; keep one")
-    return [(key, value) for key, _, value in parts]
-
-
-def _require_plain(rule: str, frequency: str, parts: dict[str, str]) -> None:
-    """Refuse what RFC 5545 gives no meaning to, or a meaning that surprises."""
-    days = parts.get("BYDAY", "")
-    if frequency in ("DAILY", "WEEKLY") and days and not _PLAIN_DAYS.fullmatch(days):
-        raise RefusedError(
-            f"window rule {rule} has BYDAY={days}; numbered days need FREQ=MONTHLY, as in FREQ=MONTHLY;BYDAY=1SU"
-        )
-    if frequency == "DAILY" and days and parts.get("INTERVAL", "1") != "1":
-        raise RefusedError(f"window rule {rule} has INTERVAL and BYDAY; every n-th week is FREQ=WEEKLY")
-    if "BYSETPOS" in parts and "BYDAY" not in parts and "BYMONTHDAY" not in parts:
-        raise RefusedError(f"window rule {rule} has BYSETPOS alone; say BYDAY or BYMONTHDAY too")
 
 
 @lru_cache(maxsize=1_024)

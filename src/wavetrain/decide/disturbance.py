@@ -6,8 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from wavetrain.decide import away, calendar, lapses, waves
-from wavetrain.decide.away import Why
-from wavetrain.decide.facts import Draft
+from wavetrain.decide.facts import Draft, Why
 from wavetrain.model.fleet import NodeId, Pop, PopId, UnitId
 from wavetrain.model.plan import Hold, Reason
 
@@ -65,7 +64,10 @@ def _window(asked: Asked) -> Hold | None:
         return None
     needed = 2 * timedelta(minutes=facts.policy.timing.unit_minutes)
     scope = (asked.pop.id, asked.pop.region, facts.lane.name)
-    answer = calendar.may_start(asked.pop.window, facts.freezes, facts.now, needed, scope)
+    answer = asked.draft.openings.get(asked.pop.id)
+    if answer is None:
+        answer = calendar.may_start(asked.pop.window, facts.freezes, facts.now, needed, scope)
+        asked.draft.openings[asked.pop.id] = answer
     if answer.open:
         return None
     if answer.freeze is not None:
@@ -81,9 +83,7 @@ def _region(asked: Asked) -> Hold | None:
     if asked.back:
         return None
     size = waves.region_size(facts.fleet, asked.pop.region, facts.policy.budgets)
-    busy = {slot.pop for slot in asked.draft.slots.values()} - {asked.pop.id}
-    pops = facts.fleet.pops
-    here = sorted(pop for pop in busy if pop in pops and pops[pop].region == asked.pop.region)
+    here = [pop for pop in _busy(asked.draft, asked.pop.region) if pop != asked.pop.id]
     if len(here) < size:
         return None
     asks = not any(_is_moving(asked, pop) for pop in here)  # a lost node keeps its slot until somebody comes
@@ -91,19 +91,29 @@ def _region(asked: Asked) -> Hold | None:
     return Hold(Reason.REGION_SHARE, detail=detail, asks=asks)
 
 
+def _busy(draft: Draft, region: str) -> list[PopId]:
+    """The PoPs of a region that own a slot, in order; found anew only after one has come or gone."""
+    known = draft.busy.get(region)
+    if known is None or known[0] != draft.slots.turned:
+        found = [pop for pop in draft.facts.fleet.pops_of(region) if draft.slots.is_busy(pop)]
+        known = draft.busy[region] = (draft.slots.turned, found)
+    return known[1]
+
+
 def _group(asked: Asked) -> Hold | None:
     facts = asked.draft.facts
     headroom = facts.policy.budgets.headroom
-    goes_out = waves.is_out(asked.pop, len(_away(asked, asked.pop) | {asked.unit}), headroom)
-    for group in waves.groups_of(facts.fleet, asked.pop.id):
+    groups = facts.fleet.groups_of(asked.pop.id)
+    if not groups:
+        return None
+    goes_out = waves.is_out(asked.pop, away.count(asked.draft, asked.pop, asked.unit), headroom)
+    for group in groups:
         for member in group.members:
             if member == asked.pop.id or member not in facts.fleet.pops:
                 continue
             other = facts.fleet.pops[member]
-            worked_on = (not asked.back or goes_out) and any(
-                slot.pop == member for slot in asked.draft.slots.values()
-            )
-            if worked_on or waves.is_out(other, len(_away(asked, other)), headroom):
+            worked_on = (not asked.back or goes_out) and asked.draft.slots.is_busy(member)
+            if worked_on or waves.is_out(other, away.count(asked.draft, other), headroom):
                 asks = not _is_moving(asked, member)
                 return Hold(Reason.GROUP_OUT, detail=f"{member} of group {group.id}", asks=asks)
     return None
@@ -112,10 +122,6 @@ def _group(asked: Asked) -> Hold | None:
 def _is_moving(asked: Asked, pop: str) -> bool:
     """Whether a unit there is on its way, so that it will give its slot back by itself."""
     return Why.MOVING in away.of(asked.draft, asked.draft.facts.fleet.pops[PopId(pop)]).values()
-
-
-def _away(asked: Asked, pop: Pop) -> set[str]:
-    return set(away.of(asked.draft, pop))
 
 
 def _capacity(asked: Asked) -> Hold | None:
@@ -137,8 +143,10 @@ def _capacity(asked: Asked) -> Hold | None:
 def _shortage(asked: Asked) -> str:
     """What would be missing if the unit went now, and who is away; empty where the PoP can spare it."""
     headroom, nodes = asked.draft.facts.policy.budgets.headroom, len(asked.pop.nodes)
+    if nodes == 1 or not waves.is_out(asked.pop, away.count(asked.draft, asked.pop, asked.unit), headroom):
+        return ""
     gone = away.of(asked.draft, asked.pop)
-    if nodes == 1 or NodeId(asked.unit) in gone or not waves.is_out(asked.pop, len(gone) + 1, headroom):
+    if NodeId(asked.unit) in gone:
         return ""
     text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {asked.pop.load:.0%} times {headroom:g}"
     return f"{text}; {away.named(gone)}" if gone else text
@@ -159,7 +167,7 @@ def _is_spared(asked: Asked) -> bool:
 def lost_on_the_way_back(draft: Draft, pop: Pop) -> list[str]:
     """The owners of the PoP's revert slots that only a person can bring back."""
     budget, gone = f"revert:{pop.id}", away.of(draft, pop)
-    owners = [slot.owner for slot in draft.slots.values() if slot.budget == budget]
+    owners = [slot.owner for slot in draft.slots.of_budget(budget)]
     return [owner for owner in owners if gone.get(NodeId(owner), Why.MOVING) is not Why.MOVING]
 
 

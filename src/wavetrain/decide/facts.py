@@ -1,12 +1,17 @@
 """Facts: what one tick's choice for one rollout is based on, beside the choice itself as data."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
+from msgspec import field
 
+from wavetrain.decide import calendar
 from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.overlay import Overlay
+from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import Desired, Fleet, Generation, NodeId, PopId, Quarantine, Reported
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import Lane
@@ -15,14 +20,14 @@ from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release
-from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.rollout import Rollout, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "5"
+DECIDER = "6"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 
@@ -40,13 +45,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     timetable: Timetable | None = None
     waves: tuple[Wave, ...] = ()
     turns: tuple[Turn, ...] = ()
-    reported: dict[NodeId, Reported] = {}
-    desired: dict[NodeId, Desired] = {}
-    slots: tuple[Slot, ...] = ()
+    reported: Mapping[NodeId, Reported] = {}
+    desired: Mapping[NodeId, Desired] = {}
+    slots: Slots = field(default_factory=Slots)
     freezes: tuple[Freeze, ...] = ()
     cordoned: frozenset[str] = frozenset()
     retired: frozenset[str] = frozenset()
-    quarantined: dict[NodeId, Quarantine] = {}
+    quarantined: Mapping[NodeId, Quarantine] = {}
     tombstoned: frozenset[str] = frozenset()
     """The versions of this component that are never offered again."""
     older: tuple[Rollout, ...] = ()
@@ -55,12 +60,35 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     older_waves: tuple[Wave, ...] = ()
     """The turns and waves of those."""
     evidence: RolloutEvidence | None = None
-    pre_period_s: dict[PopId, float] = {}
+    pre_period_s: Mapping[PopId, float] = {}
     """For how long each PoP was watched before this rollout."""
     standstills: tuple[Standstill, ...] = ()
     """Why nothing at all may be moved; mostly empty."""
-    unseen_s: dict[NodeId, float] = {}
+    unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
+    unsteady: Mapping[PopId, Collection[NodeId]] | None = None
+    """By PoP: nodes that are quarantined, join, or are not in service by their own reports. None: not sorted out."""
+    sequence: int = 0
+    """The number of the last change of the store that these facts contain."""
+    sweep: bool = True
+    """Whether every PoP is asked, or only those that move, that are due, and those whose reports are awaited."""
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """What a person has taken out of service, by name: PoPs and nodes."""
+        return self.cordoned | self.retired
+
+
+class Why(StrEnum):
+    """Why a node is away; only one that moves comes back by itself."""
+
+    RETIRED = "retired"
+    CORDONED = "cordoned"
+    QUARANTINED = "quarantined"
+    SILENT = "silent"
+    FAILED = "failed"
+    JOINING = "joining"
+    MOVING = "moving"
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +112,23 @@ class Draft:
         self.rollout = facts.rollout
         self.release = facts.release
         self.waves = {wave.ordinal: wave for wave in facts.waves}
-        self.turns = {turn.pop: turn for turn in facts.turns}
-        self.slots = {slot.key: slot for slot in facts.slots}
-        self.desired = dict(facts.desired)
-        self.quarantined = dict(facts.quarantined)
+        self._turns = {turn.pop: turn for turn in facts.turns}
+        self.turns = dict(self._turns)
+        self.slots = facts.slots.layer()
+        self.desired = Overlay(facts.desired)
+        self.quarantined = Overlay(facts.quarantined)
         self.older = {rollout.id: rollout for rollout in facts.older}
         self.older_turns = {turn.key: turn for turn in facts.older_turns}
         self.older_waves = {wave.key: wave for wave in facts.older_waves}
         self.ledger = facts.ledger
+        self.away: dict[PopId, tuple[tuple[int, int, Turn | None], dict[NodeId, Why]]] = {}
+        """What was found out about who is away, by PoP, with what it stood on."""
+        self.resting: dict[PopId, tuple[int, set[NodeId]]] = {}
+        """The nodes that are away whoever owns a slot, by PoP, with the count of nodes lost that it stood on."""
+        self.openings: dict[PopId, calendar.Answer] = {}
+        """Whether a unit's work may start in a PoP now, as the calendar has answered."""
+        self.busy: dict[str, tuple[int, list[PopId]]] = {}
+        """The PoPs that own a slot, by region, with the count of changes of that which it stood on."""
         self.made: list[Record] = []
         self.entries: list[Entry] = []
 
@@ -128,33 +165,35 @@ class Draft:
         put += _changed({"": facts.rollout}, {"": self.rollout})
         put += _changed({"": facts.release}, {"": self.release})
         put += _changed({wave.ordinal: wave for wave in facts.waves}, self.waves)
-        put += _changed({turn.pop: turn for turn in facts.turns}, self.turns)
-        put += _changed({slot.key: slot for slot in facts.slots}, self.slots)
-        put += _changed(facts.desired, self.desired)
-        put += _changed(facts.quarantined, self.quarantined)
+        put += _changed(self._turns, self.turns)
+        put += _changed({key: self.slots.below(key) for key in self.slots.added}, self.slots.added)
+        put += _changed(facts.desired, self.desired.changed)
+        put += _changed(facts.quarantined, self.quarantined.changed)
         put += _changed({other.id: other for other in facts.older}, self.older)
         put += _changed({turn.key: turn for turn in facts.older_turns}, self.older_turns)
         put += _changed({wave.key: wave for wave in facts.older_waves}, self.older_waves)
         put += _changed({"": facts.ledger}, {"": self.ledger})
-        gone = tuple(slot for slot in facts.slots if slot.key not in self.slots)
+        gone = tuple(self.slots.gone())
         return Choice(put=tuple(put), remove=gone, entries=tuple(self.entries))
 
     def _note_holds(self) -> None:
         """Holds are journaled when their reason changes, once, where they bind."""
         before: dict[str, Hold | None] = {"": self.facts.rollout.hold}
-        before |= {turn.pop: turn.hold for turn in self.facts.turns}
         after: dict[str, Hold | None] = {"": self.rollout.hold}
-        after |= {turn.pop: turn.hold for turn in self.turns.values()}
+        for pop, turn in self.turns.items():
+            known = self._turns.get(pop)
+            if known is not turn:
+                before[pop], after[pop] = known.hold if known is not None else None, turn.hold
         for name, hold in after.items():
-            known = before.get(name)
-            if hold is not None and (known is None or known.reason is not hold.reason):
+            held = before[name]
+            if hold is not None and (held is None or held.reason is not hold.reason):
                 text = f"waits: {hold.reason.value}" + (f" ({hold.detail})" if hold.detail else "")
                 self.note(
                     "hold", name or self.rollout.id, text, reason=hold.reason.name.lower(), asks=hold.asks
                 )
 
 
-def _changed(before: Mapping[K, R], after: Mapping[K, R]) -> list[R]:
+def _changed(before: Mapping[K, R] | Mapping[K, R | None], after: Mapping[K, R]) -> list[R]:
     """What is new or different, each with the version of the record that it takes the place of."""
     made: list[R] = []
     for key, record in after.items():

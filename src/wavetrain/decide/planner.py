@@ -1,6 +1,6 @@
 """Planner: what moves now in this rollout, and why does the rest wait?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from wavetrain.decide import (
     absence,
@@ -24,6 +24,9 @@ from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
 from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
 
+QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED)
+"""Phases in which a PoP without units on their way has nothing to settle."""
+CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
 _GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 
 
@@ -33,7 +36,8 @@ def decide(facts: Facts) -> Choice:
     if stillness.stand(draft):
         return draft.choice()
     for turn in facts.turns:
-        draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
+        if facts.sweep or turn.progress or turn.phase not in QUIET:
+            draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
     match draft.rollout.status:
         case Status.PLANNED:
@@ -43,9 +47,7 @@ def decide(facts: Facts) -> Choice:
         case Status.REVERTING:
             _go_back(draft)
         case Status.PAUSED:
-            _hold(draft, Hold(Reason.PAUSED, detail=draft.rollout.cause, asks=True))
-            draft.turns = {pop: lapses.forgiven(turn) for pop, turn in draft.turns.items()}
-            _fall_silent(draft)
+            _pause(draft)
         case _:
             pass
     if draft.rollout.status is Status.ROLLING:
@@ -58,22 +60,40 @@ def decide(facts: Facts) -> Choice:
     return draft.choice()
 
 
+def _pause(draft: Draft) -> None:
+    _hold(draft, Hold(Reason.PAUSED, detail=draft.rollout.cause, asks=True))
+    for turn in list(draft.turns.values()):
+        if turn.lapses:
+            draft.turns[turn.pop] = lapses.forgiven(turn)
+    _fall_silent(draft)
+
+
 def _fall_silent(draft: Draft) -> None:
     """Nothing is about to be told: no gate is waited for any more, only for units that are on their way."""
     for pop, turn in draft.turns.items():
-        draft.turns[pop] = turn.changed(hold=silence.late_hold(draft, turn, Reason.IN_PROGRESS))
+        if turn.hold is not None or turn.progress:
+            draft.turns[pop] = turn.changed(hold=silence.late_hold(draft, turn, Reason.IN_PROGRESS))
     for ordinal, wave in draft.waves.items():
-        draft.waves[ordinal] = wave.changed(hold=None)
+        if wave.hold is not None:
+            draft.waves[ordinal] = wave.changed(hold=None)
 
 
 def _look_ahead(draft: Draft) -> None:
-    """The PoPs of later waves say which wave they wait for, and what the timetable plans for them."""
+    """Later waves say which wave they wait for; their PoPs inherit that."""
     wave = draft.waves[draft.rollout.wave]
-    for pop, turn in draft.turns.items():
-        if draft.rollout.status is Status.ROLLING and turn.wave > wave.ordinal:
-            until = turn.opens if turn.opens > draft.facts.now else None
-            hold = Hold(Reason.PREVIOUS_WAVE, until=until, detail=f"wave {wave.ordinal} {wave.ring}")
-            draft.turns[pop] = turn.changed(hold=hold)
+    if draft.rollout.status is not Status.ROLLING:
+        return
+    opens: dict[int, datetime] = {}
+    for turn in list(draft.turns.values()):
+        if turn.wave > wave.ordinal:
+            opens[turn.wave] = min(opens.get(turn.wave, turn.opens), turn.opens)
+            if turn.hold is not None:
+                draft.turns[turn.pop] = turn.changed(hold=None)
+    for ordinal, first in opens.items():
+        until = first if first > draft.facts.now else None
+        hold = Hold(Reason.PREVIOUS_WAVE, until=until, detail=f"wave {wave.ordinal} {wave.ring}")
+        if draft.waves[ordinal].hold != hold:
+            draft.waves[ordinal] = draft.waves[ordinal].changed(hold=hold)
 
 
 def _status(draft: Draft, cause: Cause, text: str) -> None:
@@ -170,9 +190,10 @@ def _depart(draft: Draft) -> None:
         else _pre_period_hold(draft) or succession.previous_hold(draft)
     )
     _hold(draft, hold)
-    for pop, turn in draft.turns.items():
-        own = Hold(Reason.NOT_YET, until=turn.opens) if draft.facts.now < turn.opens else None
-        draft.turns[pop] = turn.changed(hold=own)
+    for turn in list(draft.turns.values()):
+        until = turn.opens if draft.facts.now < turn.opens else None
+        if (turn.hold.until if turn.hold is not None else None) != until:
+            draft.turns[turn.pop] = turn.changed(hold=Hold(Reason.NOT_YET, until=until) if until else None)
     if hold is None:
         succession.supersede(draft)
         _status(draft, Cause.DEPART, f"the window of {first.pop} is open")
@@ -241,7 +262,7 @@ def _approved(draft: Draft, wave: Wave) -> bool:
     if needs and not any(approval.kind == "general" for approval in draft.rollout.approvals):
         hold = Hold(Reason.APPROVAL, detail="general availability", asks=True)
         draft.waves[wave.ordinal] = wave.changed(hold=hold)
-        mine = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
+        mine = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and turn.hold is not None]
         draft.turns.update((turn.pop, turn.changed(hold=None)) for turn in mine)
         return False
     if general and draft.release.stage is Stage.EARLY:
@@ -251,14 +272,15 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
-    """Its turns move on; when units were told, all are asked again, so that each hold knows of all slots."""
-    mine = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
-    told, slots = draft.ledger, dict(draft.slots)
-    moved = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in mine]
-    if draft.ledger != told or draft.slots != slots:
-        moved = [turns.forward(draft, turn) for turn in moved]
-    for turn in moved:
+    """Its turns move on; when units were told, those that wait for others are asked again."""
+    asked = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and _is_due(draft, turn)]
+    told, slots = draft.ledger, draft.slots.moved
+    asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
+    if draft.ledger != told or draft.slots.moved != slots:
+        asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
+    for turn in asked:
         draft.turns[turn.pop] = turn
+    moved = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
@@ -267,6 +289,22 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
     if wave.status is WaveStatus.BAKING:
         return _soak(draft, wave)
     return wave.changed(hold=_wave_hold(moved))
+
+
+def _is_due(draft: Draft, turn: Turn) -> bool:
+    """Whether a PoP has anything to do or to say: one that is done, or waits for its hour, has not."""
+    match turn.phase:
+        case TurnPhase.DONE:
+            return draft.facts.sweep
+        case TurnPhase.WAITING:
+            return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
+        case _:
+            return True
+
+
+def _contends(draft: Draft, turn: Turn) -> bool:
+    """Whether what it waits for depends on the slots of others; where it owns one itself, they have to wait for it."""
+    return not draft.slots.is_busy(turn.pop) and (turn.hold is None or turn.hold.reason in CONTENDING)
 
 
 def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:
@@ -323,15 +361,18 @@ def _finish(draft: Draft) -> None:
 
 def _go_back(draft: Draft) -> None:
     """Passes windows and freezes; ends when every exposed unit is back, or known not to be."""
-    told, slots = draft.ledger, dict(draft.slots)
-    for pop, turn in list(draft.turns.items()):
-        draft.turns[pop] = retreat.backward(draft, retreat.turned(draft, turn))
-    if draft.ledger != told or draft.slots != slots:
-        for pop, turn in list(draft.turns.items()):
-            draft.turns[pop] = retreat.backward(draft, turn)
+    told, slots = draft.ledger, draft.slots.moved
+    going = [turn for turn in draft.turns.values() if turn.phase is not TurnPhase.REVERTED]
+    for turn in going:
+        draft.turns[turn.pop] = retreat.backward(draft, retreat.turned(draft, turn))
+    if draft.ledger != told or draft.slots.moved != slots:
+        for turn in going:
+            draft.turns[turn.pop] = retreat.backward(draft, draft.turns[turn.pop])
+    exposed = {turn.wave for turn in draft.turns.values() if turn.cursor}
     for ordinal, wave in list(draft.waves.items()):
-        exposed = any(turn.wave == ordinal and turn.cursor for turn in draft.turns.values())
-        draft.waves[ordinal] = (_wave(draft, wave, WaveCause.FAIL) if exposed else wave).changed(hold=None)
+        draft.waves[ordinal] = (_wave(draft, wave, WaveCause.FAIL) if ordinal in exposed else wave).changed(
+            hold=None
+        )
     waiting = [turn for turn in draft.turns.values() if turn.phase is not TurnPhase.REVERTED]
     if waiting:
         hold = Hold(Reason.REVERTING, detail=", ".join(turn.pop for turn in waiting))

@@ -71,7 +71,7 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
         return Hold(Reason.REVERTING, detail=detail, asks=True)
     if not facts.lane.disturbs or is_back(draft, unit):
         return lapses.hold(draft, turn, unit)
-    if any(slot.owner == unit for slot in draft.slots.values()):
+    if draft.slots.of_owner(unit):
         return None
     pop = facts.fleet.pops.get(turn.pop)
     if pop is None:
@@ -82,10 +82,10 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
     budget = f"revert:{pop.id}"
     size = waves.share_of(len(pop.nodes), facts.policy.budgets.revert_share)
     size += min(len(disturbance.lost_on_the_way_back(draft, pop)), facts.policy.failures_max)
-    slot = waves.free_slot(draft.slots.values(), budget, size, unit, pop.id, draft.rollout.id, facts.now)
+    slot = waves.free_slot(draft.slots, budget, size, unit, pop.id, draft.rollout.id, facts.now)
     if slot is None:
         return slot_hold(draft, turn, budget, f"{size} of {len(pop.nodes)} nodes go back at once")
-    draft.slots[slot.key] = slot
+    draft.slots.take(slot)
     return None
 
 

@@ -29,7 +29,7 @@ def shown(draft: Draft, turn: Turn, hold: Hold | None, reason: Reason) -> Hold |
 
 def slot_hold(draft: Draft, turn: Turn, budget: str, rule: str) -> Hold:
     """Slots that only a person can free are asked about: their owners are quarantined, or silent."""
-    owners = sorted(slot.owner for slot in draft.slots.values() if slot.budget == budget)
+    owners = sorted(slot.owner for slot in draft.slots.of_budget(budget))
     silent = {item.unit for item in turn.progress if draft.facts.steady > item.late_at}
     stuck = [owner for owner in owners if owner in silent or NodeId(owner) in draft.quarantined]
     asks = len(stuck) == len(owners)

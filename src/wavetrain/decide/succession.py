@@ -48,5 +48,5 @@ def _business(draft: Draft, other: Rollout) -> str:
         return "is reverting"
     mine = [turn for turn in draft.facts.older_turns if turn.rollout == other.id]
     moving = sorted(item.unit for turn in mine for item in turn.progress)
-    moving = moving or sorted(slot.owner for slot in draft.slots.values() if slot.rollout == other.id)
+    moving = moving or sorted(slot.owner for slot in draft.slots if slot.rollout == other.id)
     return f"is {other.status.value} with {moving[0]} on its way" if moving else ""

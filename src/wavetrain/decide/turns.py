@@ -1,12 +1,12 @@
 """Turns: what moves forward now in this PoP, and why does the rest wait?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from wavetrain.decide import disturbance, lapses, verdict, waves
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.instruct import tell
 from wavetrain.decide.silence import reminded, shown, slot_hold
-from wavetrain.model.fleet import NodeId, UnitId
+from wavetrain.model.fleet import NodeId, Phase, UnitId
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Slot, Turn, TurnPhase
 
@@ -72,15 +72,19 @@ def _bake(draft: Draft, turn: Turn) -> Turn:
     hold = verdict.telemetry_hold(draft, turn)
     if hold is not None:
         return turn.changed(hold=hold)
-    strayed = [unit for unit in turn.settled if not _runs(draft, unit)]
+    strayed = [unit for unit in turn.settled if not _serves(draft, unit)]
     if strayed:
         hold = Hold(
             Reason.NOT_REPORTING,
-            detail=f"{strayed[0]} does not say that it runs {draft.rollout.number}",
+            detail=f"{strayed[0]} does not say that it serves on {draft.rollout.number}",
             asks=True,
         )
         return turn.changed(bake_since=None, hold=hold)
-    since = turn.bake_since or facts.now
+    since = _steady_since(draft, turn)
+    if turn.bake_since is not None and since > turn.bake_since:
+        draft.note(
+            "turn", turn.pop, f"{turn.pop}: its canary has served without a break since then; it bakes anew"
+        )
     turn = turn.changed(bake_since=since)
     consent = any(approval.kind == "inconclusive" for approval in draft.rollout.approvals)
     hold = None if consent else verdict.gate_hold(draft, turn)
@@ -108,9 +112,15 @@ def mixed_too_long(draft: Draft, turn: Turn) -> bool:
     return draft.facts.now - turn.mixed_since > timedelta(hours=draft.facts.policy.bake.mixed_hours_max)
 
 
-def _runs(draft: Draft, unit: UnitId) -> bool:
+def _serves(draft: Draft, unit: UnitId) -> bool:
     said = draft.facts.reported.get(NodeId(unit))
-    return said is not None and said.release == draft.rollout.number
+    return said is not None and said.release == draft.rollout.number and said.phase is not Phase.FAILED
+
+
+def _steady_since(draft: Draft, turn: Turn) -> datetime:
+    """Since when its canaries have served on this release without a break; one that broke and came back bakes anew."""
+    said = [draft.facts.reported[NodeId(unit)].since for unit in turn.settled]
+    return max([turn.bake_since or draft.facts.now, *said])
 
 
 def _rest(draft: Draft, turn: Turn) -> Turn:
@@ -172,12 +182,12 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
         return hold
     size = waves.share_of(len(pop.nodes), facts.policy.budgets.pop_share)
     budget = f"pop:{pop.id}"
-    slot = waves.free_slot(draft.slots.values(), budget, size, unit, pop.id, draft.rollout.id, facts.now)
+    slot = waves.free_slot(draft.slots, budget, size, unit, pop.id, draft.rollout.id, facts.now)
     if slot is None:
         return slot_hold(draft, turn, budget, f"{size} of {len(pop.nodes)} at once")
-    draft.slots[slot.key] = slot
+    draft.slots.take(slot)
     return None
 
 
 def _own_slot(draft: Draft, unit: UnitId) -> Slot | None:
-    return next((slot for slot in draft.slots.values() if slot.owner == unit), None)
+    return next(iter(draft.slots.of_owner(unit)), None)

@@ -24,14 +24,15 @@ class Ruling(msgspec.Struct, frozen=True):
 def of_rollout(draft: Draft) -> Ruling | None:
     """A `fail`, or None while nothing speaks against the release."""
     facts = draft.facts
-    for turn in draft.turns.values():
+    hurt = [turn for turn in draft.turns.values() if turn.quarantined]
+    for turn in hurt:
         canaries = [unit for unit in _lost(draft, turn) if unit in turn.order[: turn.canaries]]
         if facts.lane.bakes and canaries:
             return Ruling(
                 Verdict.FAIL, f"canary {canaries[0]} did not come up on {draft.rollout.number}", hard=True
             )
     wave = draft.rollout.wave
-    lost_here = [unit for turn in draft.turns.values() if turn.wave == wave for unit in _lost(draft, turn)]
+    lost_here = [unit for turn in hurt if turn.wave == wave for unit in _lost(draft, turn)]
     if len(lost_here) > facts.policy.failures_max:
         said = ", ".join(lost_here)
         return Ruling(Verdict.FAIL, f"{len(lost_here)} units did not come up: {said}", hard=True)

@@ -1,10 +1,11 @@
 """Waves: how many at once? Budgets, slots, and how a ring is cut into waves."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from wavetrain.model.fleet import Fleet, Group, NodeId, Pop, PopId, Reported, UnitId
+from wavetrain.decide.slots import Slots
+from wavetrain.model.fleet import Fleet, Pop, PopId, Reported, UnitId
 from wavetrain.model.fleet import Phase as NodePhase
 from wavetrain.model.policy import Budgets
 from wavetrain.model.rollout import RolloutId, Slot
@@ -21,7 +22,7 @@ def share_of(count: int, share: float) -> int:
 
 
 def free_slot(
-    slots: Iterable[Slot],
+    slots: Slots,
     budget: str,
     size: int,
     unit: UnitId,
@@ -30,27 +31,16 @@ def free_slot(
     since: datetime,
 ) -> Slot | None:
     """The first free slot of a budget for `unit`, or None when all are owned."""
-    taken = {slot.ordinal for slot in slots if slot.budget == budget}
+    taken = {slot.ordinal for slot in slots.of_budget(budget)}
     for ordinal in range(size):
         if ordinal not in taken:
             return Slot(budget=budget, ordinal=ordinal, owner=unit, pop=pop, rollout=rollout, since=since)
     return None
 
 
-def out_of_service(
-    pop: Pop,
-    slots: Iterable[Slot],
-    reported: dict[NodeId, Reported],
-    quarantined: Iterable[NodeId],
-    absent: frozenset[str],
-) -> set[NodeId]:
-    """The nodes of a PoP that count for no capacity: being moved, quarantined, cordoned, retired, or failed."""
-    members = set(pop.nodes)
-    out = {NodeId(slot.owner) for slot in slots if slot.pop == pop.id}
-    out |= set(quarantined)
-    out |= {NodeId(name) for name in absent}
-    out |= {node for node in members if node in reported and reported[node].phase in DISTURBED}
-    return out & members
+def is_disturbed(said: Reported | None) -> bool:
+    """Whether a node takes no new work, by its own report."""
+    return said is not None and said.phase is not NodePhase.STEADY and said.phase in DISTURBED
 
 
 def is_out(pop: Pop, out: int, headroom: float) -> bool:
@@ -61,13 +51,8 @@ def is_out(pop: Pop, out: int, headroom: float) -> bool:
 
 def region_size(fleet: Fleet, region: str, budgets: Budgets) -> int:
     """How many PoPs of a region may be worked on at once."""
-    count = sum(pop.region == region for pop in fleet.pops.values())
+    count = len(fleet.pops_of(region))
     return max(budgets.region_pops_min, math.floor(count * budgets.region_share + 1e-9))
-
-
-def groups_of(fleet: Fleet, pop: PopId) -> list[Group]:
-    """The redundancy groups that a PoP belongs to."""
-    return [group for group in fleet.groups.values() if pop in group.members]
 
 
 def cut(ring: Sequence[PopId], fleet: Fleet, budgets: Budgets) -> list[tuple[PopId, ...]]:
@@ -90,4 +75,4 @@ def _fits(pop: PopId, wave: list[PopId], fleet: Fleet, budgets: Budgets) -> bool
     beside = sum(fleet.pops[other].region == region for other in wave)
     if beside + 1 > region_size(fleet, region, budgets):
         return False
-    return not any(other in group.members for group in groups_of(fleet, pop) for other in wave)
+    return not any(other in group.members for group in fleet.groups_of(pop) for other in wave)

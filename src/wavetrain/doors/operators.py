@@ -15,11 +15,14 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    forecast,
+    freeze_calendars,
     freezes,
     joins,
     nodes,
     policies,
     progress,
+    readiness,
     rollouts,
     standstill,
     submit,
@@ -38,12 +41,14 @@ from wavetrain.model.policy import Policy
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX, read_lines
+from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX, read_freezes
 from wavetrain.wire.messages import (
     AddFreeze,
     Approve,
     Because,
     Confirm,
     FileText,
+    ImportFreezes,
     Kept,
     LetJoin,
     MadeToken,
@@ -151,6 +156,20 @@ async def _journal(request: Request) -> Response:
     return await _said(page)
 
 
+async def _readiness(request: Request) -> Response:
+    caller = await caller_of(request)
+    query = query_of(request, whole=("skip", "limit"), text=("account", "pop", "rollout"))
+    survey = partial(
+        readiness.readiness,
+        house_of(request).store,
+        caller,
+        skip=query.whole("skip", 0),
+        limit=query.whole("limit", readiness.LISTED),
+        **query.texts,
+    )
+    return await _said(survey)
+
+
 async def _keep(request: Request) -> Response:
     caller = await caller_of(request)
     check_length(request, ARTIFACT_BYTES_MAX)
@@ -207,6 +226,19 @@ async def _freeze(request: Request) -> Response:
         freeze_id=message.id,
     )
     return await _said(deed, 201)
+
+
+async def _import_freezes(request: Request) -> Response:
+    caller = await caller_of(request)
+    require(caller, Act.FREEZE)
+    message = await message_of(request, ImportFreezes, "freezes", FREEZE_FILE_BYTES_MAX * 2)
+    store = house_of(request).store
+
+    def bring() -> object:
+        whole = read_freezes(message.text, enquire.train_time(store))
+        return freeze_calendars.bring(store, caller, whole, message.until)
+
+    return await _said(bring)
 
 
 def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
@@ -285,6 +317,8 @@ ROUTES = [
     Route("/v1/status", _status),
     Route("/v1/journal", _journal),
     Route("/v1/why/{name}", _reading_one(explain.why)),
+    Route("/v1/when/{name}", _reading_one(forecast.when)),
+    Route("/v1/readiness", _readiness),
     Route("/v1/artifacts/{name}", _keep, methods=["PUT"]),
     Route("/v1/releases", _reading(enquire.releases)),
     Route("/v1/releases", _submit, methods=["POST"]),
@@ -301,6 +335,7 @@ ROUTES = [
     Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
     Route("/v1/freezes", _reading(enquire.freezes)),
     Route("/v1/freezes", _freeze, methods=["POST"]),
+    Route("/v1/freezes/import", _import_freezes, methods=["POST"]),
     Route("/v1/freezes/{name}", _removing(freezes.remove), methods=["DELETE"]),
     Route("/v1/pops/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
     Route("/v1/pops/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),

@@ -11,12 +11,15 @@ from wavetrain.control import (
     enquire,
     explain,
     fleets,
+    forecast,
+    freeze_calendars,
     freezes,
     joins,
     nodes,
     notices,
     policies,
     progress,
+    readiness,
     rollouts,
     standstill,
     submit,
@@ -25,17 +28,20 @@ from wavetrain.control import (
     withdraw,
 )
 from wavetrain.decide.permit import Act
+from wavetrain.decide.readiness import LISTED_MAX
 from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
+from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
     AddFreeze,
     Approve,
     Because,
     Confirm,
     FileText,
+    ImportFreezes,
     Kept,
     LetJoin,
     MadeToken,
@@ -53,6 +59,7 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
 Recent = Annotated[int, msgspec.Meta(ge=0, le=progress.ROLLOUTS_PAGE_MAX)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=enquire.JOURNAL_PAGE_MAX)]
+Listed = Annotated[int, msgspec.Meta(ge=1, le=LISTED_MAX)]
 Filter = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)]
 
 BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
@@ -63,16 +70,26 @@ POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
 NODE = Param("name", "The node.", required=True)
 TOKEN = Param("name", "The token's id; never its secret.", required=True)
-SUBJECT = Param("name", "A PoP, node, rollout or release.", required=True)
+SUBJECT = Param("name", "A PoP, node, site, account, rollout or release.", required=True)
+WHOM = Param("name", "A PoP, node, site or account.", required=True)
 CAUSE = Param("name", "The cause of the standstill.", required=True)
 ALERT = Param("name", "The alert's id.", required=True)
 CHANNEL = Param("name", "The channel, as `wavetrain.toml` calls it.", required=True)
 DIGEST = Param("name", "The SHA-256 of the bytes, in lower-case hex.", Digest, required=True)
 
 
-def _read(path: str, name: str, use: Use, *params: Param, act: Act = Act.READ) -> Described:
+def _read(
+    path: str, name: str, use: Use, *params: Param, act: Act = Act.READ, refusals: tuple[int, ...] = ()
+) -> Described:
     return Described(
-        method="GET", path=path, name=name, text=says(use), act=act, gives=gives(use), params=params
+        method="GET",
+        path=path,
+        name=name,
+        text=says(use),
+        act=act,
+        gives=gives(use),
+        params=params,
+        refusals=refusals,
     )
 
 
@@ -113,6 +130,9 @@ _FREEZE = {
     "reason": "holidays",
     "scope": ["emea"],
 }
+_FREEZES = {
+    "text": 'name = "operations"\n[[freeze]]\nid = "quarter"\nreason = "quarter end"\nevery = "quarter-end"\n'
+}
 _TOKEN = {"name": "eve", "roles": ["viewer"], "days": 30}
 
 OPERATORS = (
@@ -133,6 +153,22 @@ OPERATORS = (
         *(Param(name, f"Entries whose `{name}` is this.", Filter) for name in enquire.JOURNAL_FILTERS),
     ),
     _read("/v1/why/{name}", "why", explain.why, SUBJECT),
+    _read("/v1/when/{name}", "when", forecast.when, WHOM),
+    _read(
+        "/v1/readiness",
+        "readiness",
+        readiness.readiness,
+        Param("account", "Only the sites of this account.", Filter),
+        Param("pop", "Only sites whose primary PoP this is.", Filter),
+        Param("rollout", "Only sites whose primary PoP this rollout has still to do.", Filter),
+        Param("skip", "How many sites are left out before those listed.", Whole),
+        Param(
+            "limit",
+            f"How many sites are listed, from 1 to {LISTED_MAX}; {readiness.LISTED} without it.",
+            Listed,
+        ),
+        refusals=(404,),
+    ),
     _deed(
         "/v1/artifacts/{name}",
         "artifact.keep",
@@ -190,6 +226,14 @@ OPERATORS = (
         status=201,
         refusals=(404,),
     ),
+    _deed(
+        "/v1/freezes/import",
+        "freeze.import",
+        Act.FREEZE,
+        freeze_calendars.bring,
+        Body(kind=ImportFreezes, limit=FREEZE_FILE_BYTES_MAX * 2, example=_FREEZES),
+        refusals=(404,),
+    ),
     _off("/v1/freezes/{name}", "freeze.remove", Act.THAW, freezes.remove, FREEZE),
     _deed("/v1/pops/{name}/cordon", "pop.cordon", Act.CORDON, cordons.cordon, BECAUSE, POP),
     _off("/v1/pops/{name}/cordon", "pop.uncordon", Act.CORDON, cordons.uncordon, POP),
@@ -221,6 +265,7 @@ OPERATORS = (
         summary.part,
         Param("pop", "This PoP alone."),
         Param("region", "The PoPs of this region alone."),
+        refusals=(404,),
     ),
     _read("/v1/fleet/summary", "fleet.summary", summary.summary),
     _deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),

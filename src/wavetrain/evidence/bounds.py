@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 from wavetrain.errors import RefusedError
 
@@ -27,6 +26,9 @@ _FALL_WEIGHTS: Final[Array] = np.array([0.24, *[0.09] * 5, *[0.05] * 5, *[0.02] 
 _RISE_WEIGHTS: Final[Array] = np.full(len(_RISES), 1 / len(_RISES))
 _LOG_FALL_WEIGHTS: Final[Array] = np.log(_FALL_WEIGHTS / _FALL_WEIGHTS.sum())
 _LOG_RISE_WEIGHTS: Final[Array] = np.log(_RISE_WEIGHTS)
+with np.errstate(divide="ignore"):  # the first fall is to nothing
+    _LOG_FALLEN: Final[Array] = np.log(1 - _FALLS)
+_LOG_RISEN: Final[Array] = np.log(1 + _RISES)
 MAX_STEPS: Final = 60
 
 
@@ -38,7 +40,8 @@ def rate_upper(events: float, exposure: float, beta: float, phi: float = 1.0) ->
     target = _checked(events, exposure, beta, phi)
     if exposure == 0:
         return inf
-    terms = _LOG_FALL_WEIGHTS + xlogy(events / phi, 1 - _FALLS)
+    tempered = events / phi
+    terms = _LOG_FALL_WEIGHTS + (tempered * _LOG_FALLEN if tempered else 0.0)  # 0 log 0 is 0
     # Each term alone refutes from (target - term) / fall on: no smaller than the root of the sum, and
     # Newton's steps on a convex rising function stay on that side, so stopping early is cautious.
     mean = _descended(float(np.min((target - terms) / _FALLS)), terms, _FALLS, target)
@@ -50,7 +53,7 @@ def rate_lower(events: float, exposure: float, beta: float, phi: float = 1.0) ->
     target = _checked(events, exposure, beta, phi)
     if exposure == 0 or events == 0:
         return 0.0
-    terms = _LOG_RISE_WEIGHTS + xlogy(events / phi, 1 + _RISES)
+    terms = _LOG_RISE_WEIGHTS + events / phi * _LOG_RISEN
     mean = _descended(float(np.max((terms - target) / _RISES)), terms, -_RISES, target)
     return max(0.0, mean) * phi / exposure
 

@@ -20,7 +20,6 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_expit, stdtr
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.arms import ArmCounts
@@ -124,7 +123,7 @@ def log_likelihood(
     new, control = np.asarray(new_events, float), np.asarray(control_events, float)
     odds = np.log(np.asarray(new_exposure, float)) - np.log(np.asarray(control_exposure, float))
     at = odds[..., None] + _G
-    summed: Array = new[..., None] * log_expit(at) + control[..., None] * log_expit(-at)
+    summed: Array = -new[..., None] * np.logaddexp(0.0, -at) - control[..., None] * np.logaddexp(0.0, at)
     tempered: Array = summed / np.asarray(phi, float)[..., None]
     return tempered
 
@@ -168,6 +167,8 @@ def laws(tau: float, margin_log: float) -> Array:
 
 def _student(centre: float, tau: float, first: int) -> Array:
     """Student-t5 around `centre`, each part moved up to the next grid point, all below `first` to `first`."""
+    from scipy.special import stdtr  # late: a fifth of a second, which no start of a program should wait for
+
     above = stdtr(DEGREES, -(_G - centre) / tau)  # the mass above each grid point; precise far out
     above[-1] = 0.0
     mass = np.zeros(len(GRID))

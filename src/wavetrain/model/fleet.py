@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, NewType
 
 import msgspec
@@ -32,7 +33,7 @@ class Region(Record, frozen=True, kw_only=True):
     name: str
 
 
-class Pop(Record, frozen=True, kw_only=True):
+class Pop(Record, frozen=True, kw_only=True, dict=True):
     """A location made of nodes; any node can serve any site or user.
 
     `load` is the forecast load as a share of the whole PoP's capacity (0 to 1); a PoP is out when the share
@@ -76,6 +77,11 @@ class Pop(Record, frozen=True, kw_only=True):
             )
         if not self.capacity > 0:
             raise ValueError(f"PoP {self.id} has capacity {self.capacity}; give more than 0")
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The nodes, to look one up among many."""
+        return frozenset(self.nodes)
 
 
 class Group(Record, frozen=True, kw_only=True):
@@ -157,7 +163,7 @@ class Site(Record, frozen=True, kw_only=True):
             raise ValueError(f"site {self.id} has a negative users or detection_s; give 0 or more")
 
 
-class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+class Fleet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The whole fleet as the choices look at it, by id. `sites` is filled only for choices that are about sites."""
 
     regions: dict[RegionId, Region] = {}
@@ -165,6 +171,29 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[GroupId, Group] = {}
     accounts: dict[AccountId, Account] = {}
     sites: dict[SiteId, Site] = {}
+
+    def pops_of(self, region: str) -> tuple[PopId, ...]:
+        """The PoPs of a region, in order."""
+        return self._by_region.get(region, ())
+
+    def groups_of(self, pop: PopId) -> tuple[Group, ...]:
+        """The redundancy groups that a PoP belongs to."""
+        return self._by_member.get(pop, ())
+
+    @cached_property
+    def _by_region(self) -> dict[str, tuple[PopId, ...]]:
+        found: dict[str, list[PopId]] = {}
+        for name in sorted(self.pops):
+            found.setdefault(self.pops[name].region, []).append(name)
+        return {region: tuple(names) for region, names in found.items()}
+
+    @cached_property
+    def _by_member(self) -> dict[PopId, tuple[Group, ...]]:
+        found: dict[PopId, list[Group]] = {}
+        for group in self.groups.values():
+            for member in group.members:
+                found.setdefault(member, []).append(group)
+        return {member: tuple(groups) for member, groups in found.items()}
 
 
 class Phase(StrEnum):

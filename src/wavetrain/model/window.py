@@ -1,7 +1,7 @@
 """Window: the spans in which disturbance may start, or in which nothing new may move."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 import msgspec
@@ -58,7 +58,11 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class Freeze(Record, frozen=True, kw_only=True):
-    """A span (UTC, half-open) in which nothing new moves."""
+    """A span (UTC, half-open) in which nothing new moves.
+
+    With `first` and `last` it is those whole days, both included, on the clock of each PoP's own zone; `starts` and
+    `ends` are then the first instant of them in any zone and the last: `decide.calendar.span_of` says the rest.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ("id",)
     id: str
@@ -68,6 +72,10 @@ class Freeze(Record, frozen=True, kw_only=True):
     by: str
     scope: tuple[str, ...] = ()
     """The region ids, PoP ids and lane names that it binds; empty binds everything."""
+    first: date | None = None
+    last: date | None = None
+    calendar: str = ""
+    """The freeze calendar that brought it; empty for one that a person added by hand."""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -83,6 +91,12 @@ class Freeze(Record, frozen=True, kw_only=True):
         if len(self.scope) > SCOPE_MAX:
             raise ValueError(
                 f"freeze {self.id} has {len(self.scope)} names in scope; give {SCOPE_MAX} at most"
+            )
+        if (self.first is None) != (self.last is None):
+            raise ValueError(f"freeze {self.id} has one of first and last; give both days, or neither")
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise ValueError(
+                f"freeze {self.id} has last {self.last}, before first {self.first}; give a later last"
             )
         if not all(self.scope):
             raise ValueError(f"freeze {self.id} has an empty name in scope; leave scope empty for everything")

@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 
 from wavetrain.control import policies
+from wavetrain.control.facts import digest
 from wavetrain.control.tick import Ticked
 from wavetrain.decide import planner
 from wavetrain.decide.facts import Choice, Facts
@@ -129,7 +130,7 @@ class History:
             self._frozen = self._written()
         elif not choice.empty:
             with self.house.store.read() as view:
-                made = Decision(view.sequence, facts, choice)
+                made = Decision(view.sequence, facts, choice, digest(facts))
             if self.decisions and self.decisions[-1].is_draft_of(made):
                 self.decisions.pop()
             self.decisions.append(made)
@@ -263,7 +264,7 @@ class History:
         """G13: a second run of the same tick changes nothing."""
         before, said = self._written()
         chance, self.house.crash_chance = self.house.crash_chance, 0.0
-        self.house.ticker.tick()
+        self.house.ticker.tick(sweep=True)
         self.house.crash_chance = chance
         self.mirror.follow(self.house.store)
         after, says = self._written()

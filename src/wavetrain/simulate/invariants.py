@@ -196,7 +196,10 @@ def g11(seen: Seen) -> Iterator[str]:
             continue
         wave = next(wave for wave in seen.mirror.waves_of(rollout.id) if wave.ordinal == rollout.wave)
         turns = seen.mirror.turns_of(rollout.id)
-        later = [turn.pop for turn in turns if turn.wave > wave.ordinal and turn.hold is None]
+        above = {one.ordinal for one in seen.mirror.waves_of(rollout.id) if one.hold is not None}
+        later = [
+            turn.pop for turn in turns if turn.wave > wave.ordinal and not (turn.hold or turn.wave in above)
+        ]
         if later:
             yield f"{rollout.id} is in wave {wave.ordinal}, and later PoPs say no reason: {later}"
         if wave.hold is not None:
@@ -217,7 +220,10 @@ def g12(seen: Seen) -> Iterator[str]:
             yield f"{told.order.node} may be disturbed at {seen.now:%a %H:%M} UTC, outside the window of {pop.id}"
         names = {pop.id, pop.region, told.rollout.lane}
         for freeze in seen.mirror.all(Freeze):
-            if freeze.starts <= seen.now < freeze.ends and (not freeze.scope or names & set(freeze.scope)):
+            here = calendar.span_of(freeze, pop.zone)
+            if here is None or not here.starts <= seen.now < here.ends:
+                continue
+            if not freeze.scope or names & set(freeze.scope):
                 yield f"{told.order.node} may be disturbed in freeze {freeze.id}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import rollouts
 from wavetrain.control.facts import Seen, load
+from wavetrain.control.image import Image
 from wavetrain.control.rollouts import Consent
 from wavetrain.control.tick import write
 from wavetrain.decide.facts import Choice, Facts
@@ -106,7 +107,7 @@ class Probes:
         with fork.write() as transaction:
             now = transaction.get(Rollout, rollout.id)
             assert now is not None
-            facts = load(transaction, now, seen)
+            facts = load(Image().follow(transaction), transaction, now, seen)
             write(transaction, facts, self._decide(facts))
             after = transaction.get(Rollout, rollout.id)
             assert after is not None

@@ -1,11 +1,12 @@
 """Replay: does a decision, taken again from the store as it was, come out the same?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control.facts import digest, load
+from wavetrain.control.image import Image
 from wavetrain.decide import planner
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.facts import Choice, Facts
@@ -19,6 +20,8 @@ class Decision(msgspec.Struct, frozen=True):
     sequence: int
     facts: Facts
     choice: Choice
+    digest: str
+    """Of the facts, taken when they were decided on: what they were taken from goes on."""
 
     def is_draft_of(self, other: "Decision") -> bool:
         """The ticker decides once to see whether there is anything to choose, and once more in its transaction."""
@@ -36,11 +39,11 @@ class Then:
         """As the store kept it with the decision."""
         return self._evidence if rollout == self._facts.rollout.id else None
 
-    def pre_period_s(self) -> dict[PopId, float]:
+    def pre_period_s(self) -> Mapping[PopId, float]:
         """As noted."""
         return self._facts.pre_period_s
 
-    def unseen_s(self) -> dict[NodeId, float]:
+    def unseen_s(self) -> Mapping[NodeId, float]:
         """As noted."""
         return self._facts.unseen_s
 
@@ -57,7 +60,7 @@ def differs(
             (
                 item
                 for item in view.journal(limit=10_000, rollout=name)
-                if item.who == "tick" and item.at == facts.now and item.facts == digest(facts)
+                if item.who == "tick" and item.at == facts.now and item.facts == decision.digest
             ),
             None,
         )
@@ -67,10 +70,12 @@ def differs(
         rollout = view.get(Rollout, name)
         if rollout is None:
             return f"G16: {name} was not there before change {decision.sequence}"
-        again = load(view, rollout, Then(_evidence(store, decision), facts))
-    if digest(again) != digest(facts):
+        image = Image().follow(view)
+        again = load(image, view, rollout, Then(_evidence(store, decision), facts), sweep=facts.sweep)
+        chosen = decide(again)
+    if digest(again) != decision.digest:
         return f"G16: the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S} cannot be rebuilt"
-    if decide(again) != decision.choice:
+    if chosen != decision.choice:
         return f"G16: the decision on {name} at {facts.now:%m-%d %H:%M:%S} comes out otherwise"
     return ""
 

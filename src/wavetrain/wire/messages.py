@@ -1,6 +1,6 @@
 """Messages: what operators and CI say at their door, and what they are told when it fails."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import msgspec
@@ -53,6 +53,13 @@ class AddFreeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: ReasonText
     scope: Annotated[tuple[Name, ...], msgspec.Meta(max_length=SCOPE_MAX)] = ()
     id: Annotated[str, msgspec.Meta(max_length=63, pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""
+
+
+class ImportFreezes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The text of a freeze file, as it is on disk, and the last day up to which its freezes are made."""
+
+    text: Annotated[str, msgspec.Meta(max_length=FILE_BYTES_MAX)]
+    until: date | None = None
 
 
 class MakeToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -140,6 +140,12 @@ class Table:
             self.fault(key, f"`{str(value)[:80]}` is no date", "give one as YYYY-MM-DD")
         return None
 
+    def moment(self, key: str) -> date | datetime | None:
+        """A date, or a date with a time; None after a fault."""
+        value = self._take(key, (date, datetime), "a date like 2026-12-24, without quotes", _REQUIRED)
+        assert value is None or isinstance(value, date)
+        return value
+
     def flag(self, key: str, default: object = _REQUIRED) -> bool:
         """True or false."""
         return bool(self._take(key, bool, "true or false", default))

@@ -1,0 +1,323 @@
+"""Image: the records that decisions look at, kept in memory by the store's changes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+from wavetrain.control.ports import View
+from wavetrain.decide.desired import is_joining
+from wavetrain.decide.slots import Slots
+from wavetrain.decide.waves import is_disturbed
+from wavetrain.errors import StaleError
+from wavetrain.model.fleet import (
+    Account,
+    Cordon,
+    Desired,
+    Fleet,
+    Group,
+    NodeId,
+    Pop,
+    PopId,
+    Quarantine,
+    Region,
+    Reported,
+    Retired,
+)
+from wavetrain.model.policy import CurrentPolicy, PolicyText
+from wavetrain.model.record import Record
+from wavetrain.model.release import Floor, Release, Tombstone
+from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.standstill import Standstill
+from wavetrain.model.window import Freeze
+
+R = TypeVar("R", bound=Record)
+
+ORDERS_MAX = 100_000
+"""So many orders are remembered; then they are read anew."""
+
+_WHOLE: dict[str, type[Record]] = {
+    kind.__name__: kind
+    for kind in (
+        Region,
+        Pop,
+        Group,
+        Account,
+        Reported,
+        Cordon,
+        Retired,
+        Quarantine,
+        Freeze,
+        Standstill,
+        Release,
+        Tombstone,
+        Floor,
+        CurrentPolicy,
+        PolicyText,
+        Rollout,
+    )
+}
+"""Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""
+_FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account))
+_SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
+"""After a change of these every PoP of a rollout is looked at once."""
+_UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
+_PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
+
+
+class Orders(Mapping[NodeId, Desired]):
+    """What nodes were told, read when it is asked for."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self._known: dict[str, Desired | None] = {}
+
+    def take(self, node: str, order: Desired | None) -> None:
+        """An order has changed."""
+        if len(self._known) >= ORDERS_MAX:
+            self._known.clear()
+        self._known[node] = order
+
+    def get(self, node: NodeId, default: Any = None) -> Any:
+        """The order of a node, or `default`."""
+        if node not in self._known:
+            assert self.view is not None, "follow a view first"
+            self.take(node, self.view.get(Desired, node))
+        found = self._known[node]
+        return default if found is None else found
+
+    def __getitem__(self, node: NodeId) -> Desired:
+        found: Desired | None = self.get(node)
+        if found is None:
+            raise KeyError(node)
+        return found
+
+    def __contains__(self, node: object) -> bool:
+        return self.get(cast("NodeId", node)) is not None
+
+    def __iter__(self) -> Iterator[NodeId]:
+        assert self.view is not None, "follow a view first"
+        return iter([order.node for order in self.view.find(Desired)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Image:
+    """One picture of the store: that of the view that it last followed. What it hands out is read, never changed.
+
+    Following a view costs what has changed, not what there is: where three nodes of a large fleet have reported, three
+    records are read. Where the store no longer has the changes in between, the image is made anew.
+    """
+
+    def __init__(self) -> None:
+        self.sequence = -1
+        """The number of the last change that it contains; -1 before the first view."""
+        self.swept = 0
+        """The number of the last change after which everything is to be looked at once."""
+        self.readdressed = 0
+        """The number of the last change after which other nodes are to be measured, or at another place."""
+        self._start()
+
+    def _start(self) -> None:
+        self._held: dict[str, dict[str, Record]] = {name: {} for name in _WHOLE}
+        self._parts: dict[str, dict[type[Record], dict[str, Record]]] = {}
+        self._timetables: dict[str, Timetable] = {}
+        self._listed: dict[object, Any] = {}
+        self._unsorted: set[tuple[str, type[Record]]] = set()
+        self.slots = Slots()
+        self.orders = Orders()
+        self.unsteady: dict[PopId, set[NodeId]] = {}
+        """By PoP: the nodes that are quarantined, join, or are not in service by their own reports."""
+        self._joining: dict[str, Desired] = {}
+        """What nodes were told that joined a running fleet."""
+
+    def follow(self, view: View) -> "Image":
+        """Become what this view shows."""
+        self.orders.view = view
+        if self.sequence == view.sequence:
+            return self
+        try:
+            changes = view.changes(self.sequence) if self.sequence >= 0 else None
+        except StaleError:
+            changes = None
+        if changes is None:
+            self._load(view)
+            return self
+        for change in changes:
+            if change.kind == Retired.__name__ or self._is_readdressed(
+                change.kind, change.key, change.record
+            ):
+                self.readdressed = change.sequence
+            if change.kind in _SWEEPING:
+                self.swept = change.sequence
+            self._take(change.kind, change.key, change.record)
+        self.sequence = view.sequence
+        return self
+
+    def all(self, kind: type[R]) -> list[R]:
+        """Every record of a kind that is kept whole, in key order."""
+        return cast("list[R]", self._listing(kind, lambda: _in_order(self._held[kind.__name__])))
+
+    def get(self, kind: type[R], key: str) -> R | None:
+        """One record of a kind that is kept whole, or None."""
+        return cast("R | None", self._held[kind.__name__].get(key))
+
+    def by_name(self, kind: type[R]) -> Mapping[str, R]:
+        """The records of a kind that is kept whole, by key, in no order."""
+        return cast("Mapping[str, R]", self._held[kind.__name__])
+
+    def names(self, kind: type[Record]) -> frozenset[str]:
+        """The keys of a kind that is kept whole."""
+        return cast(
+            "frozenset[str]", self._listing((kind, "names"), lambda: frozenset(self._held[kind.__name__]))
+        )
+
+    def turns(self, rollout: str) -> tuple[Turn, ...]:
+        """The turns of a rollout, in the order of their PoPs."""
+        return cast("tuple[Turn, ...]", self._part(rollout, Turn))
+
+    def timetable(self, rollout: Rollout) -> Timetable | None:
+        """The rollout's timetable; the same number is always the same plan."""
+        view = self.orders.view
+        if not rollout.timetable or view is None:
+            return None
+        known = self._timetables.get(rollout.id)
+        if known is None or known.number != rollout.timetable:
+            known = view.get(Timetable, rollout.id, str(rollout.timetable))
+            if known is not None:
+                self._timetables[rollout.id] = known
+        return known
+
+    def waves(self, rollout: str) -> tuple[Wave, ...]:
+        """The waves of a rollout, in order."""
+        return cast("tuple[Wave, ...]", self._part(rollout, Wave))
+
+    @property
+    def fleet(self) -> Fleet:
+        """The whole fleet, without its sites."""
+        return cast("Fleet", self._listing(Fleet, self._fleet))
+
+    def keep_only(self, rollouts: frozenset[str]) -> None:
+        """Forget the turns and waves of other rollouts."""
+        for name in [name for name in self._parts if name not in rollouts]:
+            del self._parts[name]
+            self._timetables.pop(name, None)
+            self._listed.pop((name, Turn), None)
+            self._listed.pop((name, Wave), None)
+
+    def _fleet(self) -> Fleet:
+        return Fleet(
+            regions={item.id: item for item in self.all(Region)},
+            pops={item.id: item for item in self.all(Pop)},
+            groups={item.id: item for item in self.all(Group)},
+            accounts={item.id: item for item in self.all(Account)},
+        )
+
+    def _listing(self, name: object, make: Any) -> Any:
+        if name not in self._listed:
+            self._listed[name] = make()
+        return self._listed[name]
+
+    def _part(self, rollout: str, kind: type[Turn] | type[Wave]) -> Any:
+        if rollout not in self._parts:
+            view = self.orders.view
+            assert view is not None, "follow a view first"
+            self._parts[rollout] = {
+                part: {record.key[1]: record for record in view.find(part, rollout=rollout)}
+                for part in _PARTS.values()
+            }
+        return self._listing((rollout, kind), lambda: self._sorted(rollout, kind))
+
+    def _sorted(self, rollout: str, kind: type[Turn] | type[Wave]) -> tuple[Record, ...]:
+        """Kept in order, so that only a record that is new costs a sort."""
+        held = self._parts[rollout][kind]
+        if (rollout, kind) in self._unsorted:
+            self._unsorted.discard((rollout, kind))
+            held = {record.key[1]: record for record in _in_order(held, number=kind is Wave)}
+            self._parts[rollout][kind] = held
+        return tuple(held.values())
+
+    def _load(self, view: View) -> None:
+        self._start()
+        self.orders.view = view
+        for name, kind in _WHOLE.items():
+            self._held[name] = {record.key[0]: record for record in view.find(kind)}
+        for slot in view.find(Slot):
+            self.slots.take(slot)
+        for said in self.by_name(Reported).values():
+            if is_disturbed(said):
+                self.unsteady.setdefault(said.pop, set()).add(said.node)
+        for lost in self.by_name(Quarantine).values():
+            self.unsteady.setdefault(lost.pop, set()).add(lost.node)
+        for order in view.find(Desired, rollout=""):
+            self._take_order(order.node, order)
+        self.sequence = self.swept = self.readdressed = view.sequence
+
+    def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
+        before = self.slots.get(key)
+        if slot is not None:
+            self.slots.take(slot)
+        elif before is not None:
+            self.slots.free(before)
+
+    def _take_order(self, node: str, order: Desired | None) -> None:
+        before = self._joining.pop(node, None)
+        if order is not None and order.joins:
+            self._joining[node] = order
+        for one in (before, self._joining.get(node)):
+            if one is not None:
+                self._weigh(one.node, one.pop)
+
+    def _weigh(self, node: NodeId, pop: PopId) -> None:
+        """Whether a node of a PoP is unsteady now."""
+        lost, said = self.get(Quarantine, node), self.get(Reported, node)
+        order = self._joining.get(node)
+        is_away = lost is not None and lost.pop == pop
+        is_away |= order is not None and order.pop == pop and is_joining(order, said)
+        if is_away or (said is not None and said.pop == pop and is_disturbed(said)):
+            self.unsteady.setdefault(pop, set()).add(node)
+        elif pop in self.unsteady:
+            self.unsteady[pop].discard(node)
+
+    def _is_readdressed(self, kind: str, key: tuple[str, ...], record: Record | None) -> bool:
+        if kind != Reported.__name__:
+            return False
+        before, after = self.get(Reported, key[0]), cast("Reported | None", record)
+        if before is None or after is None:
+            return True
+        return (before.metrics, before.pop) != (after.metrics, after.pop)
+
+    def _take(self, kind: str, key: tuple[str, ...], record: Record | None) -> None:
+        if kind in _WHOLE:
+            before = self._held[kind].get(key[0])
+            _set(self._held[kind], key[0], record)
+            if kind in _UNSTEADY:
+                for one in (before, record):
+                    if isinstance(one, Reported | Quarantine):
+                        self._weigh(one.node, one.pop)
+            self._listed.pop(_WHOLE[kind], None)
+            self._listed.pop((_WHOLE[kind], "names"), None)
+            if kind in _FLEET:
+                self._listed.pop(Fleet, None)
+        elif kind in _PARTS:
+            part = _PARTS[kind]
+            if key[0] in self._parts:
+                if key[1] not in self._parts[key[0]][part]:
+                    self._unsorted.add((key[0], part))
+                _set(self._parts[key[0]][part], key[1], record)
+                self._listed.pop((key[0], part), None)
+        elif kind == Slot.__name__:
+            self._take_slot(key, cast("Slot | None", record))
+        elif kind == Desired.__name__:
+            self.orders.take(key[0], cast("Desired | None", record))
+            self._take_order(key[0], cast("Desired | None", record))
+
+
+def _set(held: dict[str, Record], key: str, record: Record | None) -> None:
+    if record is None:
+        held.pop(key, None)
+    else:
+        held[key] = record
+
+
+def _in_order(held: Mapping[str, Record], *, number: bool = False) -> list[Record]:
+    return [held[key] for key in sorted(held, key=int if number else None)]

@@ -1,0 +1,85 @@
+"""Image: whatever is written, following the changes shows what reading everything anew shows."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.adapters.kind_samples import SAMPLES
+
+from wavetrain.adapters.memory_store import MemoryStore
+from wavetrain.control.image import Image
+from wavetrain.model.fleet import Cordon, Desired, Pop, Quarantine, Reported, Retired
+from wavetrain.model.record import Record
+from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
+
+ACTS = st.lists(st.tuples(st.integers(0, len(SAMPLES) - 1), st.booleans(), st.booleans()), max_size=40)
+LOOKED_AT = (Pop, Reported, Cordon, Retired, Quarantine, Rollout)
+
+
+def shown(image: Image) -> dict[str, object]:
+    """All that decisions see of it."""
+    seen: dict[str, object] = {kind.__name__: image.all(kind) for kind in LOOKED_AT}
+    rollouts = {record.rollout for record in SAMPLES if isinstance(record, Turn | Wave)}
+    seen |= {f"turns {name}": image.turns(name) for name in rollouts}
+    seen |= {f"waves {name}": image.waves(name) for name in rollouts}
+    nodes = [record.node for record in SAMPLES if isinstance(record, Desired)]
+    return seen | {
+        "slots": list(image.slots),
+        "orders": [image.orders.get(node) for node in nodes],
+        "fleet": image.fleet,
+        "cordoned": image.names(Cordon),
+        "unsteady": {pop: nodes for pop, nodes in image.unsteady.items() if nodes},
+    }
+
+
+@settings(max_examples=60)
+@given(ACTS)
+def test_following_shows_what_reading_anew_shows(acts: list[tuple[int, bool, bool]]) -> None:
+    store, image = MemoryStore(lambda: 0.0), Image()
+    store.take("test")
+    for index, removes, looks in acts:
+        act(store, SAMPLES[index], removes)
+        if looks:
+            with store.read() as view:
+                assert shown(image.follow(view)) == shown(Image().follow(view))
+    with store.read() as view:
+        assert shown(image.follow(view)) == shown(Image().follow(view))
+
+
+def act(store: MemoryStore, record: Record, removes: bool) -> None:
+    """Write or remove a record."""
+    with store.write() as transaction:
+        known = transaction.get(type(record), *record.key)
+        if not removes:
+            transaction.put(record.changed(version=known.version if known is not None else 0))
+        elif known is not None:
+            transaction.remove(known)
+
+
+def test_where_changes_were_trimmed_away_it_is_made_anew() -> None:
+    store, image = MemoryStore(lambda: 0.0), Image()
+    store.take("test")
+    with store.read() as view:
+        image.follow(view)
+    for record in SAMPLES:
+        act(store, record, removes=False)
+    store.trim(keep_changes=1, keep_journal=1)
+    with store.read() as view:
+        assert shown(image.follow(view)) == shown(Image().follow(view))
+        assert image.sequence == view.sequence
+        assert any(isinstance(slot, Slot) for slot in image.slots)
+
+
+def test_what_changes_where_a_node_is_measured_is_told_apart_from_what_it_says_of_itself() -> None:
+    said = next(record for record in SAMPLES if isinstance(record, Reported))
+    store, image = MemoryStore(lambda: 0.0), Image()
+    store.take("test")
+    act(store, said, removes=False)
+    with store.read() as view:
+        aimed = image.follow(view).readdressed
+    act(store, said.changed(since=datetime(2027, 1, 1, tzinfo=UTC)), removes=False)
+    with store.read() as view:
+        assert image.follow(view).readdressed == aimed
+    act(store, said.changed(metrics="http://127.0.0.1:2/metrics"), removes=False)
+    with store.read() as view:
+        assert image.follow(view).readdressed == view.sequence
