@@ -38,6 +38,7 @@ from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, ReleaseId, Stage, Tombstone
 from wavetrain.model.rollout import (
     Approval,
+    Fairness,
     Progress,
     Rollout,
     RolloutId,
@@ -176,6 +177,7 @@ SAMPLES: tuple[Record, ...] = (
         made_at=AT,
         stops=(Stop(pop=FRA, wave=1, ring="lab", opens=AT, closes=LATER),),
     ),
+    Fairness(lane="pop", trains=2, early={FRA: 0.75}),
     Slot(budget="pop:fra1", ordinal=0, owner=UnitId(NODE), pop=FRA, rollout=ROLLOUT, since=AT),
     Freeze(id="xmas", starts=AT, ends=LATER, reason="shops", by="ada", scope=("eu",)),
     Token(

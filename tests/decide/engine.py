@@ -31,7 +31,17 @@ from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Bake, Budgets, MetricRule, Policy, Ring, Timing, Verdicts
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, ReleaseId, Stage, Tombstone
-from wavetrain.model.rollout import Approval, Rollout, RolloutId, Slot, Status, Timetable, Turn, Wave
+from wavetrain.model.rollout import (
+    Approval,
+    Fairness,
+    Rollout,
+    RolloutId,
+    Slot,
+    Status,
+    Timetable,
+    Turn,
+    Wave,
+)
 from wavetrain.model.window import Freeze, WindowRule
 
 OPENS = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -259,6 +269,8 @@ class Engine:
                 self.change(rollout=record)
             case Release():
                 self.change(release=record)
+            case Fairness():
+                self.change(fairness=record)
             case Timetable():
                 self.change(timetable=record)
             case Ledger():

@@ -1,16 +1,17 @@
-from datetime import timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.decide.engine import OPENS, fleet, freeze, policy, pop
 
-from wavetrain.decide import calendar, timetable
-from wavetrain.decide.timetable import Unplannable
+from wavetrain.decide import timetable, timetable_check
+from wavetrain.decide.timetable import Plan, Unplannable
+from wavetrain.model.fleet import Fleet, PopId
 from wavetrain.model.lane import CONTENT, FEATURE, POP
-from wavetrain.model.policy import Ring
+from wavetrain.model.policy import Pace, Policy, Ring, Timing
 from wavetrain.model.release import Stage
+from wavetrain.model.window import Freeze
 
 RINGS = (
     Ring(name="pilot", stage=Stage.EARLY, pops=("p0",)),
@@ -20,38 +21,63 @@ RINGS = (
 SIX = fleet(*(pop(f"p{index}", 3) for index in range(6)))
 
 
-def planned(salt: str = "2.0.0") -> list[timetable.Leg]:
-    made = timetable.legs(POP, policy(rings=RINGS), SIX, salt)
-    assert isinstance(made, list)
+BEFORE = OPENS - timedelta(days=3)
+
+
+def planned(
+    where: Fleet = SIX,
+    rules: Policy | None = None,
+    freezes: tuple[Freeze, ...] = (),
+    departs: datetime = OPENS,
+) -> Plan:
+    made = timetable.plan(POP, rules or policy(rings=RINGS), where, freezes, departs, BEFORE)
+    assert isinstance(made, Plan), made
     return made
 
 
+def refused(
+    where: Fleet = SIX,
+    rules: Policy | None = None,
+    freezes: tuple[Freeze, ...] = (),
+    departs: datetime = OPENS,
+) -> Unplannable:
+    made = timetable.plan(POP, rules or policy(rings=RINGS), where, freezes, departs, BEFORE)
+    assert isinstance(made, Unplannable), made
+    return made
+
+
+def proof(
+    plan: Plan,
+    where: Fleet = SIX,
+    rules: Policy | None = None,
+    freezes: tuple[Freeze, ...] = (),
+    departs: datetime = OPENS,
+) -> timetable_check.Proof:
+    case = timetable_check.Case(
+        lane=POP,
+        policy=rules or policy(rings=RINGS),
+        fleet=where,
+        freezes=freezes,
+        departs=departs,
+        now=BEFORE,
+        rings=tuple(wave.ring.name for wave in plan.waves),
+    )
+    return timetable_check.check(case, plan.stops)
+
+
 def test_every_pop_is_in_exactly_one_ring_and_the_first_that_names_it() -> None:
-    named = [(leg.ring.name, name) for leg in planned() for name in leg.turns]
-    assert sorted(name for _, name in named) == sorted(SIX.pops)
-    assert ("pilot", "p0") in named
+    made = planned()
+    assert sorted(stop.pop for stop in made.stops) == sorted(SIX.pops)
+    assert [stop.pop for stop in made.stops if stop.ring == "pilot"] == ["p0"]
 
 
-def test_rings_do_not_reshuffle_from_release_to_release_but_who_is_first_in_a_pop_does() -> None:
-    def rings(salt: str) -> dict[str, set[str]]:
-        return {leg.ring.name: set(leg.turns) for leg in planned(salt)}
-
-    assert rings("2.0.0") == rings("2.1.0")
-    firsts = {
-        leg.turns[name][0]
-        for salt in map(str, range(12))
-        for leg in planned(salt)
-        for name in leg.turns
-        if name == "p0"
-    }
+def test_rings_do_not_reshuffle_but_who_is_first_in_a_pop_does_from_release_to_release() -> None:
+    firsts = {timetable.order(SIX.pops[PopId("p0")].nodes, "", str(salt))[0] for salt in range(12)}
     assert len(firsts) > 1
 
 
 def test_a_ring_that_names_a_pop_which_the_fleet_does_not_have_cannot_be_planned() -> None:
-    made = timetable.legs(
-        POP, policy(rings=(Ring(name="x", stage=Stage.EARLY, pops=("nowhere",)),)), SIX, "s"
-    )
-    assert isinstance(made, Unplannable)
+    made = refused(rules=policy(rings=(Ring(name="x", stage=Stage.EARLY, pops=("nowhere",)),)))
     assert "nowhere" in made.text
 
 
@@ -75,40 +101,37 @@ def test_content_devices_are_named_after_their_nodes() -> None:
     )
 
 
-@given(st.integers(0, 40 * 24), st.integers(0, 400))
-def test_every_stop_lies_in_a_window_after_the_departure_outside_freezes_and_waves_in_order(
-    offset_h: int, frozen_h: int
+@given(st.integers(0, 40 * 24), st.integers(0, 200), st.sampled_from(list(Pace)))
+def test_a_plan_of_any_departure_and_freeze_keeps_every_hard_rule(
+    offset_h: int, frozen_h: int, pace: Pace
 ) -> None:
     departs = OPENS + timedelta(hours=offset_h)
-    rules = policy(rings=RINGS)
+    rules = policy(rings=RINGS, timing=Timing(pace=pace))
     freezes = (freeze(frozen_h, scope=("p1", "p2")),) if frozen_h else ()
-    made = timetable.stops(planned(), POP, rules, SIX, freezes, departs)
-    assert isinstance(made, tuple)
-    needed = 2 * timedelta(minutes=rules.timing.unit_minutes)
-    for stop in made:
-        place = SIX.pops[stop.pop]
-        answer = calendar.may_start(
-            place.window, freezes, stop.opens, needed, (place.id, place.region, "pop")
-        )
-        assert answer.open
-        assert departs <= stop.opens < stop.closes
-    for before, after in pairwise(made):
-        assert after.wave == before.wave or after.opens >= before.closes + timedelta(minutes=60)
+    made = planned(rules=rules, freezes=freezes, departs=departs)
+    assert proof(made, rules=rules, freezes=freezes, departs=departs).count == 0
+
+
+def test_an_even_train_uses_its_days_and_a_compact_one_its_windows() -> None:
+    even = planned()
+    compact = planned(rules=policy(rings=RINGS, timing=Timing(pace=Pace.COMPACT)))
+    assert max(stop.opens for stop in even.stops) > OPENS + timedelta(days=8)
+    assert max(stop.opens for stop in compact.stops) < OPENS + timedelta(days=5)
+    assert compact.windows <= even.windows
 
 
 def test_a_pop_that_never_opens_makes_the_plan_impossible_and_says_what_would_free_it() -> None:
-    made = timetable.stops(planned(), POP, policy(rings=RINGS), SIX, (freeze(20_000, scope=("p3",)),), OPENS)
-    assert isinstance(made, Unplannable)
+    made = refused(freezes=(freeze(20_000, scope=("p3",)),))
     assert "PoP p3" in made.text
     assert "remove a freeze" in made.text
+    assert (made.rule, made.pops) == ("freeze", ("p3",))
 
 
 def test_lanes_without_windows_have_stops_that_are_open_for_a_day_at_least() -> None:
     rules = policy(timing=policy().timing.__class__(planned_to_day=0, spread_days=0))
     legs = timetable.legs(CONTENT, rules, SIX, "s")
     assert isinstance(legs, list)
-    made = timetable.stops(legs, CONTENT, rules, SIX, (freeze(100),), OPENS)
-    assert isinstance(made, tuple)
+    made = timetable.stops(legs, rules, OPENS)
     assert all(stop.closes - stop.opens >= timedelta(days=1) for stop in made)
 
 

@@ -238,7 +238,7 @@ PLANTED: tuple[Planted, ...] = (
         decide=having(turns, "_rest", lambda draft, turn: turn.changed(hold=None)),
         seed=1,
     ),
-    Planted(guard="G12", bug="windows are forgotten", decide=_with_gate("_window", None), seed=3),
+    Planted(guard="G12", bug="windows are forgotten", decide=_with_gate("_window", None), seed=0),
     Planted(guard="G13", bug="a tick always finds something to say", decide=_chatty, seed=0),
     Planted(
         guard="G14",

@@ -31,7 +31,7 @@ def test_histories_are_not_all_alike() -> None:
     assert any(outcome.acts for outcome in outcomes)
 
 
-@pytest.mark.parametrize("seed", [2, 5, 12, 22])
+@pytest.mark.parametrize("seed", [0, 5, 12, 22])
 def test_clocks_that_are_stepped_hold_everything_and_break_no_guard(seed: int) -> None:
     history = History(seed, cut=Cut(clock_steps=True))
     outcome = history.play()

@@ -27,7 +27,7 @@ from wavetrain.model.notice import Channel, Concern, Outgoing, Tenure
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, Tombstone
-from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.rollout import Fairness, Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Believed, Standstill
 from wavetrain.model.window import Freeze
 
@@ -51,6 +51,7 @@ KINDS: tuple[type[Record], ...] = (
     Wave,
     Turn,
     Timetable,
+    Fairness,
     Slot,
     Freeze,
     Token,

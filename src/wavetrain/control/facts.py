@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -10,11 +10,14 @@ import msgspec
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import View
+from wavetrain.decide import departure, work
+from wavetrain.decide.demand import summed
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
+from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -35,7 +38,7 @@ from wavetrain.model.lane import LANES
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import Policy, PolicyText
 from wavetrain.model.release import Floor, Release, Tombstone, is_older
-from wavetrain.model.rollout import Rollout, Status, TurnPhase
+from wavetrain.model.rollout import Fairness, Rollout, Status, TurnPhase
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -98,7 +101,28 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         unsteady=image.unsteady,
         sequence=image.sequence,
         sweep=sweep,
+        demand=_demand(view, rollout, release, image.fleet),
+        fairness=image.get(Fairness, rollout.lane),
     )
+
+
+def _demand(view: View, rollout: Rollout, release: Release, fleet: Fleet) -> Demand | None:
+    """What sites ask, where a train is about to be planned: the only choice that looks at every site."""
+    policy = policy_of(view, rollout.policy)
+    is_planned = rollout.status is Status.PLANNED and not rollout.timetable
+    if (
+        not is_planned
+        or not LANES[rollout.lane].windowed
+        or departure.gates_hold(release, policy) is not None
+    ):
+        return None
+    sites = {site.id: site for site in view.find(Site)}
+    if not sites:
+        return None
+    first = max(rollout.departs, rollout.not_before, view.now).date() - timedelta(days=1)
+    last = first + timedelta(days=policy.timing.spread_days + work.OVERTIME_DAYS)
+    whole = msgspec.structs.replace(fleet, sites=sites)
+    return summed(whole, first, last, policy.wishes.blackout_days)
 
 
 def fleet_of(view: View) -> Fleet:

@@ -25,7 +25,7 @@ from wavetrain.model.fleet import (
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, Tombstone
-from wavetrain.model.rollout import Rollout, Slot, Timetable, Turn, Wave
+from wavetrain.model.rollout import Fairness, Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -53,6 +53,7 @@ _WHOLE: dict[str, type[Record]] = {
         CurrentPolicy,
         PolicyText,
         Rollout,
+        Fairness,
     )
 }
 """Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""

@@ -7,12 +7,13 @@ import msgspec
 from wavetrain.control.facts import fleet_of
 from wavetrain.control.ports import Store, View
 from wavetrain.control.rollouts import active, found
+from wavetrain.control.stops import stops_of
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.readiness import LISTED_MAX, SKIP_MAX, Inspection, Survey
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.fleet import Account, Pop, Site
-from wavetrain.model.rollout import Rollout, Stop, Timetable, Turn
+from wavetrain.model.rollout import Rollout, Stop, Turn
 
 LISTED = 100
 """How many sites an answer lists when nobody says otherwise."""
@@ -66,9 +67,8 @@ def _stops(view: View, rollout: Rollout) -> list[Stop]:
     """Where the rollout still has to stop."""
     if rollout.status in TERMINAL or not rollout.timetable:
         return []
-    plan = view.get(Timetable, rollout.id, str(rollout.timetable))
     done = {turn.pop for turn in view.find(Turn, rollout=rollout.id) if turn.at_end}
-    return [stop for stop in plan.stops if stop.pop not in done] if plan is not None else []
+    return [stop for stop in stops_of(view, rollout) if stop.pop not in done]
 
 
 def _sites(view: View, account: str, pop: str) -> list[Site]:

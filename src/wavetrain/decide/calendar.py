@@ -221,6 +221,11 @@ def localise(local: datetime, zone: str) -> datetime:
     return later
 
 
+def local(instant: datetime, zone: str) -> datetime:
+    """What the wall clock of `zone` reads at an instant, naive."""
+    return _utc(instant).astimezone(_zone(zone)).replace(tzinfo=None)
+
+
 def _first_start(
     rule: WindowRule, binding: Sequence[Freeze], now: datetime, needed: timedelta
 ) -> datetime | None:

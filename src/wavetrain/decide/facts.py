@@ -12,6 +12,7 @@ from wavetrain.decide import calendar
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
+from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Desired, Fleet, Generation, NodeId, PopId, Quarantine, Reported
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import Lane
@@ -20,7 +21,7 @@ from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, is_older
-from wavetrain.model.rollout import Rollout, Timetable, Turn, Wave
+from wavetrain.model.rollout import Fairness, Rollout, Stop, Timetable, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -72,6 +73,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """For how long each PoP was watched before this rollout."""
     standstills: tuple[Standstill, ...] = ()
     """Why nothing at all may be moved; mostly empty."""
+    demand: Demand | None = None
+    """What sites ask of this train; loaded only where stops are chosen."""
+    fairness: Fairness | None = None
+    """How early each PoP was in past trains of the lane; None before the first has ended."""
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
@@ -141,6 +146,8 @@ class Draft:
         """Whether a unit's work may start in a PoP now, as the calendar has answered."""
         self.busy: dict[str, tuple[int, list[PopId]]] = {}
         """The PoPs that own a slot, by region, with the count of changes of that which it stood on."""
+        self.moved: dict[PopId, Stop] = {}
+        """The stops that this decision has changed, for one revision of the timetable."""
         self.made: list[Record] = []
         self.entries: list[Entry] = []
 

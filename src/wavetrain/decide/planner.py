@@ -6,6 +6,7 @@ from wavetrain.decide import (
     absence,
     arrivals,
     departure,
+    fairness,
     handover,
     lapses,
     lifecycle,
@@ -21,12 +22,12 @@ from wavetrain.decide import (
     way_back,
 )
 from wavetrain.decide.facts import Choice, Draft, Facts
-from wavetrain.decide.itinerary import announce, next_window
+from wavetrain.decide.itinerary import announce, goes_with, is_carried, keep_time, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
 from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
-from wavetrain.model.rollout import Status, Turn, TurnPhase, Wave, WaveStatus
+from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, WaveStatus
 
 QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
 """Phases in which a PoP without units on their way has nothing to settle."""
@@ -43,6 +44,7 @@ def decide(facts: Facts) -> Choice:
         if facts.sweep or turn.progress or turn.phase not in QUIET:
             draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
+    revise(draft)
     match draft.rollout.status:
         case Status.PLANNED:
             _plan(draft)
@@ -180,7 +182,7 @@ def _plan(draft: Draft) -> None:
         _hold(draft, None)
         _depart(draft)
     else:
-        _hold(draft, Hold(Reason.NO_WINDOW, detail=text, asks=True))
+        _hold(draft, Hold(Reason.NO_PLAN, detail=text, asks=True))
 
 
 def _depart(draft: Draft) -> None:
@@ -188,8 +190,7 @@ def _depart(draft: Draft) -> None:
     if portion.has_lost_credit(draft):
         _replan(draft)
         return
-    for turn in [turn for turn in draft.turns.values() if turn.wave == 0]:
-        draft.turns[turn.pop] = _in_time(draft, turn)
+    keep_time(draft, [turn.pop for turn in draft.turns.values() if turn.wave == 0])
     first = min(
         (turn for turn in draft.turns.values() if turn.wave == 0), key=lambda turn: (turn.opens, turn.pop)
     )
@@ -273,18 +274,26 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
     """Its turns move on; when units were told, those that wait for others are asked again."""
-    asked = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal and _is_due(draft, turn)]
+    due = [turn.pop for turn in draft.turns.values() if goes_with(turn, wave) and _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
-    asked = [_in_time(draft, turns.forward(draft, _in_time(draft, turn))) for turn in asked]
+    keep_time(draft, due)
+    for pop in due:
+        draft.turns[pop] = turns.forward(draft, draft.turns[pop])
+    keep_time(draft, due)
+    for pop in draft.moved:
+        if draft.turns[pop].phase is TurnPhase.WAITING and goes_with(draft.turns[pop], wave):
+            draft.turns[pop] = turns.forward(draft, draft.turns[pop])
+    asked = [draft.turns[pop] for pop in due]
     if draft.ledger != told or draft.slots.moved != slots:
         asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
         draft.turns[turn.pop] = turn
-    moved = [turn for turn in draft.turns.values() if turn.wave == wave.ordinal]
+    moved = [turn for turn in draft.turns.values() if goes_with(turn, wave)]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     wave = _sight(draft, wave, moved)
-    if all(turn.at_end for turn in moved):
+    last = wave.ordinal + 1 == draft.rollout.waves
+    if all(turn.at_end or (not last and is_carried(draft, turn)) for turn in moved):
         if (hold := handover.unproven(draft)) is not None:
             return wave.changed(hold=hold)
         wave = _wave(draft, wave, WaveCause.FILL)
@@ -340,21 +349,12 @@ def _soak(draft: Draft, wave: Wave) -> Wave:
     return _wave(draft, wave.changed(hold=None), WaveCause.SOAKED)
 
 
-def _in_time(draft: Draft, turn: Turn) -> Turn:
-    """A PoP that missed its window gets the next one; the timetable is revised, its other stops stay.
-
-    A bake is extended so once; when the evidence stays inconclusive for a second window, a person is asked.
-    """
-    if turn.at_end or draft.facts.now < turn.closes or turn.progress:
-        return turn
-    if turn.phase is TurnPhase.BAKING and turns.was_extended(turn):
-        return turn
-    return next_window(draft, turn)
-
-
 def _finish(draft: Draft) -> None:
     residue = tuple(unit for turn in draft.turns.values() for unit in turn.quarantined)
     draft.rollout = draft.rollout.changed(residue=residue)
+    if draft.facts.lane.windowed:
+        known = draft.facts.fairness or Fairness(lane=draft.rollout.lane)
+        draft.make(fairness.after(known, draft.turns.values(), draft.rollout.waves))
     if residue:
         _status(draft, Cause.FINISH_WITH_RESIDUE, f"all but {', '.join(residue)} run {draft.rollout.number}")
     else:

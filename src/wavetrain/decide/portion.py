@@ -1,22 +1,43 @@
 """Portion: which part of the whole plan does a hotfix travel, in which order?"""
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
 from wavetrain.decide.facts import Draft
-from wavetrain.decide.timetable import Leg, Unplannable
+from wavetrain.decide.rings import Crew, Unplannable
+from wavetrain.decide.timetable import Leg
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.hotfix import How
 from wavetrain.model.rollout import Rollout, RolloutId, Status
 
+P = TypeVar("P")
+
 
 def of(draft: Draft, plan: list[Leg]) -> list[Leg] | Unplannable:
-    """The legs that are travelled.
+    """The legs that are travelled by a lane without windows."""
+    chosen = _chosen(draft, plan, _leg_with)
+    return chosen if isinstance(chosen, Unplannable) else _numbered(chosen)
+
+
+def of_crews(draft: Draft, crews: list[Crew]) -> list[Crew] | Unplannable:
+    """The rings that are travelled, as far as they are."""
+    return _chosen(draft, crews, _crew_with)
+
+
+def _chosen(
+    draft: Draft, plan: list[P], part: Callable[[P, Callable[[PopId], bool]], P | None]
+) -> list[P] | Unplannable:
+    """What is travelled of a plan; `part` takes out of one of its pieces those PoPs that go.
 
     `affected` leaves out all other PoPs. `restart` begins where the train under way has come to; the PoPs that have
     passed there follow at the end, in their own order. Each PoP has its own canary and its own bake in any case.
     """
+
+    def those(takes: Callable[[PopId], bool]) -> list[P]:
+        return [left for piece in plan if (left := part(piece, takes)) is not None]
+
     match draft.rollout.hotfix.how:
         case How.AFFECTED:
             pops = affected(draft)
@@ -24,11 +45,10 @@ def of(draft: Draft, plan: list[Leg]) -> list[Leg] | Unplannable:
                 return Unplannable(
                     f"no PoP runs {draft.release.fixes}; name PoPs, or place {draft.rollout.id} in another way"
                 )
-            return _numbered(list(_with(plan, lambda pop: pop in pops)))
+            return those(lambda pop: pop in pops)
         case How.RESTART:
             passed = frozenset(_credited(draft))
-            first = _with(plan, lambda pop: pop not in passed)
-            return _numbered([*first, *_with(plan, lambda pop: pop in passed)])
+            return [*those(lambda pop: pop not in passed), *those(lambda pop: pop in passed)]
         case _:
             return plan
 
@@ -82,11 +102,14 @@ def _runs(draft: Draft, unit: str, number: str) -> bool:
     return said is not None and said.release == number
 
 
-def _with(plan: list[Leg], takes: Callable[[PopId], bool]) -> Iterator[Leg]:
-    for leg in plan:
-        turns = {pop: units for pop, units in leg.turns.items() if takes(pop)}
-        if turns:
-            yield msgspec.structs.replace(leg, turns=turns)
+def _leg_with(leg: Leg, takes: Callable[[PopId], bool]) -> Leg | None:
+    turns = {pop: units for pop, units in leg.turns.items() if takes(pop)}
+    return msgspec.structs.replace(leg, turns=turns) if turns else None
+
+
+def _crew_with(crew: Crew, takes: Callable[[PopId], bool]) -> Crew | None:
+    pops = tuple(pop for pop in crew.pops if takes(pop))
+    return Crew(crew.ring, pops) if pops else None
 
 
 def _numbered(legs: list[Leg]) -> list[Leg]:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     RETIRED = "a person has retired it"
     OUTSIDE_WINDOW = "its maintenance window is closed"
     NO_WINDOW = "its window rule yields no opening in the next two years"
+    NO_PLAN = "the train cannot be planned without breaking a hard rule"
     REGION_SHARE = "too many PoPs of its region are being worked on"
     GROUP_OUT = "another member of its redundancy group is out"
     CAPACITY = "its PoP would be left with too little capacity"

@@ -1,5 +1,6 @@
 """Policy: the rules that an operator sets for a lane, pinned to each rollout by digest."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -10,13 +11,15 @@ from wavetrain.model.release import Stage
 
 RINGS_MAX = 20
 METRICS_MAX = 40
+COVER_MAX = 1_000
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """Who: a named, ordered set of PoPs (or a share of the units of a lane without PoPs) with stable membership.
 
-    Exactly one of `pops`, `share_percent` and `rest` says who. A share is taken by stable hash from those that
-    no earlier ring has named.
+    Exactly one of `pops`, `share_percent`, `cover` and `rest` says who. A share is taken from those that no earlier
+    ring has named: first the PoPs most of whose sites would be early, then by stable hash. `cover` chooses so many PoPs
+    that regions, hardware classes and kinds of sites are seen with as few as possible.
     """
 
     name: str
@@ -24,14 +27,17 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """The stage that the release has while this ring travels: early or general."""
     pops: tuple[str, ...] = ()
     share_percent: int = 0
+    cover: int = 0
     rest: bool = False
     soak_minutes: int = 60
     """The least train time between this ring's end and the next ring's start."""
 
     def __post_init__(self) -> None:
-        ways = (bool(self.pops), self.share_percent > 0, self.rest)
+        ways = (bool(self.pops), self.share_percent > 0, self.cover > 0, self.rest)
         if sum(ways) != 1:
-            raise ValueError(f"ring {self.name} must name exactly one of pops, share_percent, rest")
+            raise ValueError(f"ring {self.name} must name exactly one of pops, share_percent, cover, rest")
+        if not 0 <= self.cover <= COVER_MAX:
+            raise ValueError(f"ring {self.name} has cover {self.cover}; give 1 to {COVER_MAX}")
         if self.share_percent < 0 or self.share_percent > 100:
             raise ValueError(f"ring {self.name} has share_percent {self.share_percent}; give 1 to 100")
         if self.stage not in (Stage.EARLY, Stage.GENERAL):
@@ -67,6 +73,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     """Share of a PoP's nodes that may go back at once; rounds down, at least one."""
     headroom: float = 1.1
     """In-service capacity must stay at least forecast load times this."""
+    gap_minutes: int = 60
+    """Between the planned work on two members of a redundancy group, and on a site's two PoPs, lies at least this."""
 
 
 class Bake(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +104,37 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[MetricRule, ...] = ()
 
 
+class Pace(StrEnum):
+    """How a train uses its days."""
+
+    EVEN = "even"
+    """Gently: waves are spread evenly over the planned days, and no region gives more than its share a night."""
+    COMPACT = "compact"
+    """In as few windows as the hard rules allow: a region's share may go several times in one night."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a broken wish costs in planning, in sites: each weight is multiplied by the sites that it touches."""
+
+    pair: float = 1.0
+    """A site's two PoPs are worked on within `budgets.gap_minutes` of each other."""
+    blackout: float = 1.0
+    """A shared PoP is worked on at a day on which an account of its sites would rather not be disturbed."""
+    early: float = 0.25
+    """A PoP whose accounts would be early goes neither in an early ring nor in the first wave of its ring."""
+    fairness: float = 0.05
+    """A PoP that was among the first in past trains is so again."""
+    blackout_days: int = 2
+    """So many days of a PoP and train are weighed: those that most of its sites ask for."""
+
+
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """When a train departs and how long its steps are taken to last."""
 
     cadence_weeks: int = 2
     spread_days: int = 14
     planned_to_day: int = 12
+    pace: Pace = Pace.EVEN
     unit_minutes: int = 10
     """Predicted minutes of one unit's update; the undo is taken to last as long."""
     permission_s: float = 120.0
@@ -140,6 +173,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     bake: Bake = Bake()
     verdicts: Verdicts = Verdicts()
     timing: Timing = Timing()
+    wishes: Wishes = Wishes()
     succession: Succession = Succession()
 
     def __post_init__(self) -> None:

@@ -215,17 +215,32 @@ class Turn(Record, frozen=True, kw_only=True):
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """A PoP's place in a timetable: its wave, and the window it goes in."""
+    """A PoP's place in a timetable: its wave, when it starts, and when the window closes in which it does."""
 
     pop: PopId
     wave: int
     ring: str
+    """The ring that the PoP belongs to; its wave may be that of a later ring when it slipped."""
     opens: datetime
     closes: datetime
+    ends: datetime | None = None
+    """When its work is predicted to be over; None where nothing is predicted."""
+    why: str = ""
+    """In a revision: why it was moved here."""
+
+
+class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish that a timetable does not grant: of which kind, at which PoPs, and how many sites it touches."""
+
+    kind: str
+    pops: tuple[PopId, ...]
+    sites: int
+    cost: float
+    detail: str = ""
 
 
 class Timetable(Record, frozen=True, kw_only=True):
-    """The immutable plan of a train; a revision names the one it replaces."""
+    """The immutable plan of a train; a revision names the one it replaces, and lists only the stops that it changes."""
 
     KEY: ClassVar[tuple[str, ...]] = ("rollout", "number")
     INDEX: ClassVar[tuple[str, ...]] = ("rollout",)
@@ -235,6 +250,28 @@ class Timetable(Record, frozen=True, kw_only=True):
     made_at: datetime
     stops: tuple[Stop, ...]
     reason: str = ""
+    gone: tuple[PopId, ...] = ()
+    """In a revision: the PoPs that have left the train."""
+    freezes: tuple[str, ...] = ()
+    """The freezes that it was made under, each with its span."""
+    unmet: tuple[Unmet, ...] = ()
+    """The dearest of the wishes that it does not grant."""
+    unmet_sites: dict[str, int] = {}
+    """For each kind of wish: how many sites are touched by what is not granted, listed or not."""
+    uncovered: tuple[str, ...] = ()
+    """What no canary PoP shows: regions, hardware classes, kinds of sites."""
+
+
+class Fairness(Record, frozen=True, kw_only=True):
+    """How early each PoP was in past trains of a lane, so that the same places are not always first.
+
+    1 is the first wave, 0 the last; each train counts as much as all before it together.
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ("lane",)
+    lane: str
+    trains: int = 0
+    early: dict[PopId, float] = {}
 
 
 class Slot(Record, frozen=True, kw_only=True):

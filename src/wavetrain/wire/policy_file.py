@@ -8,16 +8,19 @@ from wavetrain.model.fleet import Fleet
 from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.policy import (
+    COVER_MAX,
     METRICS_MAX,
     RINGS_MAX,
     Bake,
     Budgets,
     MetricRule,
+    Pace,
     Policy,
     Ring,
     Succession,
     Timing,
     Verdicts,
+    Wishes,
 )
 from wavetrain.model.release import Stage
 from wavetrain.wire.toml_table import Table, open_table
@@ -33,6 +36,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "region_pops_min": (1, 10_000),
         "revert_share": (0.0, 1.0),
         "headroom": (1.0, 10.0),
+        "gap_minutes": (0, 7 * 24 * 60),
     },
     Bake: {
         "minutes": (0, _YEAR_MINUTES),
@@ -55,6 +59,13 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "unit_minutes": (1, 24 * 60),
         "permission_s": (1.0, 86_400.0),
         "report_late_s": (1.0, 86_400.0),
+    },
+    Wishes: {
+        "pair": (0.0, 1000.0),
+        "blackout": (0.0, 1000.0),
+        "early": (0.0, 1000.0),
+        "fairness": (0.0, 1000.0),
+        "blackout_days": (0, 366),
     },
     Succession: {
         "bake_wait_minutes": (0, _YEAR_MINUTES),
@@ -80,7 +91,8 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
     budgets = _numbers(top.table("budgets"), Budgets())
     bake = _numbers(top.table("bake"), Bake())
     verdicts = _verdicts(top.table("verdicts"))
-    timing = _numbers(top.table("timing"), Timing())
+    timing = _timing(top.table("timing"))
+    wishes = _numbers(top.table("wishes"), Wishes())
     succession = _succession(top.table("succession"))
     if timing.planned_to_day > timing.spread_days:
         top.fault(
@@ -101,6 +113,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
         bake=bake,
         verdicts=verdicts,
         timing=timing,
+        wishes=wishes,
         succession=succession,
     )
 
@@ -117,6 +130,13 @@ def _numbers(table: Table, defaults: P, *, end: bool = True) -> P:
     if end:
         table.end()
     return msgspec.structs.replace(defaults, **values)
+
+
+def _timing(table: Table) -> Timing:
+    default = Timing()
+    pace = table.one_of("pace", [one.value for one in Pace]) if table.has("pace") else default.pace.value
+    numbers = _numbers(table, default)
+    return msgspec.structs.replace(numbers, pace=Pace(pace)) if pace else numbers
 
 
 def _verdicts(table: Table) -> Verdicts:
@@ -181,28 +201,38 @@ def _ring(table: Table, lane: str, *, is_last: bool) -> Ring | None:
     stage = table.one_of("stage", [Stage.EARLY.value, Stage.GENERAL.value])
     pops = table.names("pops", ())
     share = table.whole("share_percent", 1, 100, 0) if table.has("share_percent") else 0
+    cover = table.whole("cover", 1, COVER_MAX, 0) if table.has("cover") else 0
     rest = table.flag("rest", False)
     soak = table.whole("soak_minutes", 0, _YEAR_MINUTES, 60)
     table.end()
-    ways = sum((bool(pops), share > 0, rest))
+    ways = sum((bool(pops), share > 0, cover > 0, rest))
     if ways == 0:
         table.faults.add(
             table.place,
             f"ring {name} names nothing",
-            "give one of: pops = [...], share_percent = N, rest = true",
+            "give one of: pops = [...], share_percent = N, cover = N, rest = true",
         )
     if ways > 1:
         table.faults.add(
-            table.place, f"ring {name} says twice who is in it", "keep one of: pops, share_percent, rest"
+            table.place,
+            f"ring {name} says twice who is in it",
+            "keep one of: pops, share_percent, cover, rest",
         )
     if rest and not is_last:
         table.fault("rest", f"ring {name} takes the rest before other rings", "move it to the end")
-    if pops and lane in LANES and LANES[lane].unit is UnitKind.ACCOUNT:
-        table.fault("pops", f"lane {lane} moves accounts, not PoPs", "use share_percent or rest")
-    return (
-        Ring(name=name, stage=Stage(stage), pops=pops, share_percent=share, rest=rest, soak_minutes=soak)
-        if ways == 1 and stage
-        else None
+    for key, given in (("pops", bool(pops)), ("cover", cover > 0)):
+        if given and lane in LANES and LANES[lane].unit is UnitKind.ACCOUNT:
+            table.fault(key, f"lane {lane} moves accounts, not PoPs", "use share_percent or rest")
+    if ways != 1 or not stage:
+        return None
+    return Ring(
+        name=name,
+        stage=Stage(stage),
+        pops=pops,
+        share_percent=share,
+        cover=cover,
+        rest=rest,
+        soak_minutes=soak,
     )
 
 

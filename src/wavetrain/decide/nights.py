@@ -1,0 +1,351 @@
+"""Nights: into which waves does each ring go, with which start for each of its PoPs?
+
+A wave lasts one night: from its first start no more than `DAY` goes by until its last predicted end (longer only in a
+ring that holds PoPs whose work no single window holds). Waves never overlap, rings keep their order, and after a
+ring's last wave its soak goes by. Who has no window left when the last ring goes, because it opens too seldom, is in a
+tail: one more wave after the train's last day, that lasts until all of them are done.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from wavetrain.decide.board import Board
+from wavetrain.decide.rings import Crew, Unplannable
+from wavetrain.decide.work import DAY, FOREVER, HOUR, Start, Works
+from wavetrain.model.fleet import PopId, RegionId
+from wavetrain.model.policy import Ring
+from wavetrain.model.release import Stage
+
+PASSES_MAX = 6
+LONG = 4 * HOUR
+"""Work that lasts longer than this is given nights of more than a day."""
+LEAST_GAIN = 1e-9
+CARRIED_SHARE = 0.1
+FEW = 4
+SQUEEZED_SHARE = 0.02
+DELAY_MAX, DELAY_STEP = 2 * DAY, 4 * HOUR
+
+
+class Laid(msgspec.Struct, frozen=True):
+    """One wave of a plan. Its starts lie at or after `after`, its ends at or before `before`."""
+
+    ring: Ring
+    last_of_ring: bool
+    after: int
+    before: int
+    starts: dict[PopId, Start]
+
+    @property
+    def ends(self) -> int:
+        """When its last work is predicted to be over."""
+        return max(start.end for start in self.starts.values())
+
+
+class _Night(msgspec.Struct):
+    """A wave in the making."""
+
+    after: int
+    before: int
+    starts: dict[PopId, Start]
+
+
+Filled = tuple[list[_Night], tuple[PopId, ...]] | Unplannable
+"""The nights of a ring, with the PoPs that go along with a later one; or the PoPs that are left over."""
+
+
+class Nights:
+    """Lays rings into waves on a board. Lives within one decision."""
+
+    def __init__(self, works: Works, board: Board, *, gentle: bool, targets: Sequence[int] = ()) -> None:
+        """`gentle`: no region gives more than its share in a night, no group more than one PoP.
+
+        `targets`: before which instant each wave does not begin.
+        """
+        self._works, self._board, self._gentle, self._targets = works, board, gentle, targets
+        self._sizes = board.sizes
+        self.overtime: set[PopId] = set()
+        """Those that have a place only after the train's last day."""
+
+    def lay(self, crews: Sequence[Crew], *, weigh: bool = True) -> list[Laid] | Unplannable:
+        """Every ring, in order. Without `weigh` the wishes are left out: the waves are as many, and it is quicker."""
+        made: list[Laid] = []
+        begin = ready = min(self._works.begin(pop) for crew in crews for pop in crew.pops)
+        carried: tuple[PopId, ...] = ()
+        for crew in crews:
+            pops = (*crew.pops, *carried)
+            filled = self._filled(crew.ring, pops, ready, len(made), is_last=crew is crews[-1])
+            if isinstance(filled, Unplannable):
+                return filled
+            nights, carried = filled
+            ends = max(start.end for start in nights[-1].starts.values())
+            # Room for wishes is taken neither from the rings that follow nor from the days that are kept for slips.
+            planned = 0 if crew is not crews[-1] else begin + self._works.policy.timing.planned_to_day * DAY
+            nights[-1].before = min(nights[-1].before, max(ends, planned))
+            if weigh:
+                self._improve(crew.ring, [pop for night in nights for pop in night.starts], nights)
+            kept = [night for night in nights if night.starts]
+            made += [
+                Laid(crew.ring, night is kept[-1], night.after, night.before, night.starts) for night in kept
+            ]
+            ready = made[-1].ends + crew.ring.soak_minutes * 60
+        return made
+
+    def _filled(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
+        """The ring as soon as it can go, or up to `DELAY_MAX` later where that saves a night: a week has days off."""
+        best = self._fill(ring, pops, ready, waves, is_last=is_last)
+        if self._gentle or isinstance(best, Unplannable):
+            return best
+        delay = self._delay(pops, ready)
+        if not delay or len(best[0]) == 1:
+            return best
+        self._take_back(best[0])
+        over, self.overtime = self.overtime, set()
+        tried = self._fill(ring, pops, ready + delay, waves, is_last=is_last)
+        if not isinstance(tried, Unplannable):
+            if len(tried[0]) < len(best[0]) and _ends(tried[0]) <= _ends(best[0]) + DAY:
+                return tried
+            self._take_back(tried[0])
+        self.overtime = over
+        self._put_back(best[0])
+        return best
+
+    def _delay(self, pops: Sequence[PopId], ready: int) -> int:
+        """How much later the ring meets the windows of those that do not open every day in the fewest nights."""
+        works = self._works
+        seldom = [pop for pop in pops if works.is_seldom(pop) and works.first(pop, ready + DELAY_MAX)]
+        if not seldom:
+            return 0
+
+        def nights(delay: int) -> int:
+            at = ready + delay
+            ends = max(first.end for pop in seldom if (first := works.first(pop, at)) is not None)
+            return -(-(ends - at) // DAY)
+
+        return min(range(0, DELAY_MAX + 1, DELAY_STEP), key=lambda delay: (nights(delay), delay))
+
+    def _take_back(self, nights: Sequence[_Night]) -> None:
+        for night in nights:
+            for pop in night.starts:
+                self._board.lift(pop)
+
+    def _put_back(self, nights: Sequence[_Night]) -> None:
+        for night in nights:
+            for pop, start in night.starts.items():
+                self._board.place(pop, start.start, start.end)
+
+    def _fill(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
+        """First fit: each night takes whom it can, the PoPs in redundancy groups first, then who can start first.
+
+        So the members of a group follow each other through one night where their windows allow it. The second answer
+        are those who go along with a later ring: they have no window for more than a day while the ring would wait
+        for them, or they are so few (`CARRIED_SHARE`) that they are not worth a night of their own.
+        """
+        works, mates = self._works, self._board.mates
+        nights: list[_Night] = []
+        left = list(pops)
+        firsts = {pop: works.first(pop, ready) for pop in left}
+        since, length = ready, night_seconds(works, pops)
+        while left:
+            index = waves + len(nights)
+            ready = max(ready, self._targets[index] if index < len(self._targets) else 0)
+            stuck = self._look_on(firsts, since, ready, is_last=is_last)
+            if stuck:
+                return Unplannable("", ring.name, (stuck, *(one for one in left if one != stuck)))
+            after = min(map(first_of, firsts.values()))
+            if nights and not is_last and (after > ready + DAY or len(left) <= _few(pops)):
+                break
+            if is_last and self.overtime.issuperset(left):
+                length = FOREVER - after
+            if after == FOREVER:
+                return Unplannable("", ring.name, tuple(left))
+            left.sort(key=lambda pop: (-len(mates.get(pop, ())), first_of(firsts[pop])))
+            night = _Night(after, after + length, {})
+            self._take(left, night)
+            if not night.starts:
+                ready = after + HOUR
+                continue
+            left = [pop for pop in left if pop not in night.starts]
+            for pop in night.starts:
+                del firsts[pop]
+            nights.append(night)
+            ready = max(start.end for start in night.starts.values())
+            if len(nights) > 1 and len(night.starts) <= max(1, len(pops) * SQUEEZED_SHARE):
+                self._squeeze(nights)
+        for night, following in pairwise(nights):
+            night.before = min(night.before, following.after)
+        return nights, tuple(left)
+
+    def _look_on(
+        self, firsts: dict[PopId, Start | None], since: int, ready: int, *, is_last: bool
+    ) -> PopId | None:
+        """Bring the first starts up to an instant; who has none although its ring is the last, or nobody."""
+        for pop, first in firsts.items():
+            if first is not None and first.start < ready:
+                firsts[pop] = first = self._works.first(pop, ready, overtime=pop in self.overtime)
+            if first is None and is_last:
+                firsts[pop] = first = self._over(pop, since, ready)
+                if first is None:
+                    return pop
+        return None
+
+    def _squeeze(self, nights: list[_Night]) -> None:
+        """Do without the last night if each of its few PoPs finds a place in an earlier one.
+
+        One that is in its way may be moved to another place of its own night for it; the rest stays.
+        """
+        board, last = self._board, nights[-1]
+        for pop, start in list(last.starts.items()):
+            board.lift(pop)
+            if any(self._pushed(pop, night) for night in nights[:-1]):
+                del last.starts[pop]
+            else:
+                board.place(pop, start.start, start.end)
+        if not last.starts:
+            nights.pop()
+
+    def _pushed(self, pop: PopId, night: _Night) -> bool:
+        board = self._board
+        if self._gentle:
+            return False
+        for start in self._starts(pop, night):
+            other = board.blocker(pop, start.start, start.end)
+            if other is None or other not in night.starts:
+                continue
+            old = night.starts[other]
+            board.lift(other)
+            if board.fits(pop, start.start, start.end):
+                board.place(pop, start.start, start.end)
+                for place in self._starts(other, night):
+                    if board.fits(other, place.start, place.end):
+                        board.place(other, place.start, place.end)
+                        night.starts[pop], night.starts[other] = start, place
+                        return True
+                board.lift(pop)
+            board.place(other, old.start, old.end)
+        return False
+
+    def _over(self, pop: PopId, since: int, ready: int) -> Start | None:
+        """The first place after the train's last day, for a PoP whose window opened in the train, but too seldom.
+
+        A PoP that has a window every other day or more, and for which others left no room, has none.
+        """
+        works = self._works
+        if works.first(pop, works.begin(pop)) is None:
+            return None
+        if works.first(pop, since) is not None and not works.is_sparse(pop):
+            return None
+        self.overtime.add(pop)
+        return works.first(pop, ready, overtime=True)
+
+    def _take(self, left: Sequence[PopId], night: _Night) -> None:
+        board, regions = self._board, Counter[RegionId]()
+        for pop in left:
+            region = board.region_of[pop]
+            if self._gentle and not self._is_spare(pop, regions[region], night):
+                continue
+            for start in self._starts(pop, night):
+                if board.fits(pop, start.start, start.end):
+                    board.place(pop, start.start, start.end)
+                    night.starts[pop] = start
+                    regions[region] += 1
+                    break
+
+    def _starts(self, pop: PopId, night: _Night) -> Iterator[Start]:
+        return self._works.starts(pop, night.after, night.before, overtime=pop in self.overtime)
+
+    def _is_spare(self, pop: PopId, beside: int, night: _Night) -> bool:
+        """Whether a gentle night has room: for its region, and for its groups."""
+        board = self._board
+        return beside < self._sizes[board.region_of[pop]] and not any(
+            other in night.starts for other in board.mates.get(pop, ())
+        )
+
+    def _improve(self, ring: Ring, pops: Sequence[PopId], nights: Sequence[_Night]) -> None:
+        """Move one PoP after the other to where fewer wishes break, as long as that helps; hard rules stay whole."""
+        board, last = self._board, len(nights) - 1
+        is_early = ring.stage is Stage.EARLY
+        where = {pop: index for index, night in enumerate(nights) for pop in night.starts}
+        counts = [Counter(board.region_of[pop] for pop in night.starts) for night in nights]
+        choices = {
+            pop: [(start, index) for index, night in enumerate(nights) for start in self._starts(pop, night)]
+            for pop in pops
+        }
+        turn = [pop for pop in pops if len(choices[pop]) > 1]
+        for _ in range(PASSES_MAX):
+            moved: set[PopId] = set()
+            for pop in turn:
+                listed = choices[pop]
+                starts = [start for start, _ in listed]
+                firsts = [1 - index / last for _, index in listed] if last else []
+                costs = board.costs(pop, starts, firsts, is_early=is_early)
+                here = nights[where[pop]].starts[pop]
+                now = costs[starts.index(here)]
+                if now <= LEAST_GAIN:
+                    continue
+                better = sorted(
+                    (cost, number) for number, cost in enumerate(costs) if cost < now - LEAST_GAIN
+                )
+                if better and self._moved(
+                    pop, [listed[number] for _, number in better], nights, where, counts
+                ):
+                    moved.add(pop)
+            if not moved:
+                return
+            near = {other for pop in moved for other, _ in board.paired.get(pop, ())}
+            near |= {pop for pop in turn if board.mates.get(pop)} | moved
+            turn = [pop for pop in turn if pop in near]
+
+    def _moved(
+        self,
+        pop: PopId,
+        choices: Sequence[tuple[Start, int]],
+        nights: Sequence[_Night],
+        where: dict[PopId, int],
+        counts: Sequence[Counter[RegionId]],
+    ) -> bool:
+        board, old = self._board, where[pop]
+        region = board.region_of[pop]
+        before = board.lift(pop)
+        for start, index in choices:
+            if (
+                self._gentle
+                and index != old
+                and not self._is_spare(pop, counts[index][region], nights[index])
+            ):
+                continue
+            if board.fits(pop, start.start, start.end):
+                board.place(pop, start.start, start.end)
+                del nights[old].starts[pop]
+                nights[index].starts[pop] = start
+                counts[old][region] -= 1
+                counts[index][region] += 1
+                where[pop] = index
+                return True
+        board.place(pop, *before)
+        return False
+
+
+def _ends(nights: Sequence[_Night]) -> int:
+    """When the last of the nights is over, the tail left out."""
+    ends = [start.end for night in nights if night.before < FOREVER for start in night.starts.values()]
+    return max(ends, default=0)
+
+
+def _few(pops: Sequence[PopId]) -> int:
+    """How many of a ring may go along with a later one; of a very small ring nobody."""
+    return max(int(len(pops) * CARRIED_SHARE), 1 if len(pops) > FEW else 0)
+
+
+def first_of(start: Start | None) -> int:
+    """The order of first starts; who has none comes last."""
+    return FOREVER if start is None else start.start
+
+
+def night_seconds(works: Works, pops: Sequence[PopId]) -> int:
+    """The longest that a wave of a ring may last: a day, and more where a member's work takes more than one window."""
+    starts = [works.first(pop, works.begin(pop)) for pop in pops]
+    longest = max((start.end - start.start for start in starts if start is not None), default=0)
+    return DAY if longest <= LONG else DAY * (1 + -(-longest // DAY))

@@ -1,0 +1,185 @@
+"""Replan: which stops does a change force to move, where do they go?
+
+Everything that still keeps the hard rules stays where it is. What cannot stay takes the nearest place that moves nobody
+else: in its own wave, else along with a later wave that is not its ring's first, and only where there is none such,
+later in its own wave, which may force the waves behind it to move in their turn.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from wavetrain.decide.board import Board
+from wavetrain.decide.work import DAY, FOREVER, Start, Works
+from wavetrain.model.fleet import PopId
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A stop as it stands: its wave and its work.
+
+    `is_free`: it has not started, so that it can be moved. `holds`: its wave is not over before it is.
+    """
+
+    wave: int
+    start: int
+    end: int
+    closes: int
+    is_free: bool
+    holds: bool = True
+
+
+class PlanWave(msgspec.Struct, frozen=True):
+    """What a replan needs to know of a wave. `takes_in`: who slipped from an earlier wave may go along."""
+
+    soak: int
+    """Seconds of soak after it; 0 unless it is the last of its ring."""
+    takes_in: bool
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A PoP's new place, with the reason that forced it."""
+
+    pop: PopId
+    wave: int
+    start: Start
+    why: str
+
+
+class Replan:
+    """One revision in the making. Lives within one decision."""
+
+    def __init__(
+        self,
+        works: Works,
+        board: Board,
+        waves: Sequence[PlanWave],
+        standing: Mapping[PopId, Standing],
+        now: int,
+    ) -> None:
+        self._works, self._board, self._waves, self._now = works, board, waves, now
+        self._standing = dict(standing)
+        self._members: list[set[PopId]] = [set() for _ in waves]
+        for pop, stop in self._standing.items():
+            self._members[stop.wave].add(pop)
+        self._moves: dict[PopId, Move] = {}
+        self._stays: set[PopId] = set()
+        self.homeless: dict[PopId, str] = {}
+        """Those for which the train has no place any more, each with what took its old one."""
+
+    def moves(self, forced: Mapping[PopId, str], *, check: bool = False, stays: bool = False) -> list[Move]:
+        """Every move that follows from those that are forced, each with its reason.
+
+        `check` asks of every free stop whether it still keeps the rules. `stays`: who is forced keeps its wave.
+        """
+        reasons = dict(forced)
+        if stays:
+            self._stays |= set(forced)
+        for pop, stop in sorted(
+            self._standing.items(), key=lambda item: (item[1].is_free, item[1].start, item[0])
+        ):
+            if pop in reasons:
+                continue
+            if check and stop.is_free:
+                reason = self._broken(pop, stop)
+                if reason:
+                    reasons[pop] = reason
+                    continue
+            self._board.place(pop, stop.start, stop.end)
+        for ordinal in range(len(self._waves)):
+            ready = self._ready(ordinal, reasons)
+            for pop in sorted(self._members[ordinal], key=lambda pop: (self._standing[pop].start, pop)):
+                stop = self._standing[pop]
+                if stop.is_free and pop not in reasons and pop not in self._moves and stop.start < ready:
+                    self._board.lift(pop)
+                    reasons[pop] = f"wave {ordinal - 1} is over later than planned"
+                    self._stays.add(pop)
+            mine = [pop for pop in self._members[ordinal] if pop in reasons and pop not in self._moves]
+            for pop in sorted(mine, key=lambda pop: (self._standing[pop].start, pop)):
+                self._rehouse(pop, ordinal, ready, reasons[pop])
+        return sorted(self._moves.values(), key=lambda move: (move.start.start, move.pop))
+
+    def _broken(self, pop: PopId, stop: Standing) -> str:
+        """Why a stop cannot stay as it is, or nothing."""
+        if stop.start >= self._now:
+            mine = self._works.first(pop, stop.start, overtime=True)
+            if mine is None or mine.start != stop.start:
+                frozen = any(
+                    since < stop.end and stop.start < until for since, until in self._works.frozen(pop)
+                )
+                return "a freeze covers its stop" if frozen else "its window, load or black-outs have changed"
+        other = self._board.blocker(pop, stop.start, stop.end)
+        if other is not None:
+            return f"{other} of its redundancy group is worked on at that time"
+        if self._board.is_full(pop, stop.start, stop.end):
+            return "its region's share is used at that time"
+        return ""
+
+    def _ready(self, ordinal: int, reasons: Mapping[PopId, str]) -> int:
+        """When the waves before a wave are planned to be over and soaked."""
+        ready = 0
+        for before in range(ordinal):
+            ends = [
+                self._standing[pop].end
+                for pop in self._members[before]
+                if self._standing[pop].holds and (pop in self._moves or pop not in reasons)
+            ]
+            if ends:
+                ready = max(ready, max(ends) + self._waves[before].soak)
+        return ready
+
+    def _first(self, ordinal: int) -> int:
+        """When the next wave that has members begins; what is behind it is not looked at."""
+        for following in range(ordinal + 1, len(self._waves)):
+            starts = [
+                self._standing[pop].start for pop in self._members[following] if pop in self._board.placed
+            ]
+            if starts:
+                return min(starts)
+        return FOREVER
+
+    def _rehouse(self, pop: PopId, ordinal: int, ready: int, why: str) -> None:
+        after = max(self._now, ready)
+        before = self._first(ordinal) - self._waves[ordinal].soak
+        place = self._place(pop, after, before)
+        if place is not None:
+            self._move(pop, ordinal, place, why)
+            return
+        if pop not in self._stays:
+            for later in range(ordinal + 1, len(self._waves)):
+                starts = [
+                    self._standing[other].start
+                    for other in self._members[later]
+                    if other in self._board.placed
+                ]
+                if not starts or not self._waves[later].takes_in:
+                    continue
+                before = self._first(later) - self._waves[later].soak
+                place = self._place(pop, max(self._now, min(starts)), before)
+                if place is not None:
+                    self._members[ordinal].discard(pop)
+                    self._members[later].add(pop)
+                    self._move(pop, later, place, f"{why}; it goes along with wave {later}")
+                    return
+        place = self._place(pop, after, FOREVER)
+        if place is None:
+            self.homeless[pop] = why
+            return
+        self._move(pop, ordinal, place, why)
+
+    def _place(self, pop: PopId, after: int, before: int) -> Start | None:
+        """The cheapest fitting place of the first day that has one."""
+        fitting: list[Start] = []
+        for start in self._works.starts(pop, after, before, overtime=True):
+            if fitting and start.start > fitting[0].start + DAY:
+                break
+            if self._board.fits(pop, start.start, start.end):
+                fitting.append(start)
+        if not fitting:
+            return None
+        costs = self._board.costs(pop, fitting, (), is_early=False)
+        return min(zip(costs, fitting, strict=True))[1]
+
+    def _move(self, pop: PopId, wave: int, place: Start, why: str) -> None:
+        self._board.place(pop, place.start, place.end)
+        self._standing[pop] = Standing(wave, place.start, place.end, place.closes, is_free=True)
+        self._moves[pop] = Move(pop, wave, place, why)
