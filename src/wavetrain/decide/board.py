@@ -104,16 +104,15 @@ class Board:
         """Whether no hard rule between PoPs stands against it."""
         return self.blocker(pop, start, end) is None and not self.is_full(pop, start, end)
 
-    def costs(
+    def own_costs(
         self, pop: PopId, starts: Sequence[Start], firsts: Sequence[float], *, is_early: bool
     ) -> list[float]:
-        """What each of the starts would cost in broken wishes.
+        """What each of the starts would cost in wishes that are about the PoP alone.
 
         `firsts` says of each how early it is: 1 in the first wave of the PoP's ring, 0 in the last; empty for a ring
         of one wave, in which nobody is earlier than others. `is_early`: the ring is an early one.
         """
-        wishes, gap = self._wishes, self._gap
-        black = self._black.get(pop)
+        wishes, black = self._wishes, self._black.get(pop)
         made = (
             [black.get(start[3], 0) * wishes.blackout for start in starts] if black else [0.0] * len(starts)
         )
@@ -123,10 +122,17 @@ class Board:
             past *= max(1, self.demand.sites.get(pop, 0))
             for index, first in enumerate(firsts):
                 made[index] += past * first + (0.0 if first == 1 else early)
+        return made
+
+    def costs(
+        self, pop: PopId, starts: Sequence[Start], firsts: Sequence[float], *, is_early: bool
+    ) -> list[float]:
+        """What each of the starts would cost in broken wishes, those included that are about its site pairs."""
+        gap, made = self._gap, self.own_costs(pop, starts, firsts, is_early=is_early)
         if not starts:
             return made
         low, high = starts[0][0] - gap, max(start[1] for start in starts) + gap
-        placed, weight = self.placed, wishes.pair
+        placed, weight = self.placed, self._wishes.pair
         for other, sites in self.paired.get(pop, ()):
             busy = placed.get(other)
             if busy is None or busy[0] >= high or busy[1] <= low:

@@ -80,10 +80,11 @@ class Nights:
             if isinstance(filled, Unplannable):
                 return filled
             nights, carried = filled
-            ends = max(start.end for start in nights[-1].starts.values())
             # Room for wishes is taken neither from the rings that follow nor from the days that are kept for slips.
             planned = 0 if crew is not crews[-1] else begin + self._works.policy.timing.planned_to_day * DAY
-            nights[-1].before = min(nights[-1].before, max(ends, planned))
+            for night in [night for night in nights if night.before < FOREVER][-1:]:
+                ends = max(start.end for start in night.starts.values())
+                night.before = min(night.before, max(ends, planned))
             if weigh:
                 self._improve(crew.ring, [pop for night in nights for pop in night.starts], nights)
             kept = [night for night in nights if night.starts]
@@ -137,7 +138,8 @@ class Nights:
                 self._board.place(pop, start.start, start.end)
 
     def _fill(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
-        """First fit: each night takes whom it can, the PoPs in redundancy groups first, then who can start first.
+        """First fit: each night takes whom it can. First go those whose windows are rare, then those in most redundancy
+        groups, then who can start first.
 
         So the members of a group follow each other through one night where their windows allow it. The second answer
         are those who go along with a later ring: they have no window for more than a day while the ring would wait
@@ -147,6 +149,7 @@ class Nights:
         nights: list[_Night] = []
         left = list(pops)
         firsts = {pop: works.first(pop, ready) for pop in left}
+        rare = {pop for pop in left if works.is_sparse(pop)}
         since, length = ready, night_seconds(works, pops)
         while left:
             index = waves + len(nights)
@@ -161,7 +164,7 @@ class Nights:
                 length = FOREVER - after
             if after == FOREVER:
                 return Unplannable("", ring.name, tuple(left))
-            left.sort(key=lambda pop: (-len(mates.get(pop, ())), first_of(firsts[pop])))
+            left.sort(key=lambda pop: (pop not in rare, -len(mates.get(pop, ())), first_of(firsts[pop])))
             night = _Night(after, after + length, {})
             self._take(left, night)
             if not night.starts:
@@ -194,19 +197,19 @@ class Nights:
     def _squeeze(self, nights: list[_Night]) -> None:
         """Do without the last night if each of its few PoPs finds a place in an earlier one.
 
-        One that is in its way may be moved to another place of its own night for it; the rest stays.
+        One that is in its way may be moved to another place of the earlier nights for it; the rest stays.
         """
         board, last = self._board, nights[-1]
         for pop, start in list(last.starts.items()):
             board.lift(pop)
-            if any(self._pushed(pop, night) for night in nights[:-1]):
+            if any(self._pushed(pop, night, nights[:-1]) for night in nights[:-1]):
                 del last.starts[pop]
             else:
                 board.place(pop, start.start, start.end)
         if not last.starts:
             nights.pop()
 
-    def _pushed(self, pop: PopId, night: _Night) -> bool:
+    def _pushed(self, pop: PopId, night: _Night, nights: Sequence[_Night]) -> bool:
         board = self._board
         if self._gentle:
             return False
@@ -218,11 +221,13 @@ class Nights:
             board.lift(other)
             if board.fits(pop, start.start, start.end):
                 board.place(pop, start.start, start.end)
-                for place in self._starts(other, night):
-                    if board.fits(other, place.start, place.end):
-                        board.place(other, place.start, place.end)
-                        night.starts[pop], night.starts[other] = start, place
-                        return True
+                for home in (night, *(one for one in nights if one is not night)):
+                    for place in self._starts(other, home):
+                        if board.fits(other, place.start, place.end):
+                            board.place(other, place.start, place.end)
+                            del night.starts[other]
+                            night.starts[pop], home.starts[other] = start, place
+                            return True
                 board.lift(pop)
             board.place(other, old.start, old.end)
         return False
@@ -270,7 +275,12 @@ class Nights:
         where = {pop: index for index, night in enumerate(nights) for pop in night.starts}
         counts = [Counter(board.region_of[pop] for pop in night.starts) for night in nights]
         choices = {
-            pop: [(start, index) for index, night in enumerate(nights) for start in self._starts(pop, night)]
+            pop: [
+                (start, index)
+                for index, night in enumerate(nights)
+                if night.before < FOREVER or pop in self.overtime
+                for start in self._starts(pop, night)
+            ]
             for pop in pops
         }
         turn = [pop for pop in pops if len(choices[pop]) > 1]

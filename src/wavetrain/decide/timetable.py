@@ -5,16 +5,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wavetrain.decide import calendar, cohort, rings, trouble, unmet
+from wavetrain.decide import calendar, cohort, rings, unmet
 from wavetrain.decide import waves as budgets
-from wavetrain.decide.board import Board
-from wavetrain.decide.nights import Laid, Nights
+from wavetrain.decide.layout import Asked, Layout, lay
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import DAY, Works
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, PopId, UnitId
 from wavetrain.model.lane import Lane, UnitKind
-from wavetrain.model.policy import Pace, Policy, Ring
+from wavetrain.model.policy import Policy, Ring
 from wavetrain.model.rollout import Fairness, Stop, Unmet
 from wavetrain.model.window import Freeze
 
@@ -58,15 +56,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What all wishes cost that are not granted, in weighted sites."""
     uncovered: tuple[str, ...] = ()
     late: tuple[PopId, ...] = ()
-    """PoPs that go after the last planned day: in the days that are kept for those who slip, or, where their windows
-    come too seldom, even after the train's last day."""
+    """PoPs that go after the last planned day, in the days that are kept for those who slip."""
+    tail: tuple[PopId, ...] = ()
+    """PoPs whose windows come too seldom: they go after the train's last day, with this release or a newer one."""
     short: tuple[PopId, ...] = ()
     """PoPs that the forecast load does not spare a single node of, at the one load that is known."""
 
     @property
     def windows(self) -> int:
-        """How many windows are used: waves of at most one night each."""
-        return len(self.waves)
+        """How many windows are used in the train's days: waves of at most one night each."""
+        behind = set(self.tail)
+        return len({stop.wave for stop in self.stops if stop.pop not in behind})
 
 
 def plan(
@@ -87,78 +87,49 @@ def plan(
     windows as possible; what even so lies after the last planned day is listed as late. `travelled` chooses which part
     of the rings goes, in which order: a hotfix does not always travel all of them.
     """
-    demand, fairness = demand or Demand(), fairness or Fairness(lane=lane.name)
-    found = rings.crews(policy, fleet, demand, fairness)
-    if isinstance(found, Unplannable):
-        return found
-    crews = travelled(list(found.crews))
-    if isinstance(crews, Unplannable):
-        return crews
-    works = Works(lane, policy, fleet, freezes, departs, now)
-    best: tuple[list[Laid], Board, tuple[PopId, ...]] | None = None
-    for gentle in (True, False) if policy.timing.pace is Pace.EVEN else (False,):
-        board = Board(fleet, policy, demand, fairness)
-        targets = _spread(works, crews, fleet) if gentle else ()
-        if targets is None:
-            continue
-        laid = Nights(works, board, gentle=gentle, targets=targets).lay(crews)
-        if isinstance(laid, Unplannable):
-            if gentle:
-                continue
-            if best is None:
-                return trouble.explain(works, board, laid, crews)
-            break
-        late = _late(works, laid)
-        if best is None or len(late) < len(best[2]):
-            best = (laid, board, late)
-        if not late:
-            break
-    assert best is not None  # either something was laid, or the loop has returned why not
-    laid, board, late = best
-    listed = unmet.listed(works, board, laid)
+    asked = Asked(
+        lane=lane,
+        policy=policy,
+        fleet=fleet,
+        freezes=tuple(freezes),
+        departs=departs,
+        now=now,
+        demand=demand or Demand(),
+        fairness=fairness or Fairness(lane=lane.name),
+    )
+    layout = lay(asked, travelled)
+    return layout if isinstance(layout, Unplannable) else plan_of(layout)
+
+
+def plan_of(layout: Layout) -> Plan:
+    """A laid train as it is written down."""
+    listed = unmet.listed(layout.works, layout.board, layout.waves)
     return Plan(
-        waves=tuple(PlannedWave(ring=one.ring, last_of_ring=one.last_of_ring) for one in laid),
-        stops=_stops(works, laid),
+        waves=tuple(PlannedWave(ring=one.ring, last_of_ring=one.last_of_ring) for one in layout.waves),
+        stops=_stops(layout),
         unmet=listed.unmet,
         unmet_sites=listed.sites,
         cost=listed.cost,
-        uncovered=found.uncovered,
-        late=late,
-        short=works.short(),
+        uncovered=layout.uncovered,
+        late=tuple(pop for pop in layout.late if pop not in set(layout.tail)),
+        tail=layout.tail,
+        short=layout.works.short(),
     )
 
 
-def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet) -> list[int] | None:
-    """Before which instant each wave of an even train does not begin; None where a gentle train is too long."""
-    board = Board(fleet, works.policy, Demand(), Fairness(lane=works.lane.name))
-    tried = Nights(works, board, gentle=True).lay(crews, weigh=False)
-    if isinstance(tried, Unplannable) or _late(works, tried):
-        return None
-    begin, span = tried[0].after, works.policy.timing.planned_to_day * DAY
-    return [begin + span * index // len(tried) for index in range(len(tried))]
-
-
-def _late(works: Works, laid: Sequence[Laid]) -> tuple[PopId, ...]:
-    span = works.policy.timing.planned_to_day * DAY
-    return tuple(
-        pop
-        for one in laid
-        for pop, start in sorted(one.starts.items())
-        if start.end > works.begin(pop) + span
-    )
-
-
-def _stops(works: Works, laid: Sequence[Laid]) -> tuple[Stop, ...]:
+def _stops(layout: Layout) -> tuple[Stop, ...]:
+    works = layout.works
+    ring_of = {pop: crew.ring.name for crew in layout.crews for pop in crew.pops}
     return tuple(
         Stop(
             pop=pop,
             wave=index,
-            ring=one.ring.name,
+            ring=ring_of[pop],
             opens=works.instant(start.start),
             closes=works.instant(start.closes),
             ends=works.instant(start.end),
         )
-        for index, one in enumerate(laid)
+        for index, one in enumerate(layout.waves)
         for pop, start in sorted(one.starts.items(), key=lambda item: (item[1].start, item[0]))
     )
 

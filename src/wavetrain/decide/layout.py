@@ -1,0 +1,109 @@
+"""Layout: how is a train laid into waves, before it is written down as a plan?"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from wavetrain.decide import rings, trouble
+from wavetrain.decide.board import Board
+from wavetrain.decide.nights import Laid, Nights
+from wavetrain.decide.rings import Crew, Unplannable
+from wavetrain.decide.work import DAY, Works
+from wavetrain.model.demand import Demand
+from wavetrain.model.fleet import Fleet, PopId
+from wavetrain.model.lane import Lane
+from wavetrain.model.policy import Pace, Policy
+from wavetrain.model.rollout import Fairness
+from wavetrain.model.window import Freeze
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a train is planned for."""
+
+    lane: Lane
+    policy: Policy
+    fleet: Fleet
+    freezes: tuple[Freeze, ...]
+    departs: datetime
+    now: datetime
+    demand: Demand
+    fairness: Fairness
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """A laid train: its waves on their board, with what was found on the way."""
+
+    works: Works
+    board: Board
+    crews: list[Crew]
+    waves: list[Laid]
+    uncovered: tuple[str, ...]
+
+    @property
+    def tail(self) -> tuple[PopId, ...]:
+        """The PoPs that have a place only after the train's last day, since their windows come too seldom."""
+        works, span = self.works, self.works.days * DAY
+        starts = ((pop, start) for wave in self.waves for pop, start in wave.starts.items())
+        return tuple(sorted(pop for pop, start in starts if start.start >= works.begin(pop) + span))
+
+    @property
+    def late(self) -> tuple[PopId, ...]:
+        """The PoPs that go after the last planned day."""
+        return _late(self.works, self.waves)
+
+
+def lay(
+    asked: Asked, travelled: Callable[[list[Crew]], list[Crew] | Unplannable] = list
+) -> Layout | Unplannable:
+    """The whole train, or the hard rule that cannot be met.
+
+    At an even pace rings are laid gently and spread over the planned days; where that does not fit, in as few
+    windows as possible. `travelled` chooses which part of the rings goes, in which order.
+    """
+    policy, fleet = asked.policy, asked.fleet
+    found = rings.crews(policy, fleet, asked.demand, asked.fairness)
+    if isinstance(found, Unplannable):
+        return found
+    crews = travelled(list(found.crews))
+    if isinstance(crews, Unplannable):
+        return crews
+    works = Works(asked.lane, policy, fleet, asked.freezes, asked.departs, asked.now)
+    best: Layout | None = None
+    for gentle in (True, False) if policy.timing.pace is Pace.EVEN else (False,):
+        board = Board(fleet, policy, asked.demand, asked.fairness)
+        targets = _spread(works, crews, fleet) if gentle else ()
+        if targets is None:
+            continue
+        laid = Nights(works, board, gentle=gentle, targets=targets).lay(crews)
+        if isinstance(laid, Unplannable):
+            if not gentle and best is None:
+                return trouble.explain(works, board, laid, crews)
+            continue
+        made = Layout(works, board, crews, laid, found.uncovered)
+        if best is None or len(made.late) < len(best.late):
+            best = made
+        if not made.late:
+            break
+    assert best is not None  # either something was laid, or the loop has returned why not
+    return best
+
+
+def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet) -> list[int] | None:
+    """Before which instant each wave of an even train does not begin; None where a gentle train is too long."""
+    board = Board(fleet, works.policy, Demand(), Fairness(lane=works.lane.name))
+    tried = Nights(works, board, gentle=True).lay(crews, weigh=False)
+    if isinstance(tried, Unplannable) or _late(works, tried):
+        return None
+    begin, span = tried[0].after, works.policy.timing.planned_to_day * DAY
+    return [begin + span * index // len(tried) for index in range(len(tried))]
+
+
+def _late(works: Works, laid: Sequence[Laid]) -> tuple[PopId, ...]:
+    span = works.policy.timing.planned_to_day * DAY
+    return tuple(
+        pop
+        for one in laid
+        for pop, start in sorted(one.starts.items())
+        if start.end > works.begin(pop) + span
+    )
