@@ -14,7 +14,7 @@ SECONDS ?= 600
 # Where the environment forbids it, hundreds of processes would each compile the same modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run setup test check shape types suite soak fuzz format lock clean help
+.PHONY: optimize run setup test check shape types suite soak fuzz format lock clean help
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,13 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml
 	@$(BIN)/python -m compileall -q src # once, rather than in each of the programs that a first start begins with
 	@touch $@
 
-$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt
+$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/optimize.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/optimize.txt
 	@touch $@
+
+optimize: $(RUN_STAMP) ## the extra that improves timetables (OR-Tools)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/optimize.txt
 
 check: shape types ## format, lint, types, floors, docs: everything but the tests
 
@@ -71,6 +75,7 @@ format: $(TEST_STAMP) ## let ruff lay out the code
 lock: ## compile the pinned requirements again (needs uv on PATH)
 	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header run.in -o run.txt
 	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header test.in -o test.txt
+	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c run.txt optimize.in -o optimize.txt
 
 clean: ## remove the environment
 	rm -rf $(VENV)

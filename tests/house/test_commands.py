@@ -128,7 +128,9 @@ def test_every_command_answers_programs(terminal: Terminal) -> None:
     assert len(journal) == 5
     assert [line["seq"] for line in journal] == sorted(line["seq"] for line in journal)
 
-    terminal.refused(["why", "nowhere"], "vic", "there is no PoP, node, rollout or release nowhere")
+    terminal.refused(
+        ["why", "nowhere"], "vic", "there is no PoP, node, site, account, rollout or release nowhere"
+    )
     terminal.refused(["release", "show", "gateway@9"], "vic", "gateway@9")
     terminal.refused(["rollout", "watch", "nowhere"], "vic", "there is no rollout nowhere")
     terminal.refused(["pop", "cordon", "nowhere", "--reason", "x"], "olga", "nowhere")

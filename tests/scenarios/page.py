@@ -95,6 +95,7 @@ _SCENES: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"in truth (\S+) is dead", Session.kill),
     (r"in truth (\S+) cannot be measured for (\d+) minutes", Session.darken),
     (r"somebody has set (\S+) up anew", Session.rebuild),
+    (r"somebody has set up (\S+) in (\S+) with (\S+)", Session.set_up),
     (r"operators are told by (\S+)", Session.tell_by),
     (r"in truth nobody answers for (\S+) any more", Session.deafen),
     (r"somebody answers for (\S+) again", Session.hear),

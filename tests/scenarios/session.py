@@ -17,7 +17,7 @@ from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.cli.main import app
-from wavetrain.control import fleets, policies, tokens
+from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.outbox import send_next
 from wavetrain.decide import planner
@@ -161,6 +161,10 @@ class Session:
 
     # What is really so: nobody in the page knows it yet
 
+    def set_up(self, node: str, pop: str, release: str) -> None:
+        """There is one more machine, with an agent that speaks for it."""
+        self.nodes[NodeId(node)] = SimNode(NodeId(node), pop, release, self.nature)
+
     def degrade(self, release: str) -> None:
         """This release passes its probe, and fails three per cent of operations."""
         self.nature.kinds[release] = Kind.DEGRADED
@@ -233,6 +237,8 @@ class Session:
             return True
         with self.store.read() as view:
             turns = view.find(Turn)
+            if joiners.is_busy(view):
+                return True
         return any(item.late_at > self.clock() for turn in turns for item in turn.progress)
 
     def _is_unwatched(self) -> bool:

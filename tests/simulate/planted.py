@@ -217,7 +217,7 @@ PLANTED: tuple[Planted, ...] = (
         guard="G8",
         bug="a newer release cuts a bake short in silence",
         decide=having(succession, "cut_short", lambda draft, other, turns: ""),
-        seed=0,
+        seed=1,
     ),
     Planted(guard="G10", bug="capacity is forgotten", decide=_with_gate("_capacity", None), seed=4),
     Planted(
@@ -238,7 +238,7 @@ PLANTED: tuple[Planted, ...] = (
         decide=having(turns, "_rest", lambda draft, turn: turn.changed(hold=None)),
         seed=1,
     ),
-    Planted(guard="G12", bug="windows are forgotten", decide=_with_gate("_window", None), seed=0),
+    Planted(guard="G12", bug="windows are forgotten", decide=_with_gate("_window", None), seed=8),
     Planted(guard="G13", bug="a tick always finds something to say", decide=_chatty, seed=0),
     Planted(
         guard="G14",
@@ -282,7 +282,7 @@ PLANTED: tuple[Planted, ...] = (
         guard="way-back",
         bug="every PoP goes back to what most of the fleet ran",
         decide=having(way_back, "of", lambda draft, turn: draft.rollout.previous),
-        seed=6,
+        seed=16,
     ),
 )
 

@@ -146,7 +146,7 @@ def test_a_ring_that_nobody_is_left_for_is_refused() -> None:
         Ring(name="again", stage=Stage.EARLY, pops=names[:1]),
         Ring(name="all", stage=Stage.GENERAL, rest=True),
     )
-    with pytest.raises(RefusedError, match="ring again has no PoP"):
+    with pytest.raises(RefusedError, match="ring again is empty"):
         list(Rehearsal(rings).play())
 
 

@@ -57,7 +57,7 @@ def test_json_lines_are_the_fleet_that_they_say_in_any_order() -> None:
     assert fleet.pops[PopId("fra1")].dedicated == "acme"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(fleets())
 def test_any_fleet_reads_back_as_it_was_written_in_both_forms(fleet: Fleet) -> None:
     assert read_lines(fleet_lines(fleet), NOW) == fleet

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -156,12 +156,22 @@ class SqlView:
         return [_entry(dict(zip(names, row, strict=True))) for row in rows]
 
 
+class Made(NamedTuple):
+    """A record as it will be stored and read, its body, and the parameters of the statement that writes it."""
+
+    stored: Record
+    again: Record
+    body: str
+    row: dict[str, Any]
+
+
 class SqlTransaction(SqlView):
     """A view that also writes. Records are written at once; changes and journal entries when it ends."""
 
     def __init__(self, layout: SqlLayout, session: Session) -> None:
         super().__init__(layout, session)
-        self._known.start(self.moment)
+        self._shared = self._known
+        self._shared.start(self.moment)
         self._changes: list[dict[str, object]] = []
         self._flushed = 0
         """Changes that are written already."""
@@ -181,28 +191,27 @@ class SqlTransaction(SqlView):
     def put(self, record: R) -> R:
         """Insert or replace; the record as stored."""
         kind = type(record)
-        table, ident = self._schema.table(kind), self._shapes.of(kind).ident(record)
-        stored, body, row, read = self._row(record)
-        done = self._session.run(table.insert if record.version == 0 else table.update, row)
+        table, what = self._schema.table(kind), (kind, self._shapes.of(kind).ident(record))
+        made = self._row(record)
+        done = self._session.run(table.insert if record.version == 0 else table.update, made.row)
         if done.rowcount != 1:
-            raise StaleError(stale(record, self._version(table, table.at(ident))))
-        self._changed(record, body)
-        self._seen[kind, ident], self._written[kind, ident] = stored, read
-        return stored
+            raise StaleError(stale(record, self._version(table, table.at(what[1]))))
+        self._changed(record, made.body)
+        self._seen[what], self._written[what] = made.stored, Read(made.again, len(made.body))
+        return cast("R", made.stored)
 
     def put_many(self, records: Iterable[Record]) -> int:
         """Insert or replace very many; their number."""
+        self._known = Known()  # what others know of these records is not so any more in here
         left = iter(records)
         count = 0
         while batch := list(islice(left, BATCH)):
             count += len(batch)
             together: dict[tuple[type[Record], bool], list[tuple[Record, dict[str, Any]]]] = {}
             for record in batch:
-                stored, body, row, read = self._row(record)
-                self._changed(record, body)
-                what = type(record), self._shapes.of(type(record)).ident(record)
-                self._seen[what], self._written[what] = stored, read
-                together.setdefault((type(record), record.version == 0), []).append((record, row))
+                made = self._row(record)
+                self._changed(record, made.body)
+                together.setdefault((type(record), record.version == 0), []).append((record, made.row))
             for (kind, is_new), rows in together.items():
                 self._put_batch(kind, rows, is_new=is_new)
             self._session.insert(Write(self._schema.add_change, self._changes))
@@ -214,6 +223,9 @@ class SqlTransaction(SqlView):
         self, kind: type[Record], rows: list[tuple[Record, dict[str, Any]]], *, is_new: bool
     ) -> None:
         table, shape = self._schema.table(kind), self._shapes.of(kind)
+        for record, _ in rows:
+            self._seen.pop((kind, shape.ident(record)), None)
+            self._written.pop((kind, shape.ident(record)), None)
         parameters = [row for _, row in rows]
         if is_new:
             done = self._session.insert(Write(table.insert, parameters))
@@ -227,8 +239,7 @@ class SqlTransaction(SqlView):
                 raise StaleError(stale(record, found))
         raise StaleError(f"a {kind.__name__} is given twice; put each once")
 
-    def _row(self, record: R) -> tuple[R, str, dict[str, Any], Read]:
-        """The record as it will be stored, its body, the statement's parameters, and how it is read again."""
+    def _row(self, record: Record) -> "Made":
         kind = type(record)
         shape, table = self._shapes.of(kind), self._schema.table(kind)
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
@@ -240,7 +251,7 @@ class SqlTransaction(SqlView):
                 row[f"new_{column}"] = getattr(record, column)
         if record.version:
             row["seen"] = record.version
-        return stored, body, row, Read(again, len(body))
+        return Made(stored, again, body, row)
 
     def remove(self, record: Record) -> None:
         """Delete the record that was read."""
@@ -260,7 +271,11 @@ class SqlTransaction(SqlView):
 
     def committed(self) -> None:
         """It stands: what it wrote is known from now on."""
-        self._known.follow(self.moment, (self.epoch, self.last_change), self._written)
+        after = self.epoch, self.last_change
+        if self._flushed:
+            self._shared.start(after)  # so many records that none of what was known before is worth keeping
+        else:
+            self._shared.follow(self.moment, after, self._written)
 
     def note(self, entries: Iterable[Entry]) -> None:
         """Append to the journal."""

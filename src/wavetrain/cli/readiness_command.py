@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavetrain.cli.desk import Desk, command, text_of
+from wavetrain.cli.desk import Desk, command
 from wavetrain.errors import RefusedError, UnknownError
 
 
@@ -43,11 +43,11 @@ def _of_file(file: Path, account: str, pop: str, skip: int, limit: int) -> dict[
     """The same answer from a fleet file alone."""
     import msgspec
 
+    from wavetrain.cli import fleet_source
     from wavetrain.decide.readiness import Inspection
-    from wavetrain.wire.fleet_file import read_fleet
 
     now = datetime.fromtimestamp(time.time(), UTC)
-    fleet = read_fleet(text_of(file), now, str(file))
+    fleet = fleet_source.read(file, quiet=True)
     for name, known, kind in ((account, fleet.accounts, "account"), (pop, fleet.pops, "PoP")):
         if name and name not in known:
             raise UnknownError(f"{file} has no {kind} {name}; give one that it names")

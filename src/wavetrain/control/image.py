@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
+from wavetrain.decide.desired import is_joining
 from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
@@ -126,8 +127,9 @@ class Image:
         self.slots = Slots()
         self.orders = Orders()
         self.unsteady: dict[PopId, set[NodeId]] = {}
-        """By PoP: the nodes that are quarantined, that join, or not in service by their own reports."""
+        """By PoP: the nodes that are quarantined, join, or are not in service by their own reports."""
         self._joining: dict[str, Desired] = {}
+        """What nodes were told that joined a running fleet."""
 
     def follow(self, view: View) -> "Image":
         """Become what this view shows."""
@@ -251,16 +253,6 @@ class Image:
             self._take_order(order.node, order)
         self.sequence = self.swept = self.readdressed = view.sequence
 
-    def _take_order(self, node: str, order: Desired | None) -> None:
-        """An order is remembered; that of a node that joins counts it out until it runs what it was told."""
-        self.orders.take(node, order)
-        before = self._joining.pop(node, None)
-        if order is not None and order.joins:
-            self._joining[node] = order
-        for one in (before, order if node in self._joining else None):
-            if one is not None:
-                self._weigh(one.node, one.pop)
-
     def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
         before = self.slots.get(key)
         if slot is not None:
@@ -268,12 +260,21 @@ class Image:
         elif before is not None:
             self.slots.free(before)
 
+    def _take_order(self, node: str, order: Desired | None) -> None:
+        before = self._joining.pop(node, None)
+        if order is not None and order.joins:
+            self._joining[node] = order
+        for one in (before, self._joining.get(node)):
+            if one is not None:
+                self._weigh(one.node, one.pop)
+
     def _weigh(self, node: NodeId, pop: PopId) -> None:
         """Whether a node of a PoP is unsteady now."""
         lost, said = self.get(Quarantine, node), self.get(Reported, node)
-        is_lost = lost is not None and lost.pop == pop
-        joins = node in self._joining and self._joining[node].pop == pop
-        if is_lost or joins or (said is not None and said.pop == pop and is_disturbed(said)):
+        order = self._joining.get(node)
+        is_away = lost is not None and lost.pop == pop
+        is_away |= order is not None and order.pop == pop and is_joining(order, said)
+        if is_away or (said is not None and said.pop == pop and is_disturbed(said)):
             self.unsteady.setdefault(pop, set()).add(node)
         elif pop in self.unsteady:
             self.unsteady[pop].discard(node)
@@ -308,6 +309,7 @@ class Image:
         elif kind == Slot.__name__:
             self._take_slot(key, cast("Slot | None", record))
         elif kind == Desired.__name__:
+            self.orders.take(key[0], cast("Desired | None", record))
             self._take_order(key[0], cast("Desired | None", record))
 
 

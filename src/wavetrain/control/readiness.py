@@ -13,7 +13,7 @@ from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.readiness import LISTED_MAX, SKIP_MAX, Inspection, Survey
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.fleet import Account, Pop, Site
-from wavetrain.model.rollout import Rollout, Stop, Turn, TurnPhase
+from wavetrain.model.rollout import Rollout, Stop, Turn
 
 LISTED = 100
 """How many sites an answer lists when nobody says otherwise."""
@@ -67,7 +67,7 @@ def _stops(view: View, rollout: Rollout) -> list[Stop]:
     """Where the rollout still has to stop."""
     if rollout.status in TERMINAL or not rollout.timetable:
         return []
-    done = {turn.pop for turn in view.find(Turn, rollout=rollout.id) if turn.phase is TurnPhase.DONE}
+    done = {turn.pop for turn in view.find(Turn, rollout=rollout.id) if turn.at_end}
     return [stop for stop in stops_of(view, rollout) if stop.pop not in done]
 
 

@@ -27,6 +27,8 @@ from wavetrain.model.rollout import Rollout, RolloutId, Slot, Status, Turn, Wave
 from wavetrain.model.standstill import Standstill
 
 ROLLOUTS_PER_TICK_MAX = 100
+ROUNDS_MAX = 5
+"""So often a rollout is asked in one tick at most; the next tick goes on."""
 SETTLING = timedelta(days=30)
 """For so long a stopped rollout is asked about units that were on their way."""
 
@@ -89,22 +91,19 @@ class Ticker:
         return Ticked(commits, tuple(stale))
 
     def _decide_all(self, rollouts: Sequence[Rollout]) -> Iterator[Callable[[], int]]:
-        """Each in its turn; then again those that a later one of the same component may have taken units from (G13)."""
-        moved: set[RolloutId] = set()
+        """Each in its turn; then again those beside which another one of their component has moved since (G13)."""
+        stale = {item.id: item for item in rollouts}
 
-        def step(name: RolloutId) -> int:
-            made = self._decide(name)
+        def step(rollout: Rollout) -> int:
+            stale.pop(rollout.id, None)
+            made = self._decide(rollout.id)
             if made:
-                moved.add(name)
+                kin = (item for item in rollouts if item.component == rollout.component)
+                stale.update({item.id: item for item in kin if item.id != rollout.id})
             return made
 
-        yield from (partial(step, item.id) for item in rollouts)
-        overtaken = [
-            item
-            for place, item in enumerate(rollouts)
-            if any(other.id in moved and other.component == item.component for other in rollouts[place + 1 :])
-        ]
-        yield from (partial(self._decide, item.id) for item in overtaken)
+        for _ in range(ROUNDS_MAX):
+            yield from (partial(step, item) for item in rollouts if item.id in stale)
 
     def _admit_releases(self) -> int:
         """Give every new candidate its rollout, pinned to the current policy of its lane."""

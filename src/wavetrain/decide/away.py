@@ -50,16 +50,15 @@ def _by_themselves(draft: Draft, pop: Pop) -> set[NodeId]:
     facts, absent = draft.facts, draft.facts.absent
     away: set[NodeId] = {node for node in pop.nodes if node in absent} if absent else set()
     if facts.unsteady is None:
-        away |= {node for node in pop.nodes if waves.is_disturbed(facts.reported.get(node))}
-        return away | {node for node in pop.nodes if node in draft.quarantined or _joins(draft, node)}
+        return away | {node for node in pop.nodes if _is_unsteady(draft, node)}
     known = facts.unsteady.get(pop.id, ())
     away |= {node for node in known if node in pop.members and _is_unsteady(draft, node)}
     return away | {node for node in draft.quarantined.changed if node in pop.members}
 
 
 def _is_unsteady(draft: Draft, node: NodeId) -> bool:
-    is_lost = node in draft.quarantined or waves.is_disturbed(draft.facts.reported.get(node))
-    return is_lost or _joins(draft, node)
+    is_disturbed = waves.is_disturbed(draft.facts.reported.get(node))
+    return is_disturbed or node in draft.quarantined or _joins(draft, node)
 
 
 def named(away: Mapping[NodeId, Why]) -> str:

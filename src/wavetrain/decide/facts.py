@@ -28,7 +28,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "5"
+DECIDER = "6"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 
@@ -80,7 +80,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
-    """By PoP: the nodes that are quarantined, that join, or not in service by their reports. None: not sorted out."""
+    """By PoP: nodes that are quarantined, join, or are not in service by their own reports. None: not sorted out."""
     sequence: int = 0
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True

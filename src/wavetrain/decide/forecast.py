@@ -19,6 +19,7 @@ from wavetrain.model.release import Stage
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase, Wave, WaveStatus
 from wavetrain.model.window import Freeze
 
+_OF_OLDER = (Reason.PREVIOUS_ROLLOUT, Reason.HANDING_OVER, Reason.PREVIOUS_BAKE)
 WINDOWS_MAX = 60
 """So many windows of one PoP are followed at most; what needs more has no known end."""
 
@@ -88,7 +89,7 @@ def of_rollout(prospect: Prospect, wanted: Collection[PopId]) -> dict[PopId, Out
         reached = _approved(prospect, wave, reached)
         ends, late_ends, asked = reached.earliest, reached.latest, reached.open
         for turn in prospect.turns:
-            if turn.wave != wave.ordinal or turn.phase is TurnPhase.DONE or turn.pop not in prospect.pops:
+            if turn.wave != wave.ordinal or turn.at_end or turn.pop not in prospect.pops:
                 continue
             outlook = _of_turn(prospect, turn, reached)
             if turn.pop in wanted and turn.cursor < len(turn.order):
@@ -171,7 +172,7 @@ def _departed(prospect: Prospect) -> _Reached:
     if rollout.status in (Status.PLANNED, Status.ANNOUNCED):
         if rollout.status is Status.PLANNED:
             asked = asked or rollout.hold
-        if rollout.hold is not None and rollout.hold.reason is Reason.PREVIOUS_ROLLOUT:
+        if rollout.hold is not None and rollout.hold.reason in _OF_OLDER:
             asked = asked or rollout.hold
         opens = min(turn.opens for turn in prospect.turns if turn.wave == 0)
         earliest = max(now, opens)

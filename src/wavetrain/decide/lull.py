@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from wavetrain.model.plan import TIMED, Hold, Reason
-from wavetrain.model.rollout import Rollout, Slot, Status, Turn, TurnPhase, Wave, WaveStatus
+from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave, WaveStatus
 
 
 def next_end(
@@ -44,4 +44,4 @@ def _holds(rollout: Rollout, waves: Sequence[Wave], turns: Sequence[Turn]) -> li
     if wave.status is WaveStatus.BAKING:
         return [wave.hold]
     mine = [turn for turn in turns if turn.rollout == rollout.id and turn.wave == wave.ordinal]
-    return [turn.hold for turn in mine if turn.phase is not TurnPhase.DONE] or [wave.hold]
+    return [turn.hold for turn in mine if not turn.at_end] or [wave.hold]

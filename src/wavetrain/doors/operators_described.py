@@ -284,6 +284,7 @@ OPERATORS = (
         summary.part,
         Param("pop", "This PoP alone."),
         Param("region", "The PoPs of this region alone."),
+        refusals=(404,),
     ),
     _read("/v1/fleet/summary", "fleet.summary", summary.summary),
     _deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),

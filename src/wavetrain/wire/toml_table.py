@@ -110,12 +110,6 @@ class Table:
             return low
         return float(value)
 
-    def moment(self, key: str) -> date | datetime | None:
-        """A date, or a date with a time; None after a fault."""
-        value = self._take(key, (date, datetime), "a date like 2026-12-24, without quotes", _REQUIRED)
-        assert value is None or isinstance(value, date)
-        return value
-
     def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
         """A list of finite numbers from `low` to `high`; empty when it is absent, or after a fault."""
         value = self._take(key, (list, tuple), "a list of numbers", ())
@@ -145,6 +139,12 @@ class Table:
         if value is not None:
             self.fault(key, f"`{str(value)[:80]}` is no date", "give one as YYYY-MM-DD")
         return None
+
+    def moment(self, key: str) -> date | datetime | None:
+        """A date, or a date with a time; None after a fault."""
+        value = self._take(key, (date, datetime), "a date like 2026-12-24, without quotes", _REQUIRED)
+        assert value is None or isinstance(value, date)
+        return value
 
     def flag(self, key: str, default: object = _REQUIRED) -> bool:
         """True or false."""
