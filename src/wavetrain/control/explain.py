@@ -7,6 +7,7 @@ from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
 from wavetrain.control.progress import HoldSeen, hold_seen
 from wavetrain.control.rollouts import active
+from wavetrain.control.stops import why_moved
 from wavetrain.decide import lapses, stillness
 from wavetrain.decide.desired import is_joining
 from wavetrain.decide.lifecycle import TERMINAL
@@ -145,7 +146,7 @@ def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
         turn = view.get(Turn, rollout.id, pop.id)
         if turn is not None:
             wave = view.get(Wave, rollout.id, str(turn.wave))
-            steps.append(_turn_step(view, turn, unit))
+            steps.append(_moved(view, rollout, _turn_step(view, turn, unit), turn))
             if _is_through(turn, unit) or turn.phase is TurnPhase.HANDED:
                 continue
             steps += [_wave_step(wave)] if wave is not None else []
@@ -156,6 +157,12 @@ def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
         *_last(view, pop, unit),
         Step(level="pop", subject=pop.id, state="no rollout is under way"),
     ]
+
+
+def _moved(view: View, rollout: Rollout, step: Step, turn: Turn) -> Step:
+    """A PoP that has not begun says why it goes later than it was planned to."""
+    why = why_moved(view, rollout, turn.pop) if turn.phase is TurnPhase.WAITING else ""
+    return msgspec.structs.replace(step, state=f"{step.state}; moved, since {why}") if why else step
 
 
 def _last(view: View, pop: Pop, unit: str) -> list[Step]:

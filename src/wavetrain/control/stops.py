@@ -19,6 +19,15 @@ def stops_of(view: View, rollout: Rollout, number: int | None = None) -> tuple[S
     return tuple(sorted(made.values(), key=lambda stop: (stop.opens, stop.pop)))
 
 
+def why_moved(view: View, rollout: Rollout, pop: str) -> str:
+    """Why a PoP is not where it was planned first, as its last revision says; empty where it is."""
+    for number in range(rollout.timetable, 1, -1):
+        for stop in table_of(view, rollout.id, number).stops:
+            if stop.pop == pop:
+                return stop.why
+    return ""
+
+
 def timetables(view: View, rollout: RolloutId, last: int) -> list[Timetable]:
     """The timetables of a rollout up to a number, oldest first."""
     return [table_of(view, rollout, number) for number in range(1, last + 1)]

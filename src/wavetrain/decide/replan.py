@@ -105,10 +105,12 @@ class Replan:
         if stop.start >= self._now:
             mine = self._works.first(pop, stop.start, overtime=True)
             if mine is None or mine.start != stop.start:
-                frozen = any(
-                    since < stop.end and stop.start < until for since, until in self._works.frozen(pop)
+                frozen = self._works.freezing(pop, stop.start, stop.end)
+                return (
+                    f"freeze {frozen} covers its stop"
+                    if frozen
+                    else "its window, load or black-outs have changed"
                 )
-                return "a freeze covers its stop" if frozen else "its window, load or black-outs have changed"
         other = self._board.blocker(pop, stop.start, stop.end)
         if other is not None:
             return f"{other} of its redundancy group is worked on at that time"
@@ -140,7 +142,7 @@ class Replan:
         return FOREVER
 
     def _rehouse(self, pop: PopId, ordinal: int, ready: int, why: str) -> None:
-        after = max(self._now, ready)
+        after = max(self._now, ready, self._standing[pop].start)  # nobody is disturbed sooner than was said
         before = self._first(ordinal) - self._waves[ordinal].soak
         place = self._place(pop, after, before)
         if place is not None:
@@ -156,13 +158,13 @@ class Replan:
                 if not starts or not self._waves[later].is_general:
                     continue
                 before = self._first(later) - self._waves[later].soak
-                place = self._place(pop, max(self._now, min(starts)), before)
+                place = self._place(pop, max(after, min(starts)), before)
                 if place is not None:
                     self._members[ordinal].discard(pop)
                     self._members[later].add(pop)
                     self._move(pop, later, place, f"{why}; it goes along with wave {later}")
                     return
-        place = self._place(pop, after, FOREVER)
+        place = self._place(pop, after, FOREVER) or self._place(pop, max(self._now, ready), FOREVER)
         if place is None:
             self.homeless[pop] = why
             return

@@ -197,6 +197,20 @@ class Works:
             ]
         return known
 
+    def freezing(self, pop: PopId, start: int, end: int) -> str:
+        """The id of a freeze that binds a PoP and covers part of [start, end), or nothing; of several the first."""
+        names = {pop, self.fleet.pops[pop].region, self.lane.name}
+        return min(
+            (
+                freeze.id
+                for freeze in self.freezes
+                if (not freeze.scope or not names.isdisjoint(freeze.scope))
+                and self.at(freeze.starts) < end
+                and start < self.at(freeze.ends)
+            ),
+            default="",
+        )
+
     def short(self) -> tuple[PopId, ...]:
         """The PoPs that cannot do without a single node at the one load that is known of them."""
         headroom = self.policy.budgets.headroom
