@@ -21,22 +21,22 @@ WHOLE_MAX = 400
 LEAST_S = 0.05
 ROUNDS_MAX = 20
 BLOCK_S = 10.0
-WAY_OUT = "python -m pip install --require-hashes -r requirements/optimize.txt"
+WAY_OUT = "make optimize, or python -m pip install --require-hashes -r requirements/optimize.txt"
 
 
 class CpSat:
     """Improves laid trains. Raises `RefusedError` where OR-Tools is not installed."""
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = 2, whole_max: int = WHOLE_MAX) -> None:
         self._model = _cp_model()
-        self._workers = workers
+        self._workers, self._whole_max = workers, whole_max
 
     def improve(self, problem: Problem, seconds: float) -> Improved:
         """The best places found within so many seconds, never worse than those that the movers have now."""
         began = time.monotonic()
         search = _Search(problem)
         free = [index for index, mover in enumerate(problem.movers) if len(mover.places) > 1]
-        if len(free) <= WHOLE_MAX:
+        if len(free) <= self._whole_max:
             proven = self._solve(search, free, seconds)
             return Improved(places=tuple(search.places), proven=proven, seconds=time.monotonic() - began)
         blocks: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -222,7 +222,12 @@ def _cp_model() -> Any:
     try:
         from ortools.sat.python import cp_model
     except ImportError:
-        raise RefusedError(
-            f"--optimize needs OR-Tools, which is not installed here; install it: {WAY_OUT}, or plan without it"
-        ) from None
+        raise missing() from None
     return cp_model
+
+
+def missing() -> RefusedError:
+    """What is said where OR-Tools is not installed."""
+    return RefusedError(
+        f"--optimize needs OR-Tools, which is not installed here; install it: {WAY_OUT}, or plan without it"
+    )
