@@ -190,20 +190,6 @@ def _next_window(draft: Draft, turn: Turn) -> None:
         _replan(draft, missed | {turn.pop: _missed(turn)})
 
 
-def _in_their_rings(draft: Draft, moves: Sequence[Move]) -> list[Move]:
-    """A wave that is still to come is not emptied: who would all go along with later ones keep their own, and its ring.
-
-    Else a freeze over the first ring would let the release begin in the next one.
-    """
-    waves = {turn.pop: turn.wave for turn in draft.turns.values()}
-    leaving = {move.pop for move in moves if move.wave != waves.get(move.pop, move.wave)}
-    emptied = set(waves.values()) - {wave for pop, wave in waves.items() if pop not in leaving}
-    return [
-        msgspec.structs.replace(move, wave=waves[move.pop]) if waves.get(move.pop) in emptied else move
-        for move in moves
-    ]
-
-
 def _missed(turn: Turn) -> str:
     return f"{turn.pop} missed its window of {turn.opens:%Y-%m-%d %H:%M} UTC"
 
@@ -256,12 +242,12 @@ def _replan(
     waves = [
         PlanWave(
             draft.waves[ordinal].soak_minutes * 60 if draft.waves[ordinal].last_of_ring else 0,
-            draft.waves[ordinal].stage is Stage.GENERAL,
+            is_general=draft.waves[ordinal].stage is Stage.GENERAL,
         )
         for ordinal in sorted(draft.waves)
     ]
     replan = Replan(works, board, waves, standing, works.at(facts.now))
-    moves = _in_their_rings(draft, replan.moves(forced, check=check, stays=_stay(draft, missed)))
+    moves = replan.moves(forced, check=check, stays=_stay(draft, missed))
     changed += [_take(draft, move, works) for move in moves]
     for pop, why in replan.homeless.items():
         far = _first_opening(draft, works, pop)

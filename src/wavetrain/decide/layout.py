@@ -17,6 +17,9 @@ from wavetrain.model.policy import Pace, Policy
 from wavetrain.model.rollout import Fairness
 from wavetrain.model.window import Freeze
 
+_WAYS = ((True, True), (False, True), (False, False))
+"""Gently or not, spread over the days or not; the first way that fits is taken."""
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a train is planned for."""
@@ -59,7 +62,8 @@ def lay(
     """The whole train, or the hard rule that cannot be met.
 
     At an even pace rings are laid gently and spread over the planned days; where that does not fit, in as few
-    windows as possible. `travelled` chooses which part of the rings goes, in which order.
+    windows as possible, spread over the days, and at last one after the other. `travelled` chooses which part of the
+    rings goes, in which order.
     """
     policy, fleet = asked.policy, asked.fleet
     found = rings.crews(policy, fleet, asked.demand, asked.fairness)
@@ -70,14 +74,14 @@ def lay(
         return crews
     works = Works(asked.lane, policy, fleet, asked.freezes, asked.departs, asked.now)
     best: Layout | None = None
-    for gentle in (True, False) if policy.timing.pace is Pace.EVEN else (False,):
+    for gentle, spread in _WAYS if policy.timing.pace is Pace.EVEN else _WAYS[-1:]:
         board = Board(fleet, policy, asked.demand, asked.fairness)
-        targets = _spread(works, crews, fleet) if gentle else ()
+        targets = _spread(works, crews, fleet, gentle=gentle) if spread else ()
         if targets is None:
             continue
         laid = Nights(works, board, gentle=gentle, targets=targets).lay(crews)
         if isinstance(laid, Unplannable):
-            if not gentle and best is None:
+            if not spread and best is None:
                 return trouble.explain(works, board, laid, crews)
             continue
         made = Layout(works, board, crews, laid, found.uncovered)
@@ -89,10 +93,10 @@ def lay(
     return best
 
 
-def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet) -> list[int] | None:
-    """Before which instant each wave of an even train does not begin; None where a gentle train is too long."""
+def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet, *, gentle: bool) -> list[int] | None:
+    """Before which instant each wave of an even train does not begin; None where such a train is too long."""
     board = Board(fleet, works.policy, Demand(), Fairness(lane=works.lane.name))
-    tried = Nights(works, board, gentle=True).lay(crews, weigh=False)
+    tried = Nights(works, board, gentle=gentle).lay(crews, weigh=False)
     if isinstance(tried, Unplannable) or _late(works, tried):
         return None
     begin, span = tried[0].after, works.policy.timing.planned_to_day * DAY

@@ -1,8 +1,8 @@
 """Replan: which stops does a change force to move, where do they go?
 
 Everything that still keeps the hard rules stays where it is. What cannot stay takes the nearest place that moves nobody
-else: in its own wave, else along with a later wave that is not its ring's first, and only where there is none such,
-later in its own wave, which may force the waves behind it to move in their turn.
+else: in its own wave, else along with a later wave. Where there is none, where its ring is an early one, or where its
+wave would be empty, it goes later in its own wave, which may force the waves behind it to move in their turn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,12 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class PlanWave(msgspec.Struct, frozen=True):
-    """What a replan needs to know of a wave. `takes_in`: who slipped from an earlier wave may go along."""
+    """What a replan needs to know of a wave."""
 
     soak: int
     """Seconds of soak after it; 0 unless it is the last of its ring."""
-    takes_in: bool
+    is_general: bool
+    """Its PoPs may go along with a later wave, and it takes in those of earlier ones; an early ring shows a release."""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -144,14 +145,14 @@ class Replan:
         if place is not None:
             self._move(pop, ordinal, place, why)
             return
-        if pop not in self._stays:
+        if pop not in self._stays and self._waves[ordinal].is_general and len(self._members[ordinal]) > 1:
             for later in range(ordinal + 1, len(self._waves)):
                 starts = [
                     self._standing[other].start
                     for other in self._members[later]
                     if other in self._board.placed
                 ]
-                if not starts or not self._waves[later].takes_in:
+                if not starts or not self._waves[later].is_general:
                     continue
                 before = self._first(later) - self._waves[later].soak
                 place = self._place(pop, max(self._now, min(starts)), before)

@@ -167,7 +167,10 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
         for stop in plan.stops
     }
     waves = [
-        PlanWave(wave.ring.soak_minutes * 60 if wave.last_of_ring else 0, wave.ring.stage is Stage.GENERAL)
+        PlanWave(
+            wave.ring.soak_minutes * 60 if wave.last_of_ring else 0,
+            is_general=wave.ring.stage is Stage.GENERAL,
+        )
         for wave in plan.waves
     ]
     moves = Replan(frozen, board, waves, standing, now).moves({}, check=True)
