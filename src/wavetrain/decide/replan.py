@@ -88,13 +88,14 @@ class Replan:
             self._board.place(pop, stop.start, stop.end)
         for ordinal in range(len(self._waves)):
             ready = self._ready(ordinal, reasons)
-            for pop in sorted(self._members[ordinal], key=lambda pop: (self._standing[pop].start, pop)):
+            for pop in sorted(self._members[ordinal]):
                 stop = self._standing[pop]
-                if stop.is_free and pop not in reasons and pop not in self._moves and stop.start < ready:
+                if stop.is_free and pop in self._board.placed and stop.start < ready:
                     self._board.lift(pop)
-                    reasons[pop] = f"wave {ordinal - 1} is over later than planned"
+                    known = self._moves.pop(pop, None)
+                    reasons[pop] = known.why if known else f"wave {ordinal - 1} is over later than planned"
                     self._stays.add(pop)
-            mine = [pop for pop in self._members[ordinal] if pop in reasons and pop not in self._moves]
+            mine = [pop for pop in self._members[ordinal] if pop in reasons and pop not in self._board.placed]
             for pop in sorted(mine, key=lambda pop: (self._standing[pop].start, pop)):
                 self._rehouse(pop, ordinal, ready, reasons[pop])
         return sorted(self._moves.values(), key=lambda move: (move.start.start, move.pop))
