@@ -90,7 +90,7 @@ def expected(history: Told) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("seed", [55, 29])
+@pytest.mark.parametrize("seed", [1, 29])
 def test_each_hold_of_a_pop_that_asks_is_told_once_each_time_it_begins(seed: int) -> None:
     history = played(seed)
     assert history.broken == [], "alerts disturb nothing"

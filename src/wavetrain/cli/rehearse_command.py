@@ -143,9 +143,9 @@ def plan_of(
 
 
 def _fleet(file: Path) -> "Fleet":
-    from wavetrain.wire.fleet_file import read_fleet
+    from wavetrain.cli.fleet_source import read
 
-    return read_fleet(text_of(file), datetime.fromtimestamp(time.time(), UTC), str(file))
+    return read(file)
 
 
 def _policy(file: Path, fleet: "Fleet") -> "Policy":

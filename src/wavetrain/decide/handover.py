@@ -10,6 +10,8 @@ from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 
 _TAKING = (Reason.HANDING_OVER, Reason.PREVIOUS_BAKE)
 """Holds of a newer rollout that say: as soon as the older one has nobody on the way here."""
+_NEXT = (*_TAKING, Reason.PREVIOUS_ROLLOUT)
+"""The same of one that is rolling, which waits here for a third one's way back too."""
 _THERE = (Status.COMPLETED, Status.RESIDUE)
 _COMING = (*_TAKING, Reason.NOT_YET)
 
@@ -32,7 +34,7 @@ def _takes_over(draft: Draft, newer: Rollout, turn: Turn) -> bool:
         (one for one in draft.facts.newer_turns if one.rollout == newer.id and one.pop == turn.pop), None
     )
     if newer.status is Status.ROLLING:
-        return theirs is not None and _is_held(theirs.hold, _TAKING)
+        return theirs is not None and _is_held(theirs.hold, _NEXT)
     if newer.status is not Status.ANNOUNCED:
         return False
     if newer.hotfix.how is not How.AFFECTED and _is_held(newer.hold, _TAKING):

@@ -68,11 +68,16 @@ def moving_hold(draft: Draft, others: Iterable[Rollout], moving: list[UnitId]) -
 
 
 def supersede(draft: Draft) -> None:
-    """What is unfinished and still gives way: the newer rollout's order covers every PoP."""
+    """What is unfinished and still gives way: the newer rollout's order covers every PoP.
+
+    Bakes that it has cut short itself count on, unless one of its own has come to its end since.
+    """
     for other in list(draft.older.values()):
         if other.status in lifecycle.TERMINAL:
             continue
         cut = cut_short(draft, other, [turn for turn in baking(draft) if turn.rollout == other.id])
+        if not any(turn.rollout == other.id and _has_baked(turn) for turn in draft.older_turns.values()):
+            draft.rollout = draft.rollout.changed(cuts=max(draft.rollout.cuts, other.cuts))
         text = f"superseded by {draft.rollout.id}{cut}"
         draft.older[other.id] = other.changed(
             status=lifecycle.rollout_after(other.id, other.status, Cause.SUPERSEDE),

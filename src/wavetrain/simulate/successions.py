@@ -107,7 +107,8 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
         ]
         handed = after.phase is TurnPhase.HANDED and not _is_ripe(seen, older, before)
         if newer and (handed or after.phase is TurnPhase.BAKING):
-            yield before, older, min(newer, key=_age)
+            # Where several depart in one step, it is the one that says so; where none does, the first.
+            yield before, older, min(newer, key=lambda item: (not item.cuts, _age(item)))
 
 
 def _is_ripe(seen: Seen, older: Rollout, turn: Turn) -> bool:
