@@ -1,7 +1,7 @@
 """Train commands: plan a train that nobody has asked for yet, show timetables, compare them."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Trains: which PoP goes in which window.", no_args_is_help=True)
 SECONDS = 60.0
+AHEAD = timedelta(days=2)
+"""A train that has left already is planned as if it had been so long before it left."""
 Listed = Annotated[int, typer.Option("--list", min=0, help="How many stops, wishes and moves are named.")]
 
 
@@ -63,7 +65,7 @@ def plan(
     with fleet_source.progress(quiet=desk.as_json) as say:
         say("plan", 0, 1)
         made = trains.outlook(
-            known, rules, spans, leaves, min(now, leaves), optimizer=optimizer, seconds=seconds
+            known, rules, spans, leaves, now if now < leaves else leaves - AHEAD, optimizer=optimizer, seconds=seconds
         )
         say("plan", 1, 1)
     _write(made, out)

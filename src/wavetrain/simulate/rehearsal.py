@@ -49,7 +49,7 @@ JOURNAL_KEPT = 1_000
 BROKEN_MAX = 20
 MENDED_S = 2 * 3_600.0
 """After so long a person rebuilds a node that is gone for good."""
-LEAD_S = 3_600.0
+LEAD_S = 172_800.0
 """The release comes so long before its train."""
 BASELINE = "1.0.0"
 COMPONENT = "gateway"
