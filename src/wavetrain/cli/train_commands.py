@@ -65,7 +65,13 @@ def plan(
     with fleet_source.progress(quiet=desk.as_json) as say:
         say("plan", 0, 1)
         made = trains.outlook(
-            known, rules, spans, leaves, now if now < leaves else leaves - AHEAD, optimizer=optimizer, seconds=seconds
+            known,
+            rules,
+            spans,
+            leaves,
+            now if now < leaves else leaves - AHEAD,
+            optimizer=optimizer,
+            seconds=seconds,
         )
         say("plan", 1, 1)
     _write(made, out)
