@@ -239,10 +239,12 @@ def _replan(
                     standing[pop], start=goes_on.start, end=goes_on.end, closes=goes_on.closes
                 )
                 changed.append(_take(draft, Move(pop, standing[pop].wave, goes_on, why), works))
+    begun = {turn.wave for turn in draft.turns.values() if turn.cursor}
     waves = [
         PlanWave(
             draft.waves[ordinal].soak_minutes * 60 if draft.waves[ordinal].last_of_ring else 0,
             is_general=draft.waves[ordinal].stage is Stage.GENERAL,
+            has_begun=ordinal in begun,
         )
         for ordinal in sorted(draft.waves)
     ]
@@ -316,7 +318,13 @@ def _take(draft: Draft, move: Move, works: Works) -> Stop:
     if known is None:
         draft.turns[move.pop] = _turn(draft, stop, _order(draft, move.pop))
     else:
-        draft.turns[move.pop] = known.changed(opens=stop.opens, closes=stop.closes, wave=stop.wave)
+        begun = known.cursor or known.progress
+        draft.turns[move.pop] = known.changed(
+            opens=stop.opens,
+            closes=stop.closes,
+            wave=stop.wave,
+            phase=known.phase if begun else TurnPhase.WAITING,
+        )
     draft.moved[move.pop] = stop
     return stop
 

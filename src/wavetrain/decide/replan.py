@@ -35,6 +35,8 @@ class PlanWave(msgspec.Struct, frozen=True):
     """Seconds of soak after it; 0 unless it is the last of its ring."""
     is_general: bool
     """Its PoPs may go along with a later wave, and it takes in those of earlier ones; an early ring shows a release."""
+    has_begun: bool = False
+    """Whether some of its PoPs have gone already, so that it is not empty when all others leave it."""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -148,7 +150,7 @@ class Replan:
         if place is not None:
             self._move(pop, ordinal, place, why)
             return
-        if pop not in self._stays and self._waves[ordinal].is_general and len(self._members[ordinal]) > 1:
+        if pop not in self._stays and self._may_leave(ordinal):
             for later in range(ordinal + 1, len(self._waves)):
                 starts = [
                     self._standing[other].start
@@ -169,6 +171,10 @@ class Replan:
             self.homeless[pop] = why
             return
         self._move(pop, ordinal, place, why)
+
+    def _may_leave(self, ordinal: int) -> bool:
+        wave = self._waves[ordinal]
+        return wave.is_general and (wave.has_begun or len(self._members[ordinal]) > 1)
 
     def _place(self, pop: PopId, after: int, before: int) -> Start | None:
         """The cheapest fitting place of the first day that has one."""
