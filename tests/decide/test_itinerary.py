@@ -99,7 +99,7 @@ def test_a_pop_that_missed_its_window_goes_along_with_a_later_wave_and_its_own_p
         engine.obey()
         engine.tick(31)
     slipped = engine.turn(mine[0])
-    assert (slipped.wave, slipped.phase) == (wave + 1, TurnPhase.WAITING)
+    assert (slipped.wave, slipped.cursor) == (wave + 1, 0)
     assert f"{mine[0]} missed its window" in stops_of_revision(engine)[mine[0]]
     engine.change(cordoned=frozenset())
     assert engine.run() is Status.COMPLETED

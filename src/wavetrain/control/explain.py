@@ -161,7 +161,7 @@ def _of_pop(view: View, pop: Pop, unit: str = "") -> list[Step]:
 
 def _moved(view: View, rollout: Rollout, step: Step, turn: Turn) -> Step:
     """A PoP that has not begun says why it goes later than it was planned to."""
-    why = why_moved(view, rollout, turn.pop) if turn.phase is TurnPhase.WAITING else ""
+    why = why_moved(view, rollout, turn.pop) if not turn.cursor else ""
     return msgspec.structs.replace(step, state=f"{step.state}; moved, since {why}") if why else step
 
 

@@ -318,13 +318,7 @@ def _take(draft: Draft, move: Move, works: Works) -> Stop:
     if known is None:
         draft.turns[move.pop] = _turn(draft, stop, _order(draft, move.pop))
     else:
-        begun = known.cursor or known.progress
-        draft.turns[move.pop] = known.changed(
-            opens=stop.opens,
-            closes=stop.closes,
-            wave=stop.wave,
-            phase=known.phase if begun else TurnPhase.WAITING,
-        )
+        draft.turns[move.pop] = known.changed(opens=stop.opens, closes=stop.closes, wave=stop.wave)
     draft.moved[move.pop] = stop
     return stop
 
