@@ -1,6 +1,5 @@
 """Bench command: how fast are the parts that a large fleet waits for?"""
 
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from wavetrain.cli.bench_figures import shown
 from wavetrain.cli.bench_rehearse_command import rehearse
 from wavetrain.cli.bench_timetable_command import timetable
 from wavetrain.cli.desk import exit_codes
@@ -55,16 +55,11 @@ def store(
     """Reports a second on SQLite and PostgreSQL against the bare drivers; takeovers; late commits. About 2 minutes."""
     with exit_codes():
         from rich.console import Console
-        from rich.table import Table
 
         console = Console(stderr=json_file == Path("-"))
         with console.status("the store on SQLite") as status:
             bench = _measured(folder, late, status.update)
-        table = Table("figure", "measured", "limit")
-        for row in _rows(bench):
-            table.add_row(*row)
-        console.print(table)
-        _write(json_file, bench)
+        shown(console, _rows(bench), bench, json_file)
 
 
 @app.command()
@@ -77,31 +72,21 @@ def evidence(
     """10,000 metric streams in one tick; bins of 400 PoPs of 100 nodes; a verdict over 4,000 PoPs. Some seconds."""
     with exit_codes():
         from rich.console import Console
-        from rich.table import Table
 
         from wavetrain.lab.evidence_bench import measure
 
         console = Console(stderr=json_file == Path("-"))
         with console.status("the statistics") as status:
             pace = measure(rounds, status.update)
-        table = Table("figure", "measured", "limit")
-        table.add_row(f"{pace.streams} streams, one tick", f"{pace.tick_ms:.1f} ms", "under 200 ms")
         absorbed = f"{pace.absorb_us_per_pop_bin_40_metrics:.0f} µs"
-        table.add_row("a PoP's bin, 40 metrics x 100 nodes", absorbed, "under 150 µs")
-        table.add_row(
-            "the verdict over 4000 PoPs x 40 metrics", f"{pace.judge_ms_4000x40:.1f} ms", "under 50 ms"
+        judged = f"{pace.judge_ms_4000x40:.1f} ms"
+        rows = (
+            (f"{pace.streams} streams, one tick", f"{pace.tick_ms:.1f} ms", "under 200 ms"),
+            ("a PoP's bin, 40 metrics x 100 nodes", absorbed, "under 150 µs"),
+            ("the verdict over 4000 PoPs x 40 metrics", judged, "under 50 ms"),
+            ("state of a process", f"{pace.state_bytes_per_process:.0f} bytes", "at most 300 bytes"),
         )
-        table.add_row("state of a process", f"{pace.state_bytes_per_process:.0f} bytes", "at most 300 bytes")
-        console.print(table)
-        _write(json_file, pace)
-
-
-def _write(json_file: Path | None, figures: msgspec.Struct) -> None:
-    text = msgspec.json.format(msgspec.json.encode(figures), indent=2).decode() + "\n"
-    if json_file == Path("-"):
-        sys.stdout.write(text)
-    elif json_file is not None:
-        json_file.write_text(text)
+        shown(console, rows, pace, json_file)
 
 
 def _measured(folder: Path | None, late: int, say: Callable[[str], None]) -> Bench:

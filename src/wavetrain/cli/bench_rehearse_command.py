@@ -1,6 +1,5 @@
 """Bench rehearse command: do a train, its memory, or a tick take more than they may?"""
 
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from wavetrain.cli.bench_figures import shown
 from wavetrain.cli.desk import OTHERWISE, exit_codes
 
 FULL = (4_000, 100, 200_000, 40)
@@ -47,20 +47,11 @@ def rehearse(
     """Trains of 4,000 PoPs x 100 nodes, of 90 x 50; ticks over a wave on SQLite; ticks a minute. About 5 minutes."""
     with exit_codes():
         from rich.console import Console
-        from rich.table import Table
 
         console = Console(stderr=json_file == Path("-"))
         with console.status("a train of the full size") as status:
             bench = _measured(folder, 10 if quick else 1, status.update)
-        table = Table("figure", "measured", "limit")
-        for row in _rows(bench):
-            table.add_row(*row)
-        console.print(table)
-        figures = msgspec.json.format(msgspec.json.encode(bench), indent=2).decode() + "\n"
-        if json_file == Path("-"):
-            sys.stdout.write(figures)
-        elif json_file is not None:
-            json_file.write_text(figures)
+        shown(console, _rows(bench), bench, json_file)
         if bench.guards_violated:
             raise typer.Exit(OTHERWISE)
 

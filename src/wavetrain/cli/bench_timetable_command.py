@@ -1,6 +1,5 @@
 """Bench timetable command: is a large train planned fast enough, near enough to what is possible?"""
 
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from wavetrain.cli.bench_figures import shown
 from wavetrain.cli.desk import OTHERWISE, exit_codes, text_of
 from wavetrain.errors import RefusedError
 
@@ -60,20 +60,11 @@ def timetable(
     """Plan, plan again and improve a train of 4,000 PoPs; prove the optimum of 90. About 2 minutes."""
     with exit_codes():
         from rich.console import Console
-        from rich.table import Table
 
         console = Console(stderr=json_file == Path("-"))
         with console.status("the fleet") as status:
             figures = _measured(fleet, policy, seconds, status)
-        table = Table("figure", "measured", "limit")
-        for row in rows(figures):
-            table.add_row(*row)
-        console.print(table)
-        text = msgspec.json.format(msgspec.json.encode(figures), indent=2).decode() + "\n"
-        if json_file == Path("-"):
-            sys.stdout.write(text)
-        elif json_file is not None:
-            json_file.write_text(text)
+        shown(console, rows(figures), figures, json_file)
         if figures.hard_broken or figures.windows > figures.lower_bound + WINDOWS_OVER:
             raise typer.Exit(OTHERWISE)
 

@@ -198,7 +198,7 @@ def _next_train(view: View, pop: PopId) -> datetime | None:
     leaves = timetable.departure(policy, POP, view.now)
     scope = (place.id, place.region, POP.name)
     freezes = view.find(Freeze)
-    return calendar.may_start(place.window, freezes, leaves, forecast.needed(policy), scope).opens_again
+    return calendar.may_start(place.window, freezes, leaves, policy.timing.with_undo, scope).opens_again
 
 
 def _order(place: Place) -> tuple[bool, bool, str, str]:

@@ -63,6 +63,9 @@ _SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
 _UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
 _PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
 
+_HELD = frozenset((*_WHOLE, *_PARTS, Slot.__name__, Desired.__name__))
+"""Changes of other kinds are not looked at."""
+
 
 class Orders(Mapping[NodeId, Desired]):
     """What nodes were told, read when it is asked for."""
@@ -131,6 +134,11 @@ class Image:
         self._joining: dict[str, Desired] = {}
         """What nodes were told that joined a running fleet."""
 
+    @property
+    def has_joiners(self) -> bool:
+        """Whether any node was told the release of its PoP because it joined, and nothing since."""
+        return bool(self._joining)
+
     def follow(self, view: View) -> "Image":
         """Become what this view shows."""
         self.orders.view = view
@@ -144,13 +152,14 @@ class Image:
             self._load(view)
             return self
         for change in changes:
-            if change.kind == Retired.__name__ or self._is_readdressed(
-                change.kind, change.key, change.record
-            ):
+            if change.kind not in _HELD:
+                continue
+            record = change.record  # a store may have to decode it: once
+            if change.kind == Retired.__name__ or self._is_readdressed(change.kind, change.key, record):
                 self.readdressed = change.sequence
             if change.kind in _SWEEPING:
                 self.swept = change.sequence
-            self._take(change.kind, change.key, change.record)
+            self._take(change.kind, change.key, record)
         self.sequence = view.sequence
         return self
 

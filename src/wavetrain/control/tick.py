@@ -14,7 +14,7 @@ from wavetrain.control.facts import digest, load, policy_of
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.watch import Watch
-from wavetrain.decide import departure, planner
+from wavetrain.decide import departure, desired, planner
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.decide.lifecycle import ACTIVE, TERMINAL
 from wavetrain.errors import StaleError
@@ -121,10 +121,14 @@ class Ticker:
         return 1
 
     def _settle_joiners(self) -> int:
-        return 0 if self._is_shifted() else joiners.settle(self._store)
+        if not self._image.has_joiners or self._is_shifted():
+            return 0
+        return joiners.settle(self._store)
 
     def _joiners_again(self) -> Iterator[Callable[[], int]]:
         """What a rollout has just taken back is no joiner's any more; then its PoP can spare others (G13)."""
+        if not self._image.has_joiners:
+            return
         with self._store.read() as view:
             before = view.sequence
         yield self._settle_joiners
@@ -277,11 +281,8 @@ def previous(view: View, release: Release) -> str:
 def majority(view: View, lane: Lane, is_banned: Callable[[str], bool] = lambda _: False) -> str:
     """The release that most of a lane's devices report; empty where none reports one."""
     devices = {NodeId(node + lane.suffix) for pop in view.find(Pop) for node in pop.nodes}
-    counts: dict[str, int] = {}
-    for item in view.find(Reported):
-        if item.node in devices and item.release and not is_banned(item.release):
-            counts[item.release] = counts.get(item.release, 0) + 1
-    return max(sorted(counts), key=lambda number: counts[number], default="")
+    said = (item for item in view.find(Reported) if item.node in devices and not is_banned(item.release))
+    return desired.majority(said, ())
 
 
 def _entry(view: View, kind: str, subject: str, text: str, rollout: str = "") -> Entry:

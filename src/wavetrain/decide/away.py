@@ -1,7 +1,6 @@
 """Away: which nodes of a PoP serve nothing now, and why?"""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from wavetrain.decide import waves
 from wavetrain.decide.desired import is_joining
@@ -96,4 +95,4 @@ def _is_silent(draft: Draft, slot: Slot) -> bool:
     for item in turn.progress if turn is not None else ():
         if item.unit == slot.owner:
             return draft.facts.steady > item.late_at
-    return draft.facts.now - slot.since > 2 * timedelta(minutes=draft.facts.policy.timing.unit_minutes)
+    return draft.facts.now - slot.since > draft.facts.policy.timing.with_undo

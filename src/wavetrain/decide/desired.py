@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wavetrain.decide import calendar
 from wavetrain.model.fleet import Desired, Phase, Pop, Reported, UnitId
@@ -71,7 +71,7 @@ def joiner_hold(
         return Hold(Reason.CORDONED, detail=", ".join(cordoned))
     if not said.release:
         return None
-    needed = 2 * timedelta(minutes=timing.unit_minutes)
+    needed = timing.with_undo
     answer = calendar.may_start(pop.window, freezes, now, needed, (pop.id, pop.region, "pop"))
     if answer.open:
         return None

@@ -1,7 +1,6 @@
 """Disturbance: may this unit be disturbed now? A list of gates; the first hold is the one that is shown."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import msgspec
 
@@ -62,7 +61,7 @@ def _window(asked: Asked) -> Hold | None:
     facts = asked.draft.facts
     if asked.back or not facts.lane.windowed:
         return None
-    needed = 2 * timedelta(minutes=facts.policy.timing.unit_minutes)
+    needed = facts.policy.timing.with_undo
     scope = (asked.pop.id, asked.pop.region, facts.lane.name)
     answer = asked.draft.openings.get(asked.pop.id)
     if answer is None:

@@ -276,7 +276,7 @@ def _missed(prospect: Prospect, place: Pop, at: datetime) -> datetime | None:
         opening = calendar.opening_at(place.window, start) if start is not None else None
         if start is None or opening is None:
             return None
-        last, closes = max(start, opening.closes - needed(prospect.policy)), opening.closes
+        last, closes = max(start, opening.closes - prospect.policy.timing.with_undo), opening.closes
     return last
 
 
@@ -289,7 +289,9 @@ def _after_batches(prospect: Prospect, place: Pop, first: datetime | None, batch
         if not prospect.lane.windowed:
             return start + unit_time * batches
         opening = calendar.opening_at(place.window, start)
-        room = opening.closes - needed(prospect.policy) - start if opening is not None else timedelta(0)
+        room = (
+            opening.closes - prospect.policy.timing.with_undo - start if opening is not None else timedelta(0)
+        )
         fit = max(0, room // unit_time)
         if batches <= fit:
             return start + unit_time * batches
@@ -303,12 +305,7 @@ def _may_start(prospect: Prospect, place: Pop, at: datetime) -> calendar.Answer:
     if not prospect.lane.windowed:
         return calendar.Answer(open=True, opening=None, freeze=None, opens_again=at)
     scope = (place.id, place.region, prospect.lane.name)
-    return calendar.may_start(place.window, prospect.freezes, at, needed(prospect.policy), scope)
-
-
-def needed(policy: Policy) -> timedelta:
-    """The predicted duration of one unit's update and its undo together."""
-    return 2 * timedelta(minutes=policy.timing.unit_minutes)
+    return calendar.may_start(place.window, prospect.freezes, at, prospect.policy.timing.with_undo, scope)
 
 
 def _unit_time(prospect: Prospect) -> timedelta:

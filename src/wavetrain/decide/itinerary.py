@@ -295,7 +295,7 @@ def is_carried(draft: Draft, turn: Turn) -> bool:
 def _first_opening(draft: Draft, works: Works, pop: PopId) -> Start | None:
     """A PoP's first opening at all, also beyond the days of the train; None where there is none in two years."""
     facts = draft.facts
-    needed = 2 * timedelta(minutes=facts.policy.timing.unit_minutes)
+    needed = facts.policy.timing.with_undo
     found = timetable.next_start(facts.fleet, pop, facts.freezes, facts.now, needed, facts.lane.name)
     if found is None:
         return None

@@ -180,7 +180,7 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
     if pop is None or not facts.lane.disturbs:
         return lapses.hold(draft, turn, unit)
     if (own := _own_slot(draft, unit)) is not None:
-        asks = facts.now - own.since > 2 * timedelta(minutes=facts.policy.timing.unit_minutes)
+        asks = facts.now - own.since > facts.policy.timing.with_undo
         return Hold(Reason.IN_PROGRESS, detail=f"{unit} is still on its way with {own.rollout}", asks=asks)
     hold = disturbance.first_hold(draft, pop, unit)
     if hold is not None:

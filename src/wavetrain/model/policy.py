@@ -1,5 +1,6 @@
 """Policy: the rules that an operator sets for a lane, pinned to each rollout by digest."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -141,6 +142,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Lifetime of a permission in seconds of the node's own monotonic clock."""
     report_late_s: float = 60.0
     """Beyond the permission's end: how long a node may be silent before the wait is called NOT_REPORTING."""
+
+    @property
+    def with_undo(self) -> timedelta:
+        """The predicted duration of one unit's update and of its undo together: nothing starts unless both fit."""
+        return 2 * timedelta(minutes=self.unit_minutes)
 
 
 class Succession(msgspec.Struct, frozen=True, kw_only=True):
