@@ -46,6 +46,7 @@ from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX, read_lines
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX, read_freezes
 from wavetrain.wire.messages import (
+    NAMES_BYTES_MAX,
     AddFreeze,
     Approve,
     Because,
@@ -218,7 +219,7 @@ async def _approve(request: Request) -> Response:
 
 async def _place(request: Request) -> Response:
     caller = await caller_of(request)
-    asked = await message_of(request, Place, "place")
+    asked = await message_of(request, Place, "place", NAMES_BYTES_MAX)
     hotfix = Hotfix(how=asked.how, wave=asked.wave, pops=tuple(PopId(pop) for pop in asked.pops))
     store, name = house_of(request).store, request.path_params["name"]
     return await _said(partial(hotfixes.place, store, caller, name, hotfix, asked.reason))
@@ -233,7 +234,7 @@ async def _confirm(request: Request) -> Response:
 
 async def _freeze(request: Request) -> Response:
     caller = await caller_of(request)
-    message = await message_of(request, AddFreeze, "freeze")
+    message = await message_of(request, AddFreeze, "freeze", NAMES_BYTES_MAX)
     deed = partial(
         freezes.add,
         house_of(request).store,

@@ -38,6 +38,7 @@ from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
+    NAMES_BYTES_MAX,
     AddFreeze,
     Approve,
     Because,
@@ -223,7 +224,7 @@ OPERATORS = (
         "rollout.place",
         Act.STEER,
         hotfixes.place,
-        Body(kind=Place, example={"how": "behind", "reason": "it can wait"}),
+        Body(kind=Place, limit=NAMES_BYTES_MAX, example={"how": "behind", "reason": "it can wait"}),
         ROLLOUT,
     ),
     _read("/v1/standstills", "standstill.list", standstill.seen),
@@ -241,7 +242,7 @@ OPERATORS = (
         "freeze.add",
         Act.FREEZE,
         freezes.add,
-        Body(kind=AddFreeze, example=_FREEZE),
+        Body(kind=AddFreeze, limit=NAMES_BYTES_MAX, example=_FREEZE),
         status=201,
         refusals=(404,),
     ),

@@ -15,6 +15,8 @@ from wavetrain.wire.release_file import WAVES_MAX
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
+NAMES_BYTES_MAX = 1024 * 1024
+"""Of a message with a list of names: the longest list of the longest names fits, each character escaped."""
 SCOPE_MAX = 1_000
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
