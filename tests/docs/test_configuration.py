@@ -65,12 +65,16 @@ SAID_OTHERWISE = {(policy.Policy, "rings"): "ring", (policy.Verdicts, "metrics")
 def test_each_key_stands_in_its_table_with_its_default(heading: str) -> None:
     told = {row[0].strip("`"): row[2].replace("`", "") for row in TABLES[heading]}
     kind = STRUCTS[heading]
+    if kind is policy.MetricRule:
+        assert told.pop("use") == "none"
     fields = {
         SAID_OTHERWISE.get((kind, item.name), item.encode_name): item for item in msgspec.structs.fields(kind)
     }
     assert told.keys() == fields.keys()
     for key, default in told.items():
         wanted = _default(fields[key], key)
+        if kind is policy.MetricRule and key == "name":
+            wanted = "required without use"
         is_filled_in = kind is Candidate and key in ("digest", "size")
         assert default == ("from --artifact" if is_filled_in else wanted), key
 
@@ -81,6 +85,8 @@ def _default(field: msgspec.structs.FieldInfo, key: str) -> str:
         value = field.default_factory()
     if key == "weight":
         value = 1.0  # the file's reader has a default that the struct has not
+    if key in ("events", "exposure", "histogram", "gauge"):
+        return "required for a " + ("counter" if key in ("events", "exposure") else key)
     if value is msgspec.NODEFAULT:
         return "required"
     if isinstance(value, msgspec.Struct):

@@ -16,6 +16,8 @@ class Target(msgspec.Struct, frozen=True):
     url: str = "http://127.0.0.1/"
     counters: tuple[str, ...] = ("operations_total", "failures_total")
     sessions: str = "sessions"
+    histograms: tuple[str, ...] = ()
+    gauges: tuple[str, ...] = ()
 
 
 class Rig:

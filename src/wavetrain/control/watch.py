@@ -24,12 +24,14 @@ _DONE = (TurnPhase.DONE, TurnPhase.REVERTED)
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A node to be measured: its PoP, where its metrics are, which counters matter, and the gauge of its load."""
+    """A node to be measured: its PoP, where its metrics are, which of them matter, and the gauge of its load."""
 
     pop: str
     url: str
     counters: tuple[str, ...]
     sessions: str
+    histograms: tuple[str, ...] = ()
+    gauges: tuple[str, ...] = ()
 
 
 class Unseen(Mapping[NodeId, float]):
@@ -205,21 +207,18 @@ class Watch:
 
     def _aim(self, policies: list[Policy], steady: float) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
-        names = {
-            name
-            for policy in policies
-            for rule in policy.verdicts.metrics
-            for name in (rule.events, rule.exposure)
-        }
-        counters = tuple(sorted(names))
+        rules = [rule for policy in policies for rule in policy.verdicts.metrics]
+        counters = tuple(sorted({name for rule in rules for name in (rule.events, rule.exposure) if name}))
+        histograms = tuple(sorted({rule.histogram for rule in rules if rule.histogram}))
+        gauges = tuple(sorted({rule.gauge for rule in rules if rule.gauge}))
         sessions = policies[0].verdicts.sessions if policies else ""
-        aim = (self._image.readdressed, (counters, sessions))
+        aim = (self._image.readdressed, (counters, sessions, histograms, gauges))
         if aim == self._aimed:
             return
         self._aimed = aim
         retired = self._image.by_name(Retired)
         targets = {
-            item.node: Target(item.pop, item.metrics, counters, sessions)
+            item.node: Target(item.pop, item.metrics, counters, sessions, histograms, gauges)
             for item in self._image.all(Reported)
             if item.metrics and item.node not in retired
         }

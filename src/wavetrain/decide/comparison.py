@@ -50,6 +50,8 @@ def arrayed(seen: PopBin | PopCounts) -> PopCounts:
         return seen
     names = tuple(dict.fromkeys(name for sample in seen.samples for name in sample.increments))
     counted = [[sample.increments.get(name, np.nan) for sample in seen.samples] for name in names]
+    gauges = tuple(dict.fromkeys(name for sample in seen.samples for name in sample.levels))
+    levels = [[sample.levels.get(name, np.nan) for sample in seen.samples] for name in gauges]
     return PopCounts(
         pop=seen.pop,
         ended=seen.ended,
@@ -59,6 +61,8 @@ def arrayed(seen: PopBin | PopCounts) -> PopCounts:
         counters=names,
         counted=np.array(counted, dtype=float).reshape(len(names), len(seen.samples)),
         sessions=np.array([sample.sessions for sample in seen.samples], dtype=float),
+        gauges=gauges,
+        levels=np.array(levels, dtype=float).reshape(len(gauges), len(seen.samples)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,16 +22,36 @@ class Verdict(StrEnum):
     ERRORED = "errored"
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """What one node did in one bin: increments of its counters, by metric name, and its sessions at the end.
+SAMPLES_MISSED: Final = "wavetrain_samples_missed"
+"""What every node counts by itself: bins of which it should have told, and did not."""
+SAMPLES_ASKED: Final = "wavetrain_samples_asked"
+RESTARTS: Final = "wavetrain_restarts"
+"""Starts of a node's program on the release that it ran already, by the start time that it serves."""
 
-    A counter that was reset or not seen is absent: missing exposure, never zero.
+
+def bucket(histogram: str, bound: float) -> str:
+    """The name of the counter of a histogram's observations that are at most `bound`."""
+    return f'{histogram}_bucket{{le="{bound:g}"}}'
+
+
+def observations(histogram: str) -> str:
+    """The name of the counter of all of a histogram's observations."""
+    return f"{histogram}_count"
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """What one node did in one bin: increments of its counters, by name, and its sessions and levels at the end.
+
+    A histogram is several counters: `observations`, and `bucket` for each of its bounds but the infinite one. A
+    counter that was reset or not seen, or a gauge that was not, is absent: missing exposure, never zero.
     """
 
     node: NodeId
     release: str
     increments: dict[str, float]
     sessions: float
+    levels: dict[str, float] = {}
+    """Gauges, by name."""
 
 
 class PopBin(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +69,7 @@ class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One bin of one PoP as arrays, from a source that has them so: what a `PopBin` says, for many nodes.
 
     `counted` has the shape (counters, nodes); NaN where a counter was reset or not seen: missing exposure, never zero.
-    `sessions` are those of each node at the end of the bin.
+    `sessions` are those of each node at the end of the bin, `levels` its gauges then, of the shape (gauges, nodes).
     """
 
     pop: PopId
@@ -60,6 +80,9 @@ class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     counters: tuple[str, ...]
     counted: "NDArray[np.float64]"
     sessions: "NDArray[np.float64]"
+    gauges: tuple[str, ...] = ()
+    levels: "NDArray[np.float64] | None" = None
+    """None where no gauge was asked for."""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,3 +93,5 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """More bins, as arrays."""
     last_seen: Mapping[str, float] = {}
     """Seconds since each node was last sampled successfully."""
+    fault: str = ""
+    """What is wrong with the source as a whole, in one line; nothing where it answers as it should."""

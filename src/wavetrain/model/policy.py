@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -47,20 +47,65 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"ring {self.name} has a negative soak_minutes; give 0 or more")
 
 
-class MetricRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A counter that the verdict compares between new and control nodes.
+class Kind(StrEnum):
+    """What a check looks at."""
 
-    `events` and `exposure` are names of metrics that nodes serve. `excess_max` is the greatest harmless
-    absolute excess of events per unit of exposure. `gate` checks must pass before a wave goes on; the others
-    may fail a release but never hold it.
+    COUNTER = "counter"
+    """Events per unit of exposure."""
+    HISTOGRAM = "histogram"
+    """How large single observations are: latencies, reconnect times, sizes."""
+    GAUGE = "gauge"
+    """A level: processor, memory, queues."""
+
+
+class Direction(StrEnum):
+    """Which way is worse."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class MetricRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A check: a metric that the verdict compares between new and control nodes.
+
+    A counter names `events` and `exposure`, a histogram its base name, a gauge its own; all are names of metrics that
+    nodes serve. A relative worsening up to `margin_ratio` (0.1 = 10 %) is no harm. `excess_max` is the greatest
+    harmless absolute excess: of events per unit of exposure; of the share of observations over the old release's
+    percentiles; of a gauge in its own unit. `gate` checks must pass before a wave goes on; the others, watches, may
+    fail a release but never hold it. `history` marks what almost never happens: its count is also held against the
+    fleet's own past, so that a first node speaks without a neighbour.
     """
 
     name: str
-    events: str
-    exposure: str
+    kind: Kind = Kind.COUNTER
+    direction: Direction = Direction.UP
+    events: str = ""
+    exposure: str = ""
+    histogram: str = ""
+    gauge: str = ""
     weight: float
+    margin_ratio: float = 0.0
     excess_max: float = 0.002
     gate: bool = True
+    history: bool = False
+
+    def __post_init__(self) -> None:
+        needed = _NEEDED[self.kind]
+        for field in ("events", "exposure", "histogram", "gauge"):
+            if bool(getattr(self, field)) != (field in needed):
+                verb = "must name" if field in needed else "must not name"
+                raise ValueError(f"metric {self.name} is a {self.kind.value} and {verb} `{field}`")
+        if self.history and self.kind is not Kind.COUNTER:
+            raise ValueError(f"metric {self.name} is a {self.kind.value}; only a counter has a history")
+        if self.history and self.direction is Direction.DOWN:
+            raise ValueError(f"metric {self.name} is worse when it falls; a history bounds what rises")
+
+
+_NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.COUNTER: ("events", "exposure"),
+    Kind.HISTOGRAM: ("histogram",),
+    Kind.GAUGE: ("gauge",),
+}
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,9 @@ from wavetrain.model.hotfix import How
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.policy import (
     COVER_MAX,
-    METRICS_MAX,
     RINGS_MAX,
     Bake,
     Budgets,
-    MetricRule,
     Pace,
     Policy,
     Ring,
@@ -23,6 +21,7 @@ from wavetrain.model.policy import (
     Wishes,
 )
 from wavetrain.model.release import Stage
+from wavetrain.wire.policy_checks import read_checks
 from wavetrain.wire.toml_table import Table, open_table
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -140,24 +139,11 @@ def _timing(table: Table) -> Timing:
 
 
 def _verdicts(table: Table) -> Verdicts:
-    metrics: list[MetricRule] = []
-    for item in table.tables("metric", METRICS_MAX):
-        rule = MetricRule(
-            name=item.text("name"),
-            events=item.text("events"),
-            exposure=item.text("exposure"),
-            weight=item.number("weight", 1e-6, 1e6, 1.0),
-            excess_max=item.number("excess_max", 1e-9, 1e6, 0.002),
-            gate=item.flag("gate", True),
-        )
-        if rule.name in {known.name for known in metrics}:
-            item.fault("name", f"metric {rule.name} is there twice", "give each metric its own name")
-        item.end()
-        metrics.append(rule)
+    metrics = read_checks(table)
     numbers = _numbers(table, Verdicts(), end=False)
     sessions = table.text("sessions", numbers.sessions)
     table.end()
-    return msgspec.structs.replace(numbers, sessions=sessions, metrics=tuple(metrics))
+    return msgspec.structs.replace(numbers, sessions=sessions, metrics=metrics)
 
 
 def _succession(table: Table) -> Succession:
