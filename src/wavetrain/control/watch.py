@@ -10,6 +10,7 @@ from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
@@ -80,6 +81,7 @@ class Watch:
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
         self._tests: dict[str, RunningTest] = {}
+        self._tracks: dict[str, EvidenceTrack] = {}
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
@@ -107,8 +109,9 @@ class Watch:
                 for rollout in rolling
             }
             here = self._under_way(rolling)
-            self._steady = steady = view.steady
+            self._steady, now = view.steady, view.now
             self._resume(view, pinned)
+        steady = self._steady
         ruling = [*policies.values(), *pinned.values()]
         self._pre_period_s = max((policy.verdicts.pre_period_s for policy in ruling), default=float("inf"))
         away_s = max((policy.bake.telemetry_away_s for policy in ruling), default=0.0)
@@ -118,7 +121,8 @@ class Watch:
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._attend(here, pinned)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._is_quiet(seen)]
-        self._compare(quiet, here, rollouts, steady)
+        for name in self._compare(quiet, here, rollouts, steady):
+            self._note(name, now.timestamp())
         if "pop" in policies:
             for seen in quiet:
                 if not any(turn.cursor for turn in here.get(seen.pop, [])):
@@ -190,6 +194,10 @@ class Watch:
         if stored is not None and stored.changed(version=0) == kept:
             return
         transaction.put(kept.changed(version=stored.version if stored is not None else 0))
+        track = self._tracks.get(rollout)
+        if track is not None:
+            drawn = transaction.get(EvidenceTrack, rollout)
+            transaction.put(track.changed(version=drawn.version if drawn is not None else 0))
         goes_on = stored is not None and stored.metrics == kept.metrics
         for item in test.unwritten(stored.changes if stored is not None and goes_on else -1):
             older = transaction.get(PopEvidence, rollout, item.pop)
@@ -229,12 +237,16 @@ class Watch:
         """Evidence of rollouts that are over is in the store; of those that are under way it comes from there."""
         for name in [name for name in self._tests if name not in pinned]:
             del self._tests[name]
+            self._tracks.pop(name, None)
         for name, policy in pinned.items():
             if name not in self._tests and policy.verdicts.metrics:
                 kept = view.get(RolloutEvidence, name)
                 pops = view.find(PopEvidence, rollout=name, live=1) if kept is not None else []
                 known = view.find(PopCalibration, rollout=name) if kept is not None else []
                 self._tests[name] = RunningTest(name, policy, kept, pops, known)
+                track = view.get(EvidenceTrack, name)
+                if track is not None:
+                    self._tracks[name] = track.changed(version=0)
 
     def _attend(self, here: Mapping[str, list[Turn]], pinned: Mapping[str, Policy]) -> None:
         """Fix a PoP's calibration when its canary is about to be exposed, and settle it when it is done."""
@@ -266,8 +278,9 @@ class Watch:
         here: Mapping[str, list[Turn]],
         rollouts: Mapping[str, Rollout],
         steady: float,
-    ) -> None:
-        """Lay bins to the evidence of the rollouts that they tell something of, and judge these."""
+    ) -> list[str]:
+        """Lay bins to the evidence of the rollouts that they tell something of, and judge these; which they were."""
+        judged = []
         told: dict[str, list[tuple[Turn, PopCounts]]] = {}
         for seen in quiet:
             for turn in here.get(seen.pop, []):
@@ -278,6 +291,16 @@ class Watch:
                 test = self._tests[name]
                 if test.compare(told[name], rollouts[name].number, steady):
                     test.judge()
+                    judged.append(name)
+        return judged
+
+    def _note(self, rollout: str, at: float) -> None:
+        """One more point in the picture of a rollout's evidence."""
+        test = self._tests[rollout]
+        track = self._tracks.get(rollout)
+        if track is None or track.metrics != test.record.metrics:
+            track = EvidenceTrack(rollout=rollout, metrics=test.record.metrics)
+        self._tracks[rollout] = noted(track, at, test.record.log_e, test.log_es)
 
     def _pre_period(self, seen: PopCounts, policy: Policy) -> None:
         """Only while the whole PoP runs one release: a mixed PoP says nothing about its nodes' own differences."""
