@@ -65,7 +65,7 @@ def between_bounds(
 
 def _cumulative(name: str, spread: Spread, bounds: Grid) -> dict[str, float]:
     """The count, with what is at or below each bound that cuts no bucket in two."""
-    told = {observations(name): spread.count}
+    told = {observations(name): spread.total}
     for bound in bounds:
         low, high = bound * (1 - _NEAR), bound * (1 + _NEAR)
         if not any(left < low and right > high for left, right, _ in spread.buckets):

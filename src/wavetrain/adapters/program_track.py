@@ -166,7 +166,7 @@ class Track:
     def _sort_histogram(self, program: _Program, name: str, item: Series) -> None:
         for base in self._target.histograms:
             if name == base and item.spreads:
-                _counted(name, [(at, spread.count) for at, spread in item.spreads])
+                _counted(name, [(at, spread.total) for at, spread in item.spreads])
                 program.spreads.setdefault(base, []).append(item.spreads)
             elif name == observations(base):
                 program.counters.setdefault(name, []).append(_counted(name, item.samples))

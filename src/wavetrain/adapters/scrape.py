@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from wavetrain.adapters.own_counts import OwnCounts
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, PopId
-from wavetrain.model.health import Observed, PopBin, Sample, bucket, observations
+from wavetrain.model.health import Observed, PopBin, Sample, SourceFigures, bucket, observations
 from wavetrain.wire.hurried import hurry
 
 INTERVAL_S = 1.0
@@ -123,6 +123,7 @@ class ScrapeSource:
         self._last: dict[NodeId, Reading] = {}
         self._bins: list[PopBin] = []
         self._own = OwnCounts()
+        self._rounds = 0
         self._connections: dict[NodeId, http.client.HTTPConnection] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -143,6 +144,11 @@ class ScrapeSource:
             bins, self._bins = tuple(self._bins), []
             seen = {str(node): now - reading.at for node, reading in self._last.items()}
         return Observed(bins=bins, last_seen=seen)
+
+    def figures(self) -> SourceFigures:
+        """How it fared so far."""
+        with self._lock:
+            return SourceFigures(answered=self._rounds, nodes=len(self._targets))
 
     def close(self) -> None:
         """End the threads; what was not observed is lost."""
@@ -170,6 +176,7 @@ class ScrapeSource:
         for name in names:
             by_pop.setdefault(targets[name].pop, []).append(name)
         with self._lock:
+            self._rounds += 1
             self._count(targets, readings)
             for pop, nodes in by_pop.items():
                 made = self._bin(pop, nodes, readings, ended, targets)

@@ -31,7 +31,7 @@ class FaultyError(UnreachableError):
 class Spread(NamedTuple):
     """A native histogram at one instant: how many observations, and how many of them over `left` up to `right`."""
 
-    count: float
+    total: float
     buckets: tuple[tuple[float, float, float], ...]
 
 
