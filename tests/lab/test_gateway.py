@@ -20,6 +20,8 @@ from wavetrain.errors import UnreachableError
 from wavetrain.lab.admin_call import ask
 from wavetrain.lab.layout import NodePlace
 from wavetrain.lab.tls_lines import SERVER_NAME, client_context
+from wavetrain.model.check_catalogue import CATALOGUE
+from wavetrain.model.health import bucket, observations
 
 pytestmark = pytest.mark.lab
 
@@ -83,7 +85,7 @@ def test_a_session_is_greeted_answered_and_counted(running: tuple[Rig, Path], tr
     counted = _metrics(place)
     assert counted["gateway_operations_total"] == ({"node": FIRST, "release": "2.0.0"}, 3.0)
     assert counted["gateway_sessions"][1] == 1
-    assert set(counted) == {
+    assert set(counted) >= {
         "gateway_operations_total",
         "gateway_operations_failed_total",
         "gateway_sessions_accepted_total",
@@ -104,6 +106,76 @@ def test_a_session_is_greeted_answered_and_counted(running: tuple[Rig, Path], tr
     assert day == {"account-1": 1}
     site.close()
     eventually("the loss is counted", lambda: _metrics(place)["gateway_sessions_lost_total"][1] == 1)
+
+
+def test_what_the_catalogue_of_checks_asks_for_is_served_and_counts(
+    running: tuple[Rig, Path], trust: ssl.SSLContext
+) -> None:
+    place = running[0].lab.nodes[THIRD]
+    before = _figures(place)
+    site = Caller(place, trust)
+    site.say(f"came {FIRST} 120 update")
+    site.say("op 1\nop 2\nop 3")
+    assert [site.hear() for _ in range(3)] == ["ok 1", "ok 2", "ok 3"]
+    socket.create_connection(place.sessions_at, timeout=5).close()  # it never says who it is
+    eventually(
+        "the silent one is counted",
+        lambda: _grown(before, _figures(place))["gateway_handshakes_failed_total"] == 1,
+    )
+    grown = _grown(before, _figures(place))
+    site.close()
+    assert grown["gateway_handshakes_total"] == 2
+    assert grown["gateway_operation_seconds_count"] == 3
+    assert grown["gateway_reconnect_seconds_count"] == 1
+    assert grown['gateway_reconnect_seconds_bucket{le="0.1"}'] == 0
+    assert grown['gateway_reconnect_seconds_bucket{le="0.25"}'] == 1
+    assert grown["gateway_up_seconds_total"] > 0
+    served = _figures(place).keys()
+    for rule in CATALOGUE:
+        for name in (rule.events, rule.exposure, rule.gauge, rule.histogram and observations(rule.histogram)):
+            assert not name or name in served or name.startswith("wavetrain_"), (rule.name, name)
+
+
+def test_slow_operations_are_answered_late_and_observed_so(
+    running: tuple[Rig, Path], trust: ssl.SSLContext
+) -> None:
+    rig, _ = running
+    place = rig.lab.nodes[FOURTH]
+    rig.lab.faults.break_node(FOURTH, operations_slow_ratio=1.0)
+    try:
+        site = Caller(place, trust)
+        before = _figures(place)
+        eventually("the gateway takes up its faults", lambda: _answered(site) >= 0.2)
+        grown = _grown(before, _figures(place))
+        site.close()
+    finally:
+        rig.lab.faults.mend(FOURTH)
+    count, quick = "gateway_operation_seconds_count", 'gateway_operation_seconds_bucket{le="0.1"}'
+    assert grown[count] - grown[quick] >= 1
+
+
+def _answered(site: Caller) -> float:
+    began = time.monotonic()
+    site.say("op 1")
+    assert site.hear() == "ok 1"
+    return time.monotonic() - began
+
+
+def _figures(place: NodePlace) -> dict[str, float]:
+    host, port = place.admin_at
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    return {
+        bucket(sample.name.removesuffix("_bucket"), float(sample.labels["le"]))
+        if "le" in sample.labels
+        else sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def _grown(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    return {name: value - before[name] for name, value in after.items()}
 
 
 def test_so_many_are_asked_to_leave_who_came_from_a_node_first_and_nobody_twice(

@@ -94,6 +94,9 @@ def fault(
     failed_ratio: Annotated[
         float | None, typer.Option(min=0, max=1, help="break: the share of operations that fail.")
     ] = None,
+    slow_ratio: Annotated[
+        float | None, typer.Option(min=0, max=1, help="break: the share of operations that take 0.2 s.")
+    ] = None,
     crash_after_s: Annotated[
         float | None, typer.Option(min=0, help="break: it ends so long after a start.")
     ] = None,
@@ -114,6 +117,7 @@ def fault(
         switches = {
             "never_healthy": never_healthy or None,
             "operations_failed_ratio": failed_ratio,
+            "operations_slow_ratio": slow_ratio,
             "crash_after_s": crash_after_s,
             "start_delay_s": start_delay_s,
         }

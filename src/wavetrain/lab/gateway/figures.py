@@ -1,11 +1,45 @@
 """Figures: what does a gateway count for its operator?"""
 
+import os
 import time
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 MOVES_KEPT = 20_000
 MOVES_PER_ANSWER = 5_000
+
+
+OPERATION_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+RECONNECT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Histogram:
+    """Observations in seconds, by the least bound that they do not exceed."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """So many observations of one size."""
+        self.counts[bisect_left(self.bounds, seconds)] += times
+        self.total += seconds * times
+
+    def lines(self, name: str, labels: str) -> Iterator[str]:
+        """In Prometheus' text format: each bound with all that do not exceed it."""
+        yield f"# TYPE {name} histogram"
+        below = list(accumulate(self.counts))
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), below, strict=True):
+            yield f'{name}_bucket{{{labels},le="{bound}"}} {count}'
+        yield f"{name}_sum{{{labels}}} {self.total:.6f}"
+        yield f"{name}_count{{{labels}}} {below[-1]}"
 
 
 class Figures:
@@ -20,6 +54,11 @@ class Figures:
         self.sessions_accepted = 0
         self.sessions_lost = 0
         self.reconnects = 0
+        self.handshakes = 0
+        self.handshakes_failed = 0
+        self.dropped = 0
+        self.operation_s = Histogram(OPERATION_BOUNDS_S)
+        self.reconnect_s = Histogram(RECONNECT_BOUNDS_S)
         self.moves = {"update": 0, "rebalance": 0}
         self._arrivals: deque[dict[str, Any]] = deque(maxlen=MOVES_KEPT)
         self._next = 0
@@ -28,6 +67,7 @@ class Figures:
         self, site: str, account: str, kind: str, previous: str, gap_ms: int, reason: str
     ) -> None:
         """Keep that a session came here from another one; `gap_ms` is what its user missed."""
+        self.reconnect_s.observe(gap_ms / 1000)
         self._arrivals.append(
             {
                 "n": self._next,
@@ -57,12 +97,18 @@ class Figures:
             "gateway_sessions_accepted_total": self.sessions_accepted,
             "gateway_sessions_lost_total": self.sessions_lost,
             "gateway_reconnects_total": self.reconnects,
+            "gateway_handshakes_total": self.handshakes,
+            "gateway_handshakes_failed_total": self.handshakes_failed,
+            "gateway_dropped_total": self.dropped,
+            "gateway_up_seconds_total": round(time.time() - self.started, 3),
+            "process_cpu_seconds_total": round(time.process_time(), 4),
         }
         gauges = {
             "gateway_sessions": sessions,
             "gateway_draining": int(draining),
             "gateway_start_time_seconds": round(self.started, 3),
             "gateway_build_info": 1,
+            "process_resident_memory_bytes": _resident_bytes(),
         }
         lines = []
         for name, value in counters.items():
@@ -73,4 +119,10 @@ class Figures:
         ]
         for name, number in gauges.items():
             lines += [f"# TYPE {name} gauge", f"{name}{{{labels}}} {number}"]
+        lines += self.operation_s.lines("gateway_operation_seconds", labels)
+        lines += self.reconnect_s.lines("gateway_reconnect_seconds", labels)
         return "\n".join(lines) + "\n"
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -125,6 +125,8 @@ class Gateway:
         except (ValueError, OSError) as error:
             print(f"gateway {self._place.node}: {error}; the faults stay as they were", file=sys.stderr)  # noqa: T201
         self._sessions.fails_below = threshold(self._switches.operations_failed_ratio)
+        self._sessions.slow_below = threshold(self._switches.operations_slow_ratio)
+        self._sessions.slow_s = self._switches.operations_slow_s
         crash_after = self._switches.crash_after_s
         if crash_after is not None and self._loop.time() - self._started >= crash_after:
             os.kill(os.getpid(), signal.SIGKILL)

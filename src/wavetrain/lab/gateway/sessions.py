@@ -53,6 +53,7 @@ class Session:
     def stream_lines(self, lines: list[bytes]) -> None:
         answers: list[bytes] = []
         gateway = self.gateway
+        began, done = gateway.loop.time(), 0
         for line in lines:
             number = line[3:]
             if line.startswith(b"op ") and self.site and number.isdigit():
@@ -60,11 +61,23 @@ class Session:
                 gateway.figures.operations += 1
                 if failed:
                     gateway.figures.operations_failed += 1
-                answers.append(b"failed %b\n" % number if failed else b"ok %b\n" % number)
+                answer = b"failed %b\n" % number if failed else b"ok %b\n" % number
+                if operation_hash(self.salt + 1, int(number)) < gateway.slow_below:
+                    gateway.figures.operation_s.observe(gateway.slow_s)
+                    gateway.loop.call_later(gateway.slow_s, self._answer_late, answer)
+                else:
+                    done += 1
+                    answers.append(answer)
             elif not self._other(line.decode("utf-8", "replace").split(" "), answers):
                 break
         if answers:
             self.stream.write(b"".join(answers))
+        if done:
+            gateway.figures.operation_s.observe(gateway.loop.time() - began, done)
+
+    def _answer_late(self, answer: bytes) -> None:
+        if self.gateway.serves(self):
+            self.stream.write(answer)
 
     def _other(self, words: list[str], answers: list[bytes]) -> bool:
         """Whether the connection goes on."""
@@ -94,6 +107,8 @@ class Sessions:
         self.figures = figures
         self.draining = False
         self.fails_below = threshold(Switches().operations_failed_ratio)
+        self.slow_below = threshold(Switches().operations_slow_ratio)
+        self.slow_s = Switches().operations_slow_s
         self._visits = visits
         self._seed = crc32(seed.encode()) << 32
         self._context = context
@@ -130,10 +145,15 @@ class Sessions:
         state = "draining" if self.draining else "serving"
         return f"hello {self.figures.node} {self.figures.release} {state}\n".encode()
 
+    def serves(self, session: Session) -> bool:
+        """Whether a session is still here."""
+        return self._serving.get(session.peer) is session
+
     def ended(self, session: Session, said_goodbye: bool) -> None:
         """A connection is over."""
         if session in self._arriving:
             del self._arriving[session]
+            self.figures.handshakes_failed += 1
         elif self._serving.get(session.peer) is session:
             del self._serving[session.peer]
             if not said_goodbye and not session.told:
@@ -184,6 +204,7 @@ class Sessions:
         for session in [late for late in self._arriving if late.since < limit]:
             session.stream.close()
             del self._arriving[session]
+            self.figures.handshakes_failed += 1
 
     def _tell(self, session: Session, line: bytes, reason: str) -> None:
         if self._serving.get(session.peer) is session:
@@ -200,7 +221,9 @@ class Sessions:
                 sock, address = self._listener.accept()
             except OSError:
                 return  # taken by the program that shares the socket, or gone before we looked
+            self.figures.handshakes += 1
             if len(self) >= SESSIONS_LIMIT:
+                self.figures.dropped += 1
                 sock.close()
                 continue
             sock.setblocking(False)

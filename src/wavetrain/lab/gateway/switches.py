@@ -23,6 +23,8 @@ class Switches:
 
     never_healthy: bool = False
     operations_failed_ratio: float = GOOD_FAILED_RATIO
+    operations_slow_ratio: float = 0.0
+    operations_slow_s: float = 0.2
     crash_after_s: float | None = None
     start_delay_s: float = 0.0
 
@@ -32,6 +34,8 @@ class Switches:
         return Switches(
             self.never_healthy or other.never_healthy,
             max(self.operations_failed_ratio, other.operations_failed_ratio),
+            max(self.operations_slow_ratio, other.operations_slow_ratio),
+            max(self.operations_slow_s, other.operations_slow_s),
             min(crashes, default=None),
             max(self.start_delay_s, other.start_delay_s),
         )
@@ -50,8 +54,9 @@ def switches_from(raw: Any, place: str) -> Switches:
                 raise ValueError(f"{place}.{name}: must be true or false")
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{place}.{name}: must be a number, 0 or more")
-    if raw.get("operations_failed_ratio", 0) > 1:
-        raise ValueError(f"{place}.operations_failed_ratio: must be a share from 0 to 1")
+    for name in ("operations_failed_ratio", "operations_slow_ratio"):
+        if raw.get(name, 0) > 1:
+            raise ValueError(f"{place}.{name}: must be a share from 0 to 1")
     return Switches(**raw)
 
 
