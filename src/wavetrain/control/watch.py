@@ -1,13 +1,14 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
+from wavetrain.control.quiet import Quiet
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.lifecycle import ACTIVE
@@ -76,6 +77,7 @@ class Watch:
         self._store = store
         self._health = health
         self._image = image or Image()
+        self._quiet = Quiet(self._image)
         self._watches: dict[str, PopWatch] = {}
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
@@ -117,7 +119,8 @@ class Watch:
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._attend(here, pinned)
-        quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._is_quiet(seen)]
+        self._quiet.look(observed)
+        quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
         self._compare(quiet, here, rollouts, steady)
         if "pop" in policies:
             for seen in quiet:
@@ -143,11 +146,6 @@ class Watch:
             if seen.ended > self._ended.get(seen.pop, float("-inf")):
                 self._ended[seen.pop] = seen.ended
                 yield comparison.arrayed(seen)
-
-    def _is_quiet(self, seen: PopCounts) -> bool:
-        if not self._image.unsteady.get(seen.pop):
-            return True
-        return comparison.is_quiet(seen, cast("Mapping[NodeId, Reported]", self._image.by_name(Reported)))
 
     def keep(self) -> int:
         """Write everything down once a minute, and when a PoP has been watched long enough; how many commits."""
