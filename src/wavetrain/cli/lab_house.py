@@ -67,9 +67,7 @@ class LabHouse:
         self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
         found = chosen(setting.source)
-        self.prometheus = (
-            Prometheus(found, folder / "prometheus", self.address) if found is not None else None
-        )
+        self.prometheus = Prometheus(found, folder / "prometheus") if found is not None else None
         self.url = f"https://{self.address}"
         self.baseline = build(self.lab.artifacts, BASELINE)
         self.desk: dict[str, Client] = {}
@@ -123,7 +121,8 @@ class LabHouse:
         jump = "true" if self.setting.jump else "false"
         source = self.prometheus.table() if self.prometheus is not None else ""
         self.config.write_text(
-            f'folder = "control"\nlisten = "{self.address}"\ntick_s = {self.setting.tick_s}\njump = {jump}\nnice = 2\n{source}'
+            f'folder = "control"\nlisten = "{self.address}"\ntick_s = {self.setting.tick_s}\njump = {jump}\nnice = 2\n'
+            f"{source}"
         )
         process = self.lab.processes.start(CONTROL_PLANE, self.control_plane_command, self.log, tied=True)
         deadline = time.monotonic() + READY_WITHIN_S

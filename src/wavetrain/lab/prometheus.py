@@ -8,6 +8,7 @@ from pathlib import Path
 from wavetrain.adapters.promql_call import Call, Place
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.lab.layout import HOST, free_port
+from wavetrain.lab.pops import Progress
 from wavetrain.lab.processes import Processes
 from wavetrain.lab.source_choice import Measured
 from wavetrain.wire.prometheus_answer import FaultyError, instant_of
@@ -17,6 +18,8 @@ INTERVAL_S = 0.5
 READY_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.1
 ASK_S = 2.0
+FREE_FROM = 3
+"""Where a free port is looked for: apart from where a lab and its control plane look."""
 JOB = "nodes"
 
 CONFIG = """\
@@ -57,7 +60,7 @@ class Prometheus:
     ) -> None:
         self._path, self._folder, self._options = path, folder, options
         self._interval_s = interval_s
-        self.url = f"http://{HOST}:{free_port()}"
+        self.url = f"http://{HOST}:{free_port(FREE_FROM)}"
         self._call = Call(Place(url=self.url, timeout_s=ASK_S))
 
     def start(self, addresses: Iterable[str], processes: Processes) -> None:
@@ -84,10 +87,12 @@ class Prometheus:
         except FaultyError:
             return 0
 
-    def wait(self, nodes: int, within_s: float = READY_WITHIN_S) -> None:
+    def wait(self, nodes: int, progress: Progress | None = None, within_s: float = READY_WITHIN_S) -> None:
         """Wait until it has scraped so many nodes. Raises `UnreachableError`."""
         deadline = time.monotonic() + within_s
         while (found := self.scraped()) < nodes:
+            if progress is not None:
+                progress("nodes scraped by Prometheus", found, nodes)
             if time.monotonic() > deadline:
                 raise UnreachableError(
                     f"Prometheus scraped {found} of {nodes} nodes after {within_s:g} s; see {self._folder / 'log'}"
