@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
@@ -191,6 +192,7 @@ SAMPLES: tuple[Record, ...] = (
     ),
     Ledger(generation=SECOND, jumped_s=3600.5),
     PopWatch(pop=FRA, metrics={"drops": _SEEN}),
+    noted(EvidenceTrack(rollout=ROLLOUT, metrics=("drops",)), 1_750_000_000.5, 1.25, (2.5,)),
     RolloutEvidence(
         rollout=ROLLOUT, metrics=("drops",), changes=3, totals=b"\x00\xff", pre_period_s=60.0, log_e=1.5
     ),

@@ -34,6 +34,7 @@ FIRST = (
     "DROP TABLE alembic_version",
     "DROP TABLE pop_evidence",
     "DROP TABLE pop_calibration",
+    "DROP TABLE evidence_track",
 )
 """What the first release had otherwise."""
 

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_track import EvidenceTrack
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.fleet import (
@@ -60,6 +61,7 @@ KINDS: tuple[type[Record], ...] = (
     RolloutEvidence,
     PopEvidence,
     PopCalibration,
+    EvidenceTrack,
     Standstill,
     Believed,
     Join,

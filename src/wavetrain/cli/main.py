@@ -23,6 +23,7 @@ from wavetrain.cli import (
     store_commands,
     token_commands,
     train_commands,
+    verdict_command,
 )
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ app.command()(ask_commands.why)
 app.command()(ask_commands.when)
 app.command()(readiness_command.readiness)
 app.command()(ask_commands.journal)
+app.command()(verdict_command.verdict)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")
 

@@ -11,6 +11,7 @@ from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.quiet import Quiet
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
@@ -33,6 +34,22 @@ class Target(msgspec.Struct, frozen=True):
     sessions: str
     histograms: tuple[str, ...] = ()
     gauges: tuple[str, ...] = ()
+
+
+Asked = tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
+"""Names of metrics: counters, the sessions, histograms, gauges; as a `Target` has them."""
+
+
+def asked_of(policies: Sequence[Policy]) -> Asked:
+    """What nodes are measured by under these policies."""
+    rules = [rule for policy in policies for rule in policy.verdicts.metrics]
+    counters = {name for rule in rules for name in (rule.events, rule.exposure) if name}
+    return (
+        tuple(sorted(counters)),
+        policies[0].verdicts.sessions if policies else "",
+        tuple(sorted({rule.histogram for rule in rules if rule.histogram})),
+        tuple(sorted({rule.gauge for rule in rules if rule.gauge})),
+    )
 
 
 class Unseen(Mapping[NodeId, float]):
@@ -82,6 +99,7 @@ class Watch:
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
         self._tests: dict[str, RunningTest] = {}
+        self._tracks: dict[str, EvidenceTrack] = {}
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
@@ -109,8 +127,9 @@ class Watch:
                 for rollout in rolling
             }
             here = self._under_way(rolling)
-            self._steady = steady = view.steady
+            self._steady, now = view.steady, view.now
             self._resume(view, pinned)
+        steady = self._steady
         ruling = [*policies.values(), *pinned.values()]
         self._pre_period_s = max((policy.verdicts.pre_period_s for policy in ruling), default=float("inf"))
         away_s = max((policy.bake.telemetry_away_s for policy in ruling), default=0.0)
@@ -121,7 +140,8 @@ class Watch:
         self._attend(here, pinned)
         self._quiet.look(observed)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
-        self._compare(quiet, here, rollouts, steady)
+        for name in self._compare(quiet, here, rollouts, steady):
+            self._note(name, now.timestamp())
         if "pop" in policies:
             for seen in quiet:
                 if not any(turn.cursor for turn in here.get(seen.pop, [])):
@@ -188,6 +208,10 @@ class Watch:
         if stored is not None and stored.changed(version=0) == kept:
             return
         transaction.put(kept.changed(version=stored.version if stored is not None else 0))
+        track = self._tracks.get(rollout)
+        if track is not None:
+            drawn = transaction.get(EvidenceTrack, rollout)
+            transaction.put(track.changed(version=drawn.version if drawn is not None else 0))
         goes_on = stored is not None and stored.metrics == kept.metrics
         for item in test.unwritten(stored.changes if stored is not None and goes_on else -1):
             older = transaction.get(PopEvidence, rollout, item.pop)
@@ -205,18 +229,14 @@ class Watch:
 
     def _aim(self, policies: list[Policy], steady: float) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
-        rules = [rule for policy in policies for rule in policy.verdicts.metrics]
-        counters = tuple(sorted({name for rule in rules for name in (rule.events, rule.exposure) if name}))
-        histograms = tuple(sorted({rule.histogram for rule in rules if rule.histogram}))
-        gauges = tuple(sorted({rule.gauge for rule in rules if rule.gauge}))
-        sessions = policies[0].verdicts.sessions if policies else ""
-        aim = (self._image.readdressed, (counters, sessions, histograms, gauges))
+        asked = asked_of(policies)
+        aim = (self._image.readdressed, asked)
         if aim == self._aimed:
             return
         self._aimed = aim
         retired = self._image.by_name(Retired)
         targets = {
-            item.node: Target(item.pop, item.metrics, counters, sessions, histograms, gauges)
+            item.node: Target(item.pop, item.metrics, *asked)
             for item in self._image.all(Reported)
             if item.metrics and item.node not in retired
         }
@@ -227,12 +247,16 @@ class Watch:
         """Evidence of rollouts that are over is in the store; of those that are under way it comes from there."""
         for name in [name for name in self._tests if name not in pinned]:
             del self._tests[name]
+            self._tracks.pop(name, None)
         for name, policy in pinned.items():
             if name not in self._tests and policy.verdicts.metrics:
                 kept = view.get(RolloutEvidence, name)
                 pops = view.find(PopEvidence, rollout=name, live=1) if kept is not None else []
                 known = view.find(PopCalibration, rollout=name) if kept is not None else []
                 self._tests[name] = RunningTest(name, policy, kept, pops, known)
+                track = view.get(EvidenceTrack, name)
+                if track is not None:
+                    self._tracks[name] = track.changed(version=0)
 
     def _attend(self, here: Mapping[str, list[Turn]], pinned: Mapping[str, Policy]) -> None:
         """Fix a PoP's calibration when its canary is about to be exposed, and settle it when it is done."""
@@ -264,8 +288,9 @@ class Watch:
         here: Mapping[str, list[Turn]],
         rollouts: Mapping[str, Rollout],
         steady: float,
-    ) -> None:
-        """Lay bins to the evidence of the rollouts that they tell something of, and judge these."""
+    ) -> list[str]:
+        """Lay bins to the evidence of the rollouts that they tell something of, and judge these; which they were."""
+        judged = []
         told: dict[str, list[tuple[Turn, PopCounts]]] = {}
         for seen in quiet:
             for turn in here.get(seen.pop, []):
@@ -276,6 +301,16 @@ class Watch:
                 test = self._tests[name]
                 if test.compare(told[name], rollouts[name].number, steady):
                     test.judge()
+                    judged.append(name)
+        return judged
+
+    def _note(self, rollout: str, at: float) -> None:
+        """One more point in the picture of a rollout's evidence."""
+        test = self._tests[rollout]
+        track = self._tracks.get(rollout)
+        if track is None or track.metrics != test.record.metrics:
+            track = EvidenceTrack(rollout=rollout, metrics=test.record.metrics)
+        self._tracks[rollout] = noted(track, at, test.record.log_e, test.log_es)
 
     def _pre_period(self, seen: PopCounts, policy: Policy) -> None:
         """Only while the whole PoP runs one release: a mixed PoP says nothing about its nodes' own differences."""

@@ -53,6 +53,8 @@ class RunningTest:
         self._stale: set[str] = set()
         self._touched: dict[str, int] = {}
         self._gone: dict[str, tuple[int, PopEvidence]] = {}
+        self.log_es: list[float] = []
+        """By check, as of the last judgement of this process."""
         self.pops = Pops(self)
         for item in pops:
             if item.pop in self._calibrations:
@@ -129,7 +131,8 @@ class RunningTest:
     def judge(self) -> None:
         """Work out whether the release has failed; once it has, it stays so."""
         alpha = self.policy.verdicts.alpha
-        log_e = self._strata.log_e()
+        by_metric = self._strata.log_es()
+        self.log_es, log_e = by_metric.tolist(), self._strata.log_e(by_metric)
         self._kept = self._kept.changed(
             log_e=log_e,
             log_threshold=budget.log_threshold(alpha),
@@ -139,6 +142,10 @@ class RunningTest:
     def judgement(self) -> Judgement:
         """The verdict with its parts."""
         return self._strata.judgement(self.policy.verdicts.alpha)
+
+    def pooled(self) -> Array:
+        """The log likelihood of each check over the grid of ratios, all PoPs together."""
+        return self._strata.pooled()
 
     def settle(self, pop: str) -> None:
         """Nothing more comes of a PoP: what it said goes into the totals, and it is written down a last time."""

@@ -30,6 +30,7 @@ from wavetrain.control import (
     summary,
     tokens,
     trains,
+    verdicts,
     withdraw,
 )
 from wavetrain.control.ports import Store
@@ -347,6 +348,7 @@ ROUTES = [
     Route("/v1/releases/{name}/withdraw", _because(withdraw.withdraw, "withdraw"), methods=["POST"]),
     Route("/v1/rollouts", _reading(progress.rollouts)),
     Route("/v1/rollouts/{name}", _rollout),
+    Route("/v1/rollouts/{name}/verdict", _reading_one(verdicts.verdict)),
     Route("/v1/rollouts/{name}/pause", _because(rollouts.pause, "pause"), methods=["POST"]),
     Route("/v1/rollouts/{name}/abort", _because(rollouts.abort, "abort"), methods=["POST"]),
     Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),

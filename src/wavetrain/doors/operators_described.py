@@ -27,6 +27,7 @@ from wavetrain.control import (
     summary,
     tokens,
     trains,
+    verdicts,
     withdraw,
 )
 from wavetrain.decide.permit import Act
@@ -200,6 +201,7 @@ OPERATORS = (
     ),
     _read("/v1/rollouts", "rollout.list", progress.rollouts),
     _read("/v1/rollouts/{name}", "rollout.show", progress.rollout, ROLLOUT),
+    _read("/v1/rollouts/{name}/verdict", "verdict", verdicts.verdict, ROLLOUT),
     _deed("/v1/rollouts/{name}/pause", "rollout.pause", Act.STEER, rollouts.pause, BECAUSE, ROLLOUT),
     _deed("/v1/rollouts/{name}/abort", "rollout.abort", Act.STEER, rollouts.abort, BECAUSE, ROLLOUT),
     _deed("/v1/rollouts/{name}/revert", "rollout.revert", Act.STEER, rollouts.revert, BECAUSE, ROLLOUT),

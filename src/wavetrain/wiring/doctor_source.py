@@ -62,7 +62,9 @@ def _of_clock(url: str, hour: prometheus_look.Hour) -> Finding:
     )
 
 
-def _of_nodes(of: Installation, call: Call, settings: Settings, hour: prometheus_look.Hour) -> Iterator[Finding]:
+def _of_nodes(
+    of: Installation, call: Call, settings: Settings, hour: prometheus_look.Hour
+) -> Iterator[Finding]:
     known = _known(of)
     if known is None:
         yield skipped("source", NOT_SEEN)
@@ -115,5 +117,5 @@ def _known(of: Installation) -> tuple[Mapping[NodeId, Target], list[Policy]] | N
         retired = {item.node for item in look.records(Retired)}
         nodes = [item for item in look.records(Reported) if item.metrics and item.node not in retired]
         asked = asked_of(policies)
-        return {item.node: asked(item) for item in nodes[:NODES_MAX]}, policies
+        return {item.node: Target(item.pop, item.metrics, *asked) for item in nodes[:NODES_MAX]}, policies
     return None

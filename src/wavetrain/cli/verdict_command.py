@@ -1,0 +1,52 @@
+"""Verdict command: what the checks of a rollout say, each with its evidence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wavetrain.cli.desk import Desk, command
+
+if TYPE_CHECKING:
+    from wavetrain.control.verdicts import VerdictSeen
+
+HEADS = ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
+
+
+@command
+def verdict(
+    desk: Desk,
+    rollout: Annotated[str, typer.Argument(help="The rollout's id, as `rollout list` shows it.")],
+    svg: Annotated[Path | None, typer.Option(help="Draw the evidence over time into this file.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write a sheet with the picture and the table into this file, as HTML."),
+    ] = None,
+) -> None:
+    """What its checks say: evidence, threshold, control, effect, exposure, and how near to the limit it was found."""
+    import msgspec
+
+    from wavetrain.cli.client import at
+    from wavetrain.control.verdicts import VerdictSeen
+    from wavetrain.doors import evidence_picture, verdict_page
+
+    answer = desk.client.get(at("rollouts", rollout, "verdict"))
+    seen = msgspec.convert(answer, VerdictSeen)
+    if svg is not None:
+        svg.write_text(evidence_picture.picture(seen))
+    if page is not None:
+        page.write_text(verdict_page.page(seen))
+    rows = [verdict_page.cells(check) for check in seen.checks]
+    desk.table(answer, HEADS, rows, "the policy of this rollout names no checks: nothing is compared")
+    if not desk.as_json:
+        desk.console.print(_told(seen))
+
+
+def _told(seen: "VerdictSeen") -> str:
+    from math import exp
+
+    pre = "none yet" if seen.pre_period_s is None else f"{seen.pre_period_s:,.0f} s"
+    return (
+        f"{seen.verdict}: e = {exp(min(seen.log_e, 700.0)):.3g} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
+        f"back; pre-period {pre}"
+    )
