@@ -10,6 +10,7 @@ from wavetrain.cli.demo_screen import Screen, bar, picture
 from wavetrain.lab.site_figures import Felt, PopFelt
 
 NOW = "2026-12-06T02:10:00+00:00"
+MADE_OF = {"balancer": "haproxy", "source": "prometheus"}
 
 
 def turn(pop: str, **changed: Any) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def chapters() -> tuple[Chapter, Chapter, Chapter]:
 
 
 def test_the_receipt_holds_what_was_measured() -> None:
-    figures = receipt(*chapters(), 0, 190.04, 107.9, "haproxy")
+    figures = receipt(*chapters(), 0, 190.04, 107.9, MADE_OF)
     assert figures["good"] | {} == {
         "status": "completed",
         "pops": 2,
@@ -95,7 +96,7 @@ def test_the_receipt_holds_what_was_measured() -> None:
 def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     good, bad, fix = chapters()
     same = Chapter(rollout("completed", *bad.rollout["turns"]), fix.felt, fix.exposed, 0)
-    figures = receipt(good, bad, same, 0, 190.0, 100.0, "haproxy")
+    figures = receipt(good, bad, same, 0, 190.0, 100.0, MADE_OF)
     assert figures["fix"]["in_later_window"] is False
     assert not ended_well(figures)
 
@@ -110,7 +111,7 @@ def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     ],
 )
 def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None:
-    figures = receipt(*chapters(), 0, 190.0, 100.0, "haproxy")
+    figures = receipt(*chapters(), 0, 190.0, 100.0, MADE_OF)
     (figures[part] if part else figures)[key] = value
     assert not ended_well(figures)
 
@@ -118,7 +119,7 @@ def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None
 def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
     console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
     with console.capture() as capture:
-        show(receipt(*chapters(), 0, 190.0, 107.9, "haproxy"), console)
+        show(receipt(*chapters(), 0, 190.0, 107.9, MADE_OF), console)
     text = capture.get()
     for expected in (
         "longest gap, ms",

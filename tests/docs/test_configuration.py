@@ -22,7 +22,7 @@ from wavetrain.wire.fleet_parts import LIMITS
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
-from wavetrain.wiring import channels
+from wavetrain.wiring import channels, sources
 from wavetrain.wiring import config as wiring_config
 
 TEXT = (DOCS / "configuration.md").read_text()
@@ -35,6 +35,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     'alert.kind = "webhook"': channels.WebhookTable,
     'alert.kind = "mail"': channels.MailTable,
     "[tls]": wiring_config.TlsConfig,
+    'health.source = "prometheus"': sources.PrometheusTable,
     "agent.toml: keys": agent.Config,
     'installer.kind = "slots"': agent.Slots,
     'installer.kind = "command"': agent.CommandInstall,

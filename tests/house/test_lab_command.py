@@ -63,7 +63,7 @@ def running_lab(folder: Path) -> Iterator[Outside]:
     fleet.write_text(fleet_text(["lis1"], 2))
     policy.write_text(ONE_RING)
     options = [f"--fleet={fleet}", f"--policy={policy}", f"--folder={folder}", "--json"]
-    counts = ["--sites=6", "--users=1", "--stubborn=1", "--balancer=builtin"]
+    counts = ["--sites=6", "--users=1", "--stubborn=1", "--balancer=builtin", "--source=scrape"]
     in_background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     command = [*in_background, sys.executable, "-m", "wavetrain.cli.main", "lab", *counts, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

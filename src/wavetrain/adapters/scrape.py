@@ -1,18 +1,20 @@
 """Scrape: the nodes' own /metrics, read directly once a second."""
 
 import http.client
+import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from wavetrain.adapters.own_counts import OwnCounts
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, PopId
-from wavetrain.model.health import Observed, PopBin, Sample
+from wavetrain.model.health import Observed, PopBin, Sample, SourceFigures, bucket, observations
 from wavetrain.wire.hurried import hurry
 
 INTERVAL_S = 1.0
@@ -20,31 +22,51 @@ TIMEOUT_S = 0.8
 BYTES_MAX = 1_000_000
 FIGURE_MAX = 1e18
 READERS = 8
+RATE = "_total"
 BINS_KEPT_MAX = 10_000
 """Bins that nobody asked for are dropped, oldest first."""
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """One scrape of one node: totals by counter, its sessions, the release and start that it names."""
+    """One scrape of one node: totals by counter, its sessions and gauges, the release and start that it names."""
 
     at: float
     release: str
     started: float
     totals: dict[str, float]
     sessions: float
+    levels: dict[str, float] = {}
 
 
-def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Reading:
-    """A reading from the Prometheus text format; a counter's label sets are summed. Raises ValueError.
+def parse(
+    text: str,
+    counters: Sequence[str],
+    sessions: str,
+    at: float,
+    histograms: Sequence[str] = (),
+    gauges: Sequence[str] = (),
+) -> Reading:
+    """A reading from the Prometheus text format; the label sets of a name are summed. Raises ValueError.
 
-    Also for a figure that is none: sums with NaN or infinity in them would stop the judgement of all nodes.
+    Also for a figure that is none: sums with NaN or infinity in them would stop the judgement of all nodes. A gauge
+    may be none for a while: it is left out then. One that ends in `_total` is a counter, of which the growth counts.
     """
     totals: dict[str, float] = {}
+    levels: dict[str, float] = {}
+    summed = {*counters, *(observations(name) for name in histograms), *_rates(gauges)}
+    buckets = {f"{name}_bucket": name for name in histograms}
     release, started, held = "", 0.0, 0.0
     for name, value, labels in _samples(text):
-        if name in counters:
+        if name in gauges and name not in summed:
+            levels[name] = levels.get(name, 0.0) + value
+        if name in summed:
             totals[name] = totals.get(name, 0.0) + value
             release = labels.get("release", release)
+        elif name in buckets:
+            bound = float(labels.get("le", "nan"))
+            if math.isfinite(bound):
+                key = bucket(buckets[name], bound)
+                totals[key] = totals.get(key, 0.0) + value
         elif name == sessions:
             held += value
             release = labels.get("release", release)
@@ -53,7 +75,18 @@ def parse(text: str, counters: tuple[str, ...], sessions: str, at: float) -> Rea
     for figure in (*totals.values(), held, started):
         if not 0 <= figure <= FIGURE_MAX:
             raise ValueError(f"{figure} counts nothing")
-    return Reading(at, release, started, totals, held)
+    levels = {name: level for name, level in levels.items() if abs(level) <= FIGURE_MAX}
+    return Reading(at, release, started, totals, held, levels)
+
+
+def _rates(gauges: Sequence[str]) -> list[str]:
+    return [name for name in gauges if name.endswith(RATE)]
+
+
+def _asked(counted: Mapping[str, float], target: Target) -> dict[str, float]:
+    """Without the counters that only stand for the rate of a gauge."""
+    only = set(_rates(target.gauges)) - set(target.counters)
+    return {name: value for name, value in counted.items() if name not in only}
 
 
 def _samples(text: str) -> Iterator[tuple[str, float, Mapping[str, str]]]:
@@ -89,6 +122,8 @@ class ScrapeSource:
         self._targets: Mapping[NodeId, Target] = {}
         self._last: dict[NodeId, Reading] = {}
         self._bins: list[PopBin] = []
+        self._own = OwnCounts()
+        self._rounds = 0
         self._connections: dict[NodeId, http.client.HTTPConnection] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -109,6 +144,11 @@ class ScrapeSource:
             bins, self._bins = tuple(self._bins), []
             seen = {str(node): now - reading.at for node, reading in self._last.items()}
         return Observed(bins=bins, last_seen=seen)
+
+    def figures(self) -> SourceFigures:
+        """How it fared so far."""
+        with self._lock:
+            return SourceFigures(answered=self._rounds, nodes=len(self._targets))
 
     def close(self) -> None:
         """End the threads; what was not observed is lost."""
@@ -136,26 +176,57 @@ class ScrapeSource:
         for name in names:
             by_pop.setdefault(targets[name].pop, []).append(name)
         with self._lock:
+            self._rounds += 1
+            self._count(targets, readings)
             for pop, nodes in by_pop.items():
-                made = self._bin(pop, nodes, readings, ended)
+                made = self._bin(pop, nodes, readings, ended, targets)
                 if made is not None:
                     self._bins.append(made)
             del self._bins[:-BINS_KEPT_MAX]
             read = {name: reading for name, reading in readings.items() if reading is not None}
             self._last |= {name: reading for name, reading in read.items() if name in self._targets}
 
+    def _count(self, targets: Mapping[NodeId, Target], readings: Mapping[NodeId, Reading | None]) -> None:
+        """What a node cannot count itself. Where nobody answers, it is the way there that is away."""
+        self._own.keep(targets)
+        is_away = not any(readings.values())
+        for node, reading in readings.items():
+            before = self._last.get(node)
+            if reading is None:
+                if not is_away:
+                    self._own.missed(node)
+            elif before is not None and before.release != reading.release:
+                self._own.forget(node)
+            elif before is not None and before.started and before.started != reading.started:
+                self._own.restarted(node)
+
     def _bin(
-        self, pop: str, nodes: list[NodeId], readings: Mapping[NodeId, Reading | None], ended: float
+        self,
+        pop: str,
+        nodes: list[NodeId],
+        readings: Mapping[NodeId, Reading | None],
+        ended: float,
+        targets: Mapping[NodeId, Target],
     ) -> PopBin | None:
         samples, spans = [], []
         for node in nodes:
-            reading, before = readings[node], self._last.get(node)
+            reading, before, target = readings[node], self._last.get(node), targets[node]
             counted = increments(before, reading) if reading is not None else None
             if reading is None or counted is None or before is None:
                 continue
-            spans.append(reading.at - before.at)
+            seconds = reading.at - before.at
+            spans.append(seconds)
+            rates = {
+                name: counted[name] / seconds for name in _rates(target.gauges) if name in counted and seconds
+            }
             samples.append(
-                Sample(node=node, release=reading.release, increments=counted, sessions=reading.sessions)
+                Sample(
+                    node=node,
+                    release=reading.release,
+                    increments=_asked(counted, target) | self._own.told(node, target.counters),
+                    sessions=reading.sessions,
+                    levels=reading.levels | rates,
+                )
             )
         if not samples or max(spans) <= 0:
             return None
@@ -168,7 +239,14 @@ class ScrapeSource:
         """One scrape, or None: a node that does not answer, or not in the format, is missing."""
         try:
             text = self._fetch(node, target.url)
-            return parse(text, tuple(target.counters), target.sessions, time.monotonic())
+            return parse(
+                text,
+                target.counters,
+                target.sessions,
+                time.monotonic(),
+                target.histograms,
+                target.gauges,
+            )
         except (OSError, ValueError, http.client.HTTPException):
             self._drop(node)
             return None

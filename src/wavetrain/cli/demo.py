@@ -17,6 +17,7 @@ from wavetrain.lab.admin_call import ask
 from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import FLEET, POLICY
 from wavetrain.lab.releases import DEGRADED, GOOD
+from wavetrain.lab.source_choice import Measured
 from wavetrain.simulate.live import LiveGuards
 
 SITES, USERS, STUBBORN = 300, 60, 10
@@ -45,7 +46,7 @@ STORY: tuple[Scene, ...] = (
 )
 
 
-def demo_setting(balancer: Choice = Choice.AUTO) -> Setting:
+def demo_setting(balancer: Choice = Choice.AUTO, source: Measured = Measured.AUTO) -> Setting:
     """The lab's own fleet and policy, with its live sessions shared out among the PoPs."""
     return Setting(
         fleet=FLEET.read_text(),
@@ -54,6 +55,7 @@ def demo_setting(balancer: Choice = Choice.AUTO) -> Setting:
         users=USERS,
         stubborn=STUBBORN,
         balancer=balancer,
+        source=source,
         prefix="demo-",
     )
 
@@ -151,7 +153,8 @@ def _play(house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene])
         screen.warn(guards.broken)
     good, bad, fix = chapters
     seconds = time.monotonic() - begun
-    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), house.lab.balancers.kind)
+    made_of = {"balancer": house.lab.balancers.kind, "source": house.source}
+    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), made_of)
 
 
 def _stay(house: LabHouse, console: Console) -> None:

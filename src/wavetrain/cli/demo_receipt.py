@@ -1,6 +1,6 @@
 """Demo receipt: what did the three releases cost the live sessions?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +39,7 @@ def receipt(
     violated: int,
     seconds: float,
     memory_mb: float,
-    balancer: str,
+    made_of: Mapping[str, str],
 ) -> dict[str, Any]:
     """The figures as `--json` writes them; every one was measured in this run."""
     evidence = bad.rollout.get("evidence") or {}
@@ -66,7 +66,7 @@ def receipt(
         "guards_violated": violated,
         "control_plane_mb": memory_mb,
         "seconds": round(seconds, 1),
-        "balancer": balancer,
+        **made_of,
     }
 
 
@@ -101,7 +101,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
     console.print(
         f"2.1.1 took {later}. The first train took {figures['train_days']} days of train time; the whole "
         f"demonstration {figures['seconds']} s. Guards violated: {figures['guards_violated']}. "
-        f"Control plane: {figures['control_plane_mb']} MB at most. Balancers: {figures['balancer']}."
+        f"Control plane: {figures['control_plane_mb']} MB at most. Balancers: {figures['balancer']}. "
+        f"Measured by: {figures['source']}."
     )
 
 

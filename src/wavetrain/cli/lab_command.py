@@ -8,6 +8,7 @@ import typer
 
 from wavetrain.cli.desk import exit_codes
 from wavetrain.lab.balancer_choice import Choice
+from wavetrain.lab.source_choice import Measured
 
 if TYPE_CHECKING:
     from wavetrain.lab.open_lab import OpenLab
@@ -60,6 +61,9 @@ def lab(
     balancer: Annotated[
         Choice, typer.Option(help="What stands before the nodes; auto: HAProxy where it is installed.")
     ] = Choice.AUTO,
+    source: Annotated[
+        Measured, typer.Option(help="Who measures the nodes; auto: Prometheus where it is installed.")
+    ] = Measured.AUTO,
     jump: Annotated[bool, typer.Option(help="Let train time jump when everything waits for it.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -81,6 +85,7 @@ def lab(
             stubborn=stubborn,
             jump=jump,
             balancer=balancer,
+            source=source,
         )
         stay(setting, folder, as_json)
 

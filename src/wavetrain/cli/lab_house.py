@@ -13,9 +13,11 @@ from wavetrain.cli.client import Client, at
 from wavetrain.errors import UnreachableError
 from wavetrain.lab.agents import Times, agent_command, agent_config
 from wavetrain.lab.balancer_choice import Choice
-from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from
+from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from, text_of
 from wavetrain.lab.pops import Lab
+from wavetrain.lab.prometheus import Prometheus, chosen
 from wavetrain.lab.releases import GOOD, Artifact, build
+from wavetrain.lab.source_choice import Measured
 from wavetrain.wiring.clock import utc_now
 
 BASELINE = "1.9.0"
@@ -42,6 +44,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     jump: bool = True
     """Whether train time jumps when everything waits for it."""
     balancer: Choice = Choice.AUTO
+    source: Measured = Measured.SCRAPE
+    """Who measures the nodes."""
     prefix: str = "lab-"
     """Of the names that the desks speak under."""
 
@@ -62,6 +66,8 @@ class LabHouse:
         sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn)
         self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
+        found = chosen(setting.source)
+        self.prometheus = Prometheus(found, folder / "prometheus") if found is not None else None
         self.url = f"https://{self.address}"
         self.baseline = build(self.lab.artifacts, BASELINE)
         self.desk: dict[str, Client] = {}
@@ -79,6 +85,11 @@ class LabHouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    @property
+    def source(self) -> str:
+        """Who measures the nodes."""
+        return (Measured.PROMETHEUS if self.prometheus is not None else Measured.SCRAPE).value
 
     @property
     def config(self) -> Path:
@@ -108,8 +119,10 @@ class LabHouse:
     def start_control_plane(self) -> None:
         """Start it, the first time or again after it was killed, and wait until its doors are open."""
         jump = "true" if self.setting.jump else "false"
+        source = self.prometheus.table() if self.prometheus is not None else ""
         self.config.write_text(
             f'folder = "control"\nlisten = "{self.address}"\ntick_s = {self.setting.tick_s}\njump = {jump}\nnice = 2\n'
+            f"{source}"
         )
         process = self.lab.processes.start(CONTROL_PLANE, self.control_plane_command, self.log, tied=True)
         deadline = time.monotonic() + READY_WITHIN_S
@@ -151,6 +164,9 @@ class LabHouse:
 
     def _start(self) -> None:
         is_new = not self.admin_token.exists()
+        if self.prometheus is not None:  # it takes a while until it begins to scrape
+            places = self.lab.nodes.values()
+            self.prometheus.start([text_of(node.admin_at) for node in places], self.lab.processes)
         self.start_control_plane()
         with Client(self.url, self.admin_token.read_text().strip(), self.authority) as admin:
             for name, roles in DESKS:
@@ -163,6 +179,8 @@ class LabHouse:
             self.lab.wait_for_nodes(self._progress)
             self.lab.start_sites()
             self.lab.wait_for_sessions(self._progress)
+            if self.prometheus is not None:
+                self.prometheus.wait(len(self.lab.nodes), self._progress)
             if is_new:  # what nodes run later is what they were told
                 admin.post("/v1/fleet/adopt", {})
 
@@ -170,6 +188,8 @@ class LabHouse:
         for client in self.desk.values():
             client.close()
         self.lab.stop()
+        if self.prometheus is not None:
+            self.prometheus.close()
 
     def _agent(self, admin: Client, node: NodePlace) -> str:
         secret = node.folder / "join"

@@ -52,6 +52,8 @@ def stay(setting: Setting, folder: Path | None, as_json: bool) -> None:
             ca_file=str(house.authority),
             pops=house.lab.pops,
             balancer=house.lab.balancers.kind,
+            source=house.source,
+            source_url=house.prometheus.url if house.prometheus is not None else "",
         )
         open_lab.write(opened)
         with suppress(KeyboardInterrupt):
@@ -106,6 +108,7 @@ The lab runs in {opened.folder} until Ctrl-C; its control plane is at {opened.ur
   wavetrain lab fault kill {node} --folder {opened.folder}
 
 Balancers ({opened.balancer}): {", ".join(f"{pop.size.id} {pop.vip[0]}:{pop.vip[1]}" for pop in opened.pops)}
+Measured by: {" at ".join(filter(None, (opened.source, opened.source_url)))}
 """
     )
 

@@ -8,6 +8,7 @@ import typer
 
 from wavetrain.cli.desk import CONFIG, OTHERWISE, end_when_told, exit_codes
 from wavetrain.lab.balancer_choice import Choice
+from wavetrain.lab.source_choice import Measured
 
 
 def up(
@@ -43,6 +44,9 @@ def demo(
     balancer: Annotated[
         Choice, typer.Option(help="What stands before the nodes; auto: HAProxy where it is installed.")
     ] = Choice.AUTO,
+    source: Annotated[
+        Measured, typer.Option(help="Who measures the nodes; auto: Prometheus where it is installed.")
+    ] = Measured.AUTO,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep everything here instead of a temporary folder.")
     ] = None,
@@ -54,5 +58,5 @@ def demo(
         from wavetrain.cli.demo import demo_setting, run
 
         end_when_told()
-        if not run(exit_after, json_file, folder, Console(), demo_setting(balancer)):
+        if not run(exit_after, json_file, folder, Console(), demo_setting(balancer, source)):
             raise typer.Exit(OTHERWISE)

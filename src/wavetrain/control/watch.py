@@ -1,13 +1,14 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
+from wavetrain.control.quiet import Quiet
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
@@ -33,6 +34,22 @@ class Target(msgspec.Struct, frozen=True):
     sessions: str
     histograms: tuple[str, ...] = ()
     gauges: tuple[str, ...] = ()
+
+
+Asked = tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
+"""Names of metrics: counters, the sessions, histograms, gauges; as a `Target` has them."""
+
+
+def asked_of(policies: Sequence[Policy]) -> Asked:
+    """What nodes are measured by under these policies."""
+    rules = [rule for policy in policies for rule in policy.verdicts.metrics]
+    counters = {name for rule in rules for name in (rule.events, rule.exposure) if name}
+    return (
+        tuple(sorted(counters)),
+        policies[0].verdicts.sessions if policies else "",
+        tuple(sorted({rule.histogram for rule in rules if rule.histogram})),
+        tuple(sorted({rule.gauge for rule in rules if rule.gauge})),
+    )
 
 
 class Unseen(Mapping[NodeId, float]):
@@ -77,6 +94,7 @@ class Watch:
         self._store = store
         self._health = health
         self._image = image or Image()
+        self._quiet = Quiet(self._image)
         self._watches: dict[str, PopWatch] = {}
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
@@ -120,7 +138,8 @@ class Watch:
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._attend(here, pinned)
-        quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._is_quiet(seen)]
+        self._quiet.look(observed)
+        quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
         for name in self._compare(quiet, here, rollouts, steady):
             self._note(name, now.timestamp())
         if "pop" in policies:
@@ -147,11 +166,6 @@ class Watch:
             if seen.ended > self._ended.get(seen.pop, float("-inf")):
                 self._ended[seen.pop] = seen.ended
                 yield comparison.arrayed(seen)
-
-    def _is_quiet(self, seen: PopCounts) -> bool:
-        if not self._image.unsteady.get(seen.pop):
-            return True
-        return comparison.is_quiet(seen, cast("Mapping[NodeId, Reported]", self._image.by_name(Reported)))
 
     def keep(self) -> int:
         """Write everything down once a minute, and when a PoP has been watched long enough; how many commits."""
@@ -215,18 +229,14 @@ class Watch:
 
     def _aim(self, policies: list[Policy], steady: float) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
-        rules = [rule for policy in policies for rule in policy.verdicts.metrics]
-        counters = tuple(sorted({name for rule in rules for name in (rule.events, rule.exposure) if name}))
-        histograms = tuple(sorted({rule.histogram for rule in rules if rule.histogram}))
-        gauges = tuple(sorted({rule.gauge for rule in rules if rule.gauge}))
-        sessions = policies[0].verdicts.sessions if policies else ""
-        aim = (self._image.readdressed, (counters, sessions, histograms, gauges))
+        asked = asked_of(policies)
+        aim = (self._image.readdressed, asked)
         if aim == self._aimed:
             return
         self._aimed = aim
         retired = self._image.by_name(Retired)
         targets = {
-            item.node: Target(item.pop, item.metrics, counters, sessions, histograms, gauges)
+            item.node: Target(item.pop, item.metrics, *asked)
             for item in self._image.all(Reported)
             if item.metrics and item.node not in retired
         }

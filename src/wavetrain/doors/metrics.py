@@ -25,6 +25,7 @@ from wavetrain.decide.permit import Act, require
 from wavetrain.doors.health import Readiness
 from wavetrain.doors.house import off_loop
 from wavetrain.doors.intake import caller_of
+from wavetrain.model.health import SourceFigures, Trouble
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Who sends one of these asks for somebody else: a proxy on loopback does not make the asker local."""
@@ -80,9 +81,14 @@ class Metrics(Collector):
     """The endpoint `/metrics`. A scrape reads what the ticker remembers, and no records."""
 
     def __init__(
-        self, vitals: Vitals, traffic: Traffic, running: Callable[[], float], ready: Readiness
+        self,
+        vitals: Vitals,
+        traffic: Traffic,
+        running: Callable[[], float],
+        ready: Readiness,
+        source: Callable[[], SourceFigures] = SourceFigures,
     ) -> None:
-        self._vitals, self._running, self._ready = vitals, running, ready
+        self._vitals, self._running, self._ready, self._source = vitals, running, ready, source
         self.traffic = traffic
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
@@ -107,6 +113,7 @@ class Metrics(Collector):
         for name, passed in self._ready.last().items():
             ready.add_metric([name], float(passed))
         yield ready
+        yield from _of_source(self._source())
         picture = self._vitals.picture
         if picture is not None:
             yield from _of_picture(picture)
@@ -174,6 +181,32 @@ def _of_pulse(pulse: Pulse, now: float) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "wavetrain_tick_age_seconds", "Since the last tick ended.", max(0.0, now - pulse.ended_at)
         )
+
+
+def _of_source(figures: SourceFigures) -> Iterator[Metric]:
+    yield CounterMetricFamily(
+        "wavetrain_source_answers", "Answers of the source of measurements.", figures.answered
+    )
+    troubles = CounterMetricFamily(
+        "wavetrain_source_troubles", "What it did not answer as it should, by how.", labels=["trouble"]
+    )
+    for kind in Trouble:
+        troubles.add_metric([kind.value], figures.troubles.get(kind.value, 0))
+    yield troubles
+    yield GaugeMetricFamily(
+        "wavetrain_source_well",
+        "1 where nothing is wrong with the source as a whole.",
+        float(not figures.fault),
+    )
+    nodes = GaugeMetricFamily(
+        "wavetrain_source_nodes", "Nodes that the source is asked for.", labels=["state"]
+    )
+    nodes.add_metric(["asked"], figures.nodes)
+    nodes.add_metric(["refused"], len(figures.refused))
+    yield nodes
+    yield GaugeMetricFamily(
+        "wavetrain_source_skew_seconds", "The source's clock ahead of ours.", figures.skew_s
+    )
 
 
 def _of_picture(picture: Picture) -> Iterator[Metric]:

@@ -125,9 +125,12 @@ def text_of(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-def free_port() -> int:
-    """One port that nobody listens on, away from those that a lab of this process is laid out on."""
-    return next(_free_ports(1, len(PORTS) // 2))
+def free_port(share: int = 2) -> int:
+    """One port that nobody listens on, away from those that a lab of this process is laid out on.
+
+    Programs that are to listen at the same time look from different shares of the ports on: the half, a third.
+    """
+    return next(_free_ports(1, len(PORTS) // share))
 
 
 def _free_ports(count: int, ahead: int = 0) -> Iterator[int]:

@@ -24,6 +24,10 @@ class OpenLab(msgspec.Struct, frozen=True, kw_only=True):
     pops: tuple[PopPlace, ...]
     balancer: str = "builtin"
     """Which kind stands before the nodes."""
+    source: str = "scrape"
+    """Who measures the nodes."""
+    source_url: str = ""
+    """Where Prometheus answers, if that is who."""
 
     @property
     def nodes(self) -> tuple[NodePlace, ...]:

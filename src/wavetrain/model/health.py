@@ -39,6 +39,38 @@ def observations(histogram: str) -> str:
     return f"{histogram}_count"
 
 
+class Trouble(StrEnum):
+    """What a source of measurements may be as a whole, other than well."""
+
+    UNREACHABLE = "unreachable"
+    LATE = "late"
+    REFUSED = "refused"
+    """It answers with an error."""
+    UNREADABLE = "unreadable"
+    PARTIAL = "partial"
+    CLOCK = "clock"
+    """It says things about time that cannot be."""
+    EMPTY = "empty"
+    """It answers, and knows none of the nodes."""
+
+
+class SourceFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source of measurements fared since this process began."""
+
+    answered: int = 0
+    """How often it said what it was asked for."""
+    troubles: Mapping[str, int] = {}
+    """How often it did not, by kind of `Trouble`."""
+    fault: str = ""
+    """What is wrong now, in one line."""
+    skew_s: float | None = None
+    """By how much its clock is ahead of ours, as of the last answer."""
+    nodes: int = 0
+    """How many are asked for."""
+    refused: Mapping[str, str] = {}
+    """Nodes whose samples cannot be used, each with what is wrong with them."""
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What one node did in one bin: increments of its counters, by name, and its sessions and levels at the end.
 
@@ -95,3 +127,5 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since each node was last sampled successfully."""
     fault: str = ""
     """What is wrong with the source as a whole, in one line; nothing where it answers as it should."""
+    at: float | None = None
+    """When this was said, on the clock of the bins' ends, where a source tells of a bin later than it ended."""

@@ -1,7 +1,6 @@
 """Channels: which ways to operators does `wavetrain.toml` describe?"""
 
 import re
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +12,10 @@ from wavetrain.adapters.webhook import Webhook, checked_url, is_loopback, secret
 from wavetrain.control.ports import Notifier
 from wavetrain.errors import RefusedError
 from wavetrain.model.notice import DEFAULT_KINDS, AlertKind
+from wavetrain.wiring.given_files import text_of, trust_of
 
 CHANNELS_MAX = 20
 RECEIVERS_MAX = 20
-SECRET_FILE_BYTES_MAX = 4_096
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Kinds = Annotated[tuple[AlertKind, ...], msgspec.Meta(min_length=1, max_length=len(AlertKind))]
@@ -88,12 +87,12 @@ def opened(table: Table) -> Notifier:
     """The channel itself, with its secrets read. Raises `RefusedError`; a refusal never holds a secret."""
     place = f"[[alert]] {table.name}"
     if isinstance(table, WebhookTable):
-        secrets = secrets_of(_text(table.secret_file, f"{place}: secret_file"), table.secret_file)
-        trust = _trust(table.ca_file, place) if table.url.startswith("https:") else None
+        secrets = secrets_of(text_of(table.secret_file, f"{place}: secret_file"), table.secret_file)
+        trust = trust_of(table.ca_file, place) if table.url.startswith("https:") else None
         return Webhook(table.url, secrets, timeout_s=table.timeout_s, trust=trust)
     password = ""
     if table.user:
-        password = _text(table.password_file, f"{place}: password_file").strip("\r\n")
+        password = text_of(table.password_file, f"{place}: password_file").strip("\r\n")
         if not password:
             raise RefusedError(f"{place}: password_file {table.password_file} is empty; write the password")
     post = Post(
@@ -105,7 +104,7 @@ def opened(table: Table) -> Notifier:
         user=table.user,
         password=password,
     )
-    trust = _trust(table.ca_file, place) if table.tls != "none" else None
+    trust = trust_of(table.ca_file, place) if table.tls != "none" else None
     return Mail(post, timeout_s=table.timeout_s, trust=trust)
 
 
@@ -130,28 +129,3 @@ def _beside(table: Table, folder: Path) -> Table:
     return msgspec.structs.replace(
         table, **{name: str(folder / path) for name, path in given.items() if path}
     )
-
-
-def _text(path: str, what: str) -> str:
-    try:
-        with Path(path).open("rb") as source:
-            content = source.read(SECRET_FILE_BYTES_MAX + 1)
-        if len(content) > SECRET_FILE_BYTES_MAX:
-            raise RefusedError(
-                f"{what} {path} has more than {SECRET_FILE_BYTES_MAX} bytes; is it the right file?"
-            )
-        return content.decode()
-    except OSError as error:
-        raise RefusedError(f"{what} {path} cannot be read: {error.strerror}; name one that can") from None
-    except UnicodeDecodeError:
-        raise RefusedError(f"{what} {path} is not UTF-8 text; name the right file") from None
-
-
-def _trust(ca_file: str, place: str) -> ssl.SSLContext:
-    """Verifies certificates and their names, always; by the system's authorities, or by those of a file alone."""
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise RefusedError(
-            f"{place}: ca_file {ca_file} cannot be used ({error}); name a file of PEM certificates"
-        ) from None

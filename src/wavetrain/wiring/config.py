@@ -9,7 +9,7 @@ import msgspec
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.errors import RefusedError
 from wavetrain.wire.log_line import Style
-from wavetrain.wiring import channels
+from wavetrain.wiring import channels, sources
 
 TICK_S_MIN, TICK_S_MAX = 0.05, 60.0
 PORT_MAX = 65_535
@@ -52,6 +52,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alert: tuple[channels.Table, ...] = ()
     """How operators are told."""
     tls: TlsConfig = TlsConfig()
+    health: sources.Table = sources.ScrapeTable()
+    """Where measurements come from."""
 
 
 def load(file: Path) -> tuple[Config, Path]:
@@ -83,7 +85,8 @@ def read(file: Path) -> tuple[Config, Path]:
         tls = msgspec.structs.replace(config.tls, certificate=certificate, key=key)
         config = msgspec.structs.replace(config, tls=tls)
     alert = channels.checked(config.alert, file)
-    return msgspec.structs.replace(config, alert=alert), file.parent / config.folder
+    health = sources.checked(config.health, file)
+    return msgspec.structs.replace(config, alert=alert, health=health), file.parent / config.folder
 
 
 def place_of(listen: str, file: Path) -> tuple[IPv4Address | IPv6Address, int]:

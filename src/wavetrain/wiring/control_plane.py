@@ -14,7 +14,6 @@ import uvicorn
 from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.private_file import write_private
-from wavetrain.adapters.scrape import ScrapeSource
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.adapters.sql_store import SqlStore
@@ -27,7 +26,7 @@ from wavetrain.doors.health import Checked, Readiness, ReadySeen
 from wavetrain.doors.http import build
 from wavetrain.doors.metrics import Metrics, Traffic, version
 from wavetrain.errors import LockedError, StaleError, UnreachableError, WavetrainError
-from wavetrain.wiring import checks
+from wavetrain.wiring import checks, sources
 from wavetrain.wiring.alerts import Couriers
 from wavetrain.wiring.clock import running_s, utc_now
 from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, load, server_names, store_place
@@ -36,6 +35,7 @@ from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
 from wavetrain.wiring.notify import Notify
 from wavetrain.wiring.server import Server
+from wavetrain.wiring.source_log import SourceLog
 from wavetrain.wiring.timed_store import TimedStore
 from wavetrain.wiring.tls import Tls, given_pair, own_pair
 
@@ -74,7 +74,8 @@ class ControlPlane:
         (folder / "signing.pub").write_text(self.trust.public() + "\n")
         self.authority = OwnAuthority(folder, utc_now())
         self._tls = self._tls_of(config, folder)
-        self.health = ScrapeSource()
+        self.health = sources.opened(config.health)
+        self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
         self.ticker = Ticker(self._timed, self.health, running=running_s)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
@@ -86,7 +87,7 @@ class ControlPlane:
         self._log.take_over()
         self._log.say("starts", version=version(), folder=str(self._folder), listen=self._config.listen)
         ready = Readiness(self._checks(), time.monotonic, self._turned)
-        metrics = Metrics(self._vitals, Traffic(), time.monotonic, ready)
+        metrics = Metrics(self._vitals, Traffic(), time.monotonic, ready, self.health.figures)
         live = self.ticker.watch.evidence_of
         app = build(self._timed, self.artifacts, self.trust, live, ready, metrics, authority=self.authority)
         config = uvicorn.Config(
@@ -216,6 +217,7 @@ class ControlPlane:
             self._vitals.ends(time.monotonic(), commits=commits, stale=stale, error=failure)
             self._manager.beat()
             self._couriers.after_tick()
+            self._source_log.after_tick(self.health.figures())
             self._take_picture()
             self._ended.wait(TICK_S_MIN)
             self.store.wait_change(seen, self._config.tick_s)

@@ -10,7 +10,14 @@ import msgspec
 from wavetrain.agent import config as agent_config
 from wavetrain.errors import WavetrainError
 from wavetrain.wiring import config as own_config
-from wavetrain.wiring import doctor_door, doctor_folder, doctor_machine, doctor_node, doctor_store
+from wavetrain.wiring import (
+    doctor_door,
+    doctor_folder,
+    doctor_machine,
+    doctor_node,
+    doctor_source,
+    doctor_store,
+)
 from wavetrain.wiring.clock import utc_now
 from wavetrain.wiring.findings import Finding, Installation, Station, failed, skipped, well
 
@@ -31,6 +38,7 @@ CONTROL_PLANE: dict[str, Callable[[Installation], Iterable[Finding]]] = {
     "policy": doctor_store.policy,
     "nodes": doctor_store.nodes,
     "node certificates": doctor_store.node_certificates,
+    "source": doctor_source.source,
     "standstill": doctor_store.standstill,
     "alerts": doctor_store.alerts,
     "tokens": doctor_store.tokens,

@@ -34,6 +34,9 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "certificate failed": ("error", "the doors' new certificate is no good; they go on with the old one"),
     "not ready": ("warning", "/readyz says 503 since this moment; `checks` says which checks fail"),
     "ready again": ("info", "/readyz says 200 since this moment"),
+    "source fault": ("warning", "the source of measurements is not well; its nodes are not seen meanwhile"),
+    "source well": ("info", "the source of measurements says what it is asked for"),
+    "source clock": ("warning", "the source's clock and ours differ; bins are placed by the source's"),
     "thread fault": ("error", "a thread ended with a fault of the program itself; `trace` says where"),
     "library": ("by the library", "what a library said, in `text`; `logger` is its name"),
 }
