@@ -164,7 +164,7 @@ def test_checks_look_at_the_live_nodes_and_what_they_see_is_recorded_and_judged(
     checks.write_text(
         ONE_RING + '[[verdicts.metric]]\nname = "x"\nevents = "nothing_total"\nexposure = "e_total"\n'
     )
-    said = typed("checks", "test", "x", "--policy", str(checks), "--seconds", "3", *config, code=1)
+    said = typed("checks", "test", "x", "--policy", str(checks), "--seconds", "3", *config, code=4)
     assert "no node serves the counter `nothing_total`" in said
 
     history, lab_policy = tmp_path / "h.jsonl", str(files("wavetrain.lab") / "policy.toml")

@@ -54,7 +54,7 @@ def try_(
 ) -> None:
     """Look at the live fleet with a check, and say what it sees: nodes, counts, rates by release, what is missing.
 
-    Reads the source that `wavetrain.toml` names, beside the control plane. Ends with 1 where a check can judge nothing.
+    Reads the source that `wavetrain.toml` names, beside the control plane. Ends with 4 where a check can judge nothing.
     """
     import msgspec
 
