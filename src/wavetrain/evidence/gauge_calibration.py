@@ -7,15 +7,16 @@ From the variances V(L) of means over L bins (`gauge_preperiod`):
   lasts longer is no noise but part of tau.
 * noise, the variance of one node's block of B bins: max L V(L) / B over the ladder's lengths around B, which also
   covers that neighbouring blocks agree a little; times the node's own share, shrunken towards the stratum's.
-* tau, the scale of what persists in one node: V(L) less what noise leaves, on lengths of four blocks and more, less
-  one standard error under no effect; the largest.
+* tau, the Student-t5 scale of what persists in one node: the root of V(L) less what noise leaves, on lengths of four
+  blocks and more, less one standard error under no effect; the largest. Seasons of single nodes count as such, with
+  or without baselines by the clock: cautious.
 * drift: max L V(L) / B over all lengths, the noise that slopes must stand out from.
 
 The assumed calibration (`bins` = 0), where there is no pre-period or too short a one: no baselines, noise and tau as
 large as the smallest shift worth a rollback. With `bins` = 0 a statistical `fail` may pause and page, not revert.
 """
 
-from math import ceil, isfinite
+from math import ceil, isfinite, sqrt
 from typing import Final
 
 import numpy as np
@@ -46,8 +47,11 @@ MIN_DEGREES = 4.0
 NODE_PRIOR = 30.0
 """Pseudo-degrees at the stratum's variance: a node's own is believed as it has more bins than that."""
 
-TAU_FLOOR, NOISE_FLOOR = 1 / 16, 1 / 20
-"""In smallest shifts worth a rollback (rho): no shift that is small beside it may ever be enough."""
+TAU_FLOOR, NOISE_FLOOR = 1 / 48, 1 / 20
+"""In smallest shifts worth a rollback (rho): one is enough at a fortieth of the budget, a third never is."""
+
+TO_SCALE: Final = sqrt(3 / 5)
+"""The scale of a Student-t5 over its standard deviation."""
 
 UNKNOWN_TAU = 0.5
 """In standard deviations of a block, where the pre-period is too short to see what persists."""
@@ -188,7 +192,7 @@ def _tau(v: Array, degrees: Array, noise: Array, block: Array) -> Array:
     left = noise[:, None] * block[:, None] / _LENGTHS
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = np.where(long, v - left * (1 + np.sqrt(2 / degrees)), 0.0)
-    believed = np.sqrt(np.maximum(beyond, 0.0).max(axis=1))
+    believed = TO_SCALE * np.sqrt(np.maximum(beyond, 0.0).max(axis=1))
     return np.where(long.any(axis=1), believed, UNKNOWN_TAU * np.sqrt(noise))
 
 

@@ -69,8 +69,10 @@ REFUTING: Final = (0.6, 0.0, 0.0, 0.0, 0.25, 0.0, 0.15)
 
 _U: Final[Array] = np.array(GRID)
 _RHO: Final = GRID.index(1.0)
-_WIDTHS: Final[Array] = np.gradient(_U)
-_PRIOR: Final[Array] = np.where(_U > 0, _WIDTHS / (1 + _U * _U), 0.0)
+_BETWEEN: Final[Array] = np.concatenate([[0.0], (_U[1:-1] + _U[2:]) / 2, [np.inf]])
+_PRIOR: Final[Array] = np.concatenate([[0.0], np.diff(np.arctan(_BETWEEN)) * 2 / np.pi])
+"""Half a Cauchy, what lies nearest to each shift above 0."""
+
 _HOUR: Final = 3600.0
 with np.errstate(divide="ignore"):
     _LOG_REFUTING: Final[Array] = np.log(np.array(REFUTING))
@@ -93,7 +95,7 @@ def laws_of(taus: Array) -> Array:
         above = student_above((_U - _U[:, None]) / tau)  # (centres, points)
         around = _moved_up(above)
         out[row, 0] = around[0]
-        out[row, 1] = _PRIOR / _PRIOR.sum() @ around
+        out[row, 1] = _PRIOR @ around
         out[row, 2] = _moved_up(1 - above[_RHO, ::-1])[::-1]
     with np.errstate(divide="ignore"):
         return np.log(out).reshape(*taus.shape, 3, POINTS)
