@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavetrain.errors import RefusedError
+from wavetrain.evidence.counters import Array
 from wavetrain.evidence.edges import (
     CHOICE_BINS,
     MAX_BOUNDS,
@@ -32,7 +33,7 @@ def one_bin(rows: list[list[float]], counts: list[float], bounds: tuple[float, .
     return HistogramBin(30.0, nodes, bounds, np.array(rows, float), np.array(counts, float))
 
 
-def observed(values: np.ndarray, bounds: tuple[float, ...] = LADDER) -> HistogramBin:  # type: ignore[type-arg]
+def observed(values: Array, bounds: tuple[float, ...] = LADDER) -> HistogramBin:
     """One bin of the observations of one node after another, (nodes, observations)."""
     rows = [[float((of <= bound).sum()) for of in values] for bound in bounds]
     return one_bin(rows, [float(len(of)) for of in values], bounds)
@@ -93,8 +94,8 @@ def test_no_other_three_bounds_in_order_are_nearer(parts: list[int], last: int) 
             )
             for places in combinations(usable, 3)
         }
-        chosen = tuple(LADDER.index(strand.bound) for strand in found)
-        assert costs[chosen] == pytest.approx(min(costs.values()))
+        first, second, third = (LADDER.index(strand.bound) for strand in found)
+        assert costs[first, second, third] == pytest.approx(min(costs.values()))
 
 
 def test_bounds_are_chosen_once_and_from_then_on_their_strands_are_watched() -> None:

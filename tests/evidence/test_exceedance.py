@@ -70,13 +70,12 @@ def test_over_many_looks_the_mean_of_the_checks_e_stays_at_most_one() -> None:
     rng = np.random.default_rng(7)
     trains = 4000
     loglik, weights = np.zeros((trains, 3, 24)), np.array([0.3, 0.3, 0.4])
-    edges = np.array([0.5, 0.1, 0.01])
+    beyond = np.array([0.5, 0.1, 0.01])
     crossed = np.zeros(trains, bool)
     for _ in range(20):
-        parts = [-np.diff(edges, append=0.0), [1 - edges[0]]]
+        shares = np.append(-np.diff(beyond, append=0.0), 1 - beyond[0])
         new, control = (
-            rng.multinomial(n, np.concatenate(parts), trains)[:, 2::-1].cumsum(axis=1)[:, ::-1]
-            for n in (40, 160)
+            rng.multinomial(n, shares, trains)[:, 2::-1].cumsum(axis=1)[:, ::-1] for n in (40, 160)
         )
         loglik += log_likelihood(new, control, np.full(new.shape, 40.0), np.full(new.shape, 160.0))
         e = np.exp(check_log_e(log_e_rows(loglik, laws(0.0, 0.0)), weights))
@@ -105,8 +104,9 @@ def test_a_node_that_was_not_seen_and_a_bound_it_does_not_have_are_missing() -> 
 
 
 def test_single_buckets_add_up_to_cumulative_ones_and_a_gap_hides_what_is_above() -> None:
-    assert cumulated([[1, 1], [2, np.nan], [3, 3]])[:, 0].tolist() == [1, 3, 6]
-    assert np.isnan(cumulated([[1, 1], [2, np.nan], [3, 3]])[1:, 1]).all()
+    together = cumulated(np.array([[1, 1], [2, np.nan], [3, 3]]))
+    assert together[:, 0].tolist() == [1, 3, 6]
+    assert np.isnan(together[1:, 1]).all()
 
 
 def test_the_check_says_the_weighted_mean_of_its_strands() -> None:

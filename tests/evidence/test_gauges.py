@@ -4,7 +4,7 @@ from math import inf, log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import stdtr
 from scipy.stats import cauchy, norm, t
@@ -51,7 +51,8 @@ def after(blocks: list[Array], rho: float = 1.0) -> Array:
     for one in blocks:
         states = gauges.moved(states, one, np.array([rho]), started)
     gauges.weighed(states, laws_of(np.full((1, 1, 2), 0.1)), np.array([rho]), 0.05)
-    return states[0, 0]
+    out: Array = states[0, 0]
+    return out
 
 
 @pytest.mark.parametrize("tau", [1 / 48, 0.3, 2.0])
@@ -115,13 +116,13 @@ def test_a_block_adds_the_log_density_of_students_t() -> None:
 
 
 def test_equal_nodes_with_lasting_noise_and_drift_are_not_told_apart() -> None:
-    """Autocorrelated noise, a season, nodes that differ and drift, calibrated on a day: 300 trains of 8 hours."""
-    fleet = Fleet(1, 300, drift=1.0)
+    """Autocorrelated noise, a season, nodes that differ and drift, calibrated on a day: 150 trains of 8 hours."""
+    fleet = Fleet(1, 150, drift=1.0)
     trains = Trains(fleet, fleet.calibrated())
-    worst = np.full((300, 2), -inf)
+    worst = np.full((150, 2), -inf)
     for log_es in trains.looks(DAY_BINS // 3):
         e = np.exp(log_es)
-        assert (e.mean(axis=0) <= 1 + 5 * e.std(axis=0) / np.sqrt(300)).all()
+        assert (e.mean(axis=0) <= 1 + 5 * e.std(axis=0) / np.sqrt(150)).all()
         worst = np.maximum(worst, log_es)
     assert ((worst >= log(20)).mean(axis=0) <= 0.05).all()
     assert (check_log_e(worst) < FAIL).all()
@@ -167,6 +168,7 @@ def test_a_leak_is_seen_by_its_slope_before_and_beside_its_level() -> None:
     assert (check_log_e(last) >= FAIL).mean() >= 0.9
 
 
+@settings(max_examples=30, deadline=None)
 @given(level=st.floats(-1e3, 1e3), seed=st.integers(0, 1000))
 def test_a_level_that_stays_drops_out_of_the_slope(level: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

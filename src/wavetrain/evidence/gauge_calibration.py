@@ -2,9 +2,9 @@
 
 From the variances V(L) of means over L bins (`gauge_preperiod`):
 
-* the block: at least five minutes and three integrated autocorrelation times, these by batch means,
-  max L V(L) / V(1) over the lengths up to a third of an hour (Flyvbjerg & Petersen 1989); at most an hour, as what
-  lasts longer is no noise but part of tau.
+* the block: at least five minutes and three integrated autocorrelation times; at most an hour, as what lasts longer
+  is no noise but part of tau. The time is what g(L) = L V(L) / V(1) rises to (batch means, Flyvbjerg & Petersen
+  1989): as g(L) = time - c / L, the largest (4 g(4 L) - g(L)) / 3 of the lengths up to a third of an hour.
 * noise, the variance of one node's block of B bins: max L V(L) / B over the ladder's lengths around B, which also
   covers that neighbouring blocks agree a little; times the node's own share, shrunken towards the stratum's.
 * tau, the Student-t5 scale of what persists in one node: the root of V(L) less what noise leaves, on lengths of four
@@ -30,6 +30,7 @@ from wavetrain.evidence.gauge_preperiod import (
     SLOT_SEEN,
     SLOT_SUM,
     SLOTS,
+    STEP,
     GaugeWatch,
     mean_deviation,
     node_variances,
@@ -42,6 +43,9 @@ TIMES: Final = 3.0
 
 MIN_BLOCKS = 8
 """Blocks that the pre-period must hold, and that each node must have been seen for to have a baseline."""
+
+MIN_SLOT_BLOCKS, MIN_SLOT_DAYS = 4, 2
+"""What a node must have been seen for in a slot of the day, on how many days, to have a baseline of its own there."""
 
 MIN_DEGREES = 4.0
 NODE_PRIOR = 30.0
@@ -143,9 +147,7 @@ def calibrate(watch: GaugeWatch, rho: Array, block_s: float = BLOCK_S) -> GaugeC
     known = degrees >= MIN_DEGREES
     per_bin = np.where(known, _LENGTHS * np.nan_to_num(v), 0.0)  # L V(L); 0 where the length is unknown
     most = max(least, int(BLOCK_MAX_S / block_s * least))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        times = np.where(max(1, most / TIMES) >= _LENGTHS, per_bin / per_bin[:, :1], 0.0)
-    block = np.clip(np.ceil(TIMES * np.nan_to_num(times).max(axis=1)), least, most)
+    block = np.clip(np.ceil(TIMES * _times(per_bin, most / TIMES)), least, most)
     if not watch.bins or (watch.bins < MIN_BLOCKS * block).any() or not known[:, 0].all():
         return assumed(rho, bin_s, block_s)
     around = (block[:, None] / 4 < _LENGTHS) & (block[:, None] * 4 >= _LENGTHS)
@@ -173,6 +175,15 @@ def calibrate(watch: GaugeWatch, rho: Array, block_s: float = BLOCK_S) -> GaugeC
     )
 
 
+def _times(per_bin: Array, longest: float) -> Array:
+    """Integrated autocorrelation times in bins, from L V(L) of the lengths up to the longest."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        g = np.where(max(1, longest) >= _LENGTHS, per_bin / per_bin[:, :1], 0.0)
+    risen = (STEP * g[:, 1:] - g[:, :-1]) / (STEP - 1)
+    out: Array = np.nan_to_num(np.maximum(g, np.pad(risen, ((0, 0), (0, 1))))).max(axis=1)
+    return out
+
+
 def _baselines(watch: GaugeWatch, block: Array) -> Array:
     whole = np.where(
         watch.scales[:, 0, :, BLOCKS] >= MIN_BLOCKS * block[:, None], mean_deviation(watch), np.nan
@@ -180,8 +191,8 @@ def _baselines(watch: GaugeWatch, block: Array) -> Array:
     out = np.repeat(whole[:, None], 1 + SLOTS, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_slot = watch.slots[..., SLOT_SUM] / watch.slots[..., SLOT_SEEN]
-    enough = watch.slots[..., SLOT_SEEN] >= MIN_BLOCKS * block[:, None, None]
-    enough &= (np.array(watch.visits) >= 2)[None, :, None] & ~np.isnan(whole)[:, None]
+    enough = watch.slots[..., SLOT_SEEN] >= MIN_SLOT_BLOCKS * block[:, None, None]
+    enough &= (np.array(watch.visits) >= MIN_SLOT_DAYS)[None, :, None] & ~np.isnan(whole)[:, None]
     out[:, 1:][enough] = of_slot[enough]
     return out
 
