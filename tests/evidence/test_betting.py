@@ -5,7 +5,7 @@ from math import comb, inf, log, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavetrain.errors import RefusedError
@@ -41,9 +41,9 @@ def test_the_mean_capital_over_all_draws_is_one(pairs: int) -> None:
 
 def test_over_many_looks_ties_included_capital_rarely_reaches_its_threshold() -> None:
     rng = np.random.default_rng(1)
-    states, crossed = unstarted((20_000,)), np.zeros(20_000, bool)
+    states, crossed = unstarted((5_000,)), np.zeros(5_000, bool)
     for _ in range(60):
-        states = bet(states, rng.choice([-1.0, 0.0, 1.0], 20_000, p=[0.4, 0.2, 0.4]))
+        states = bet(states, rng.choice([-1.0, 0.0, 1.0], 5_000, p=[0.4, 0.2, 0.4]))
         k = np.exp(states[:, LOG_K])
         assert k.mean() <= 1 + 5 * k.std() / np.sqrt(len(k))
         crossed |= k >= 20
@@ -89,17 +89,16 @@ def test_a_bet_on_anything_else_is_refused(sign: float) -> None:
         bet(unstarted((1,)), np.array([sign]))
 
 
-@given(seed=st.integers(0, 10_000), nodes=st.integers(2, 9), drawn=st.integers(1, 8))
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), nodes=st.integers(2, 7), drawn=st.integers(1, 6))
 def test_over_all_draws_the_mean_of_e_is_one_and_none_exceeds_their_number(
     seed: int, nodes: int, drawn: int
 ) -> None:
     """Exact, whatever the values are: heavy tails, ties, nodes that differ for good."""
     drawn = min(drawn, nodes - 1)
     values = np.round(np.random.default_rng(seed).standard_cauchy((1, nodes)), 1)
-    every = []
-    for picked in product((False, True), repeat=nodes):
-        if sum(picked) == drawn:
-            every.append(float(np.exp(draw_log_e(values, np.array(picked), 7)[0])))
+    draws = [np.array(of) for of in product((False, True), repeat=nodes) if sum(of) == drawn]
+    every = [float(np.exp(draw_log_e(values, new, 7)[0])) for new in draws]
     assert np.mean(every) == pytest.approx(1.0)
     assert max(every) <= comb(nodes, drawn) * (1 + 1e-9)
 
@@ -109,7 +108,7 @@ def test_with_simulated_draws_the_mean_of_e_is_at_most_one() -> None:
     rng = np.random.default_rng(2)
     values = rng.standard_t(2, (40, 60))
     e = []
-    for wave in range(30):
+    for wave in range(12):
         new = np.zeros(60, bool)
         new[rng.choice(60, 20, replace=False)] = True
         e.append(np.exp(draw_log_e(values, new, wave)))

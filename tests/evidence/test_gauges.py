@@ -60,9 +60,9 @@ def after(blocks: list[Array], rho: float = 1.0) -> Array:
 def test_over_many_looks_the_mean_of_e_stays_at_most_one_under_the_placebo_law(
     tau: float, scale: float
 ) -> None:
-    """8,000 trains of 30 blocks: a persistent part and noise, both Student-t5, looked at after each block."""
+    """5,000 trains of 30 blocks: a persistent part and noise, both Student-t5, looked at after each block."""
     rng = np.random.default_rng(5)
-    trains = 8_000
+    trains = 5_000
     law = laws_of(np.array(tau))[:2]
     persistent = tau * rng.standard_t(5, trains)
     loglik, crossed = np.zeros((trains, POINTS)), np.zeros(trains, bool)
@@ -77,7 +77,7 @@ def test_over_many_looks_the_mean_of_e_stays_at_most_one_under_the_placebo_law(
 @pytest.mark.parametrize("better", [0.0, 0.05, 1.0, 20.0])
 def test_gaussian_noise_of_that_deviation_and_improvements_are_no_harm_either(better: float) -> None:
     rng = np.random.default_rng(6)
-    trains = 8_000
+    trains = 5_000
     law = laws_of(np.array(1 / 48))[:2]
     loglik, crossed = np.zeros((trains, POINTS)), np.zeros(trains, bool)
     for _ in range(LOOKS):
