@@ -11,7 +11,7 @@ from tests.evidence.test_edges import LADDER, observed, one_bin
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.counters import Array, laws, log_e_rows, log_likelihood
 from wavetrain.evidence.edges import HistogramWatch, Strand, absorb, settled
-from wavetrain.evidence.exceedance import check_log_e, counted, cumulated, weights_of
+from wavetrain.evidence.exceedance import check_log_e, counted, counted_at, cumulated, weights_of
 
 Latency = Callable[[np.random.Generator, tuple[int, ...]], Array]
 FINE = tuple(float(bound) for bound in 0.005 * 1.5 ** np.arange(18))
@@ -93,6 +93,25 @@ def test_events_lie_beyond_the_bound_on_the_worse_side() -> None:
     assert exposure[:2].tolist() == [[4, 4], [4, 4]]
     assert np.isnan(events[2]).all()
     assert np.isnan(exposure[2]).all()
+
+
+def test_all_rows_at_once_are_those_of_each_histogram() -> None:
+    rng = np.random.default_rng(3)
+    seen = [observed(rng.lognormal(-2, 1, (3, 30))) for _ in range(4)]
+    strands = (Strand(0.1, 0.5, 0.3), Strand(0.5, 0.9, 0.3), Strand(1.0, 0.99, 0.4))
+    rows = [LADDER.index(strand.bound) for strand in strands]
+    below = np.concatenate([of.buckets[rows] for of in seen])
+    counts = np.repeat([of.counts for of in seen], len(strands), axis=0)
+    below[5, 1], below[7, 2] = np.nan, 99.0
+    falls = np.repeat([[False], [True], [False], [True]], 3, axis=0)
+    events, exposure = counted_at(below, counts, falls=falls)
+    for place, of in enumerate(seen):
+        for number, row in enumerate(rows):
+            of.buckets[row] = below[3 * place + number]
+        alone = counted(of, strands, falls=bool(falls[3 * place]))
+        assert np.array_equal(alone[0], events[3 * place : 3 * place + 3], equal_nan=True)
+        assert np.array_equal(alone[1], exposure[3 * place : 3 * place + 3], equal_nan=True)
+    assert np.isnan(events).sum() == 2
 
 
 def test_a_node_that_was_not_seen_and_a_bound_it_does_not_have_are_missing() -> None:

@@ -13,6 +13,8 @@ from wavetrain.evidence.gauge_calibration import (
     TO_SCALE,
     assumed,
     calibrate,
+    packed,
+    unpacked,
 )
 from wavetrain.evidence.gauge_preperiod import absorb, slot_of, unwatched
 
@@ -97,6 +99,14 @@ def test_a_node_without_a_pre_period_has_no_baseline_among_those_that_have() -> 
     assert np.isnan(some.baselines[..., 1]).all()
     assert not np.isnan(some.baselines[..., 0]).any()
     assert known.of(known.nodes) is known
+
+
+def test_a_calibration_survives_the_store() -> None:
+    for known in (Fleet(11, 3).calibrated(0.5, clocked=True), assumed(np.array([1.0, 2.0]), 30.0)):
+        again = unpacked(packed(known), known.nodes)
+        assert packed(again) == packed(known)
+        assert (again.bins, again.seconds) == (known.bins, known.seconds)
+        assert packed(again.of(("n3", "x"))) == packed(known.of(("n3", "x")))
 
 
 @pytest.mark.parametrize("rho", [[0.0], [-1.0], [float("nan")], [float("inf")]])

@@ -17,7 +17,9 @@ from wavetrain.evidence.gauge_preperiod import (
     absorb,
     mean_deviation,
     node_variances,
+    packed,
     slot_of,
+    unpacked,
     unwatched,
     variances,
 )
@@ -109,6 +111,18 @@ def test_what_was_absorbed_is_not_changed_by_what_follows() -> None:
     absorb(watch, ("n0", "n1", "n2", "n3"), np.ones((1, 4)), 60.0, 60.0)
     assert np.array_equal(watch.scales, before[0])
     assert np.array_equal(watch.slots, before[1])
+
+
+def test_a_pre_period_that_was_kept_goes_on() -> None:
+    rng = np.random.default_rng(7)
+    names = ("n0", "n1", "n2", "n3")
+    watch = watched(rng.normal(0, 1, (300, 4)), True)
+    again = unpacked(packed(watch), watch.nodes)
+    for at in range(30):
+        more, clock = rng.normal(0, 1, (1, 4)), 60.0 * (300 + at)
+        watch, again = (absorb(of, names, more, 60.0, clock) for of in (watch, again))
+    assert packed(again) == packed(watch)
+    assert (again.bins, again.seconds, again.filled) == (330, 19_800.0, watch.filled)
 
 
 def test_the_state_does_not_grow_with_time() -> None:

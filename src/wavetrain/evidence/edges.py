@@ -193,19 +193,21 @@ def _in_order(distances: Array) -> tuple[float, list[int]]:
 
 
 def at_or_below(seen: HistogramBin, bounds: tuple[float, ...]) -> tuple[Array, Array]:
-    """Observations at or below each of these bounds, and all of them, by node; NaN where either was not seen.
+    """Observations at or below each of these bounds, and all of them, by node; NaN where either was not seen."""
+    row = {bound: index for index, bound in enumerate(seen.bounds)}
+    rows = np.array([row.get(bound, -1) for bound in bounds], dtype=np.intp)
+    padded = np.vstack([seen.buckets, np.full((1, len(seen.nodes)), np.nan)])
+    return reconciled(padded[rows], seen.counts)
+
+
+def reconciled(below: Array, counts: Array) -> tuple[Array, Array]:
+    """Cumulative buckets and their counts, of any shape, such that none contradicts the other; NaN for what does.
 
     A bucket that is a little ahead of its count was written between the two reads, and is all there was; one that is
     far ahead contradicts it, and counts as not seen.
     """
-    row = {bound: index for index, bound in enumerate(seen.bounds)}
-    rows = np.array([row.get(bound, -1) for bound in bounds], dtype=np.intp)
-    padded = np.vstack([seen.buckets, np.full((1, len(seen.nodes)), np.nan)])
-    below = padded[rows]
-    contradicted = below > seen.counts * (1 + TORN) + 1
-    below = np.where(contradicted, np.nan, below)
-    count = np.where(np.isnan(below), np.nan, np.maximum(below, seen.counts))
-    return np.where(np.isnan(count), np.nan, below), count
+    possible = below <= counts * (1 + TORN) + 1  # NaN is not
+    return np.where(possible, below, np.nan), np.where(possible, np.maximum(below, counts), np.nan)
 
 
 def bins_of(seen: HistogramBin, strands: tuple[Strand, ...], *, falls: bool = False) -> tuple[Bin, ...]:

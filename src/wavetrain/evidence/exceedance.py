@@ -7,18 +7,19 @@ that the test stays valid, if conservative, where half of all observations are e
 mean of its strands', with weights that were fixed before the first look (Wang & Ramdas 2022).
 
 How a running test uses it: a histogram check takes STRANDS rows of `processes`, states (strata, checks, STRANDS,
-WIDTH) or flat, and is moved and weighed like counters. `counted` gives each bin's events and exposure by strand and
-node for `arms.split_all`, with the calibration of `edges.settled(...).pres`; `check_log_e` folds the strands' log e.
-As the train's E is a sum, rows of weight w_m times the strand's are the same thing; a strand without a bound has no
-exposure, so its e stays 1, and weight 0.
+WIDTH) or flat, and is moved and weighed like counters. `counted`, or `counted_at` for all histograms of a PoP at
+once, gives each bin's events and exposure by strand and node for `arms.split_all`, with the calibration of
+`edges.settled(...).pres`; `check_log_e` folds the strands' log e. As the train's E is a sum, rows of weight w_m times
+the strand's are the same thing; a strand without a bound has no exposure, so its e stays 1, and weight 0.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from wavetrain.errors import RefusedError
+from wavetrain.evidence.arms import Mask
 from wavetrain.evidence.counters import Array, log_sum_exp
-from wavetrain.evidence.edges import STRANDS, HistogramBin, Strand, at_or_below
+from wavetrain.evidence.edges import STRANDS, HistogramBin, Strand, at_or_below, reconciled
 
 
 def counted(seen: HistogramBin, strands: tuple[Strand, ...], *, falls: bool = False) -> tuple[Array, Array]:
@@ -32,6 +33,15 @@ def counted(seen: HistogramBin, strands: tuple[Strand, ...], *, falls: bool = Fa
     events[: len(strands)] = below if falls else count - below
     exposure[: len(strands)] = count
     return events, exposure
+
+
+def counted_at(below: Array, counts: Array, *, falls: Mask | bool = False) -> tuple[Array, Array]:
+    """As `counted`, from the rows of a table: the bucket and the count of every strand of a bin, (strands, nodes).
+
+    Rows that do not exist are NaN; `falls` may be a column. All histograms of a PoP cost one call.
+    """
+    below, exposure = reconciled(below, counts)
+    return np.where(falls, below, exposure - below), exposure
 
 
 def cumulated(parts: ArrayLike) -> Array:

@@ -16,7 +16,7 @@ The assumed calibration (`bins` = 0), where there is no pre-period or too short 
 large as the smallest shift worth a rollback. With `bins` = 0 a statistical `fail` may pause and page, not revert.
 """
 
-from math import ceil, isfinite, sqrt
+from math import ceil, isfinite, prod, sqrt
 from typing import Final
 
 import numpy as np
@@ -60,6 +60,7 @@ TO_SCALE: Final = sqrt(3 / 5)
 UNKNOWN_TAU = 0.5
 """In standard deviations of a block, where the pre-period is too short to see what persists."""
 
+_PARTS: Final = ("baselines", "noise", "base_error", "drift", "tau", "block_bins", "rho")
 _LENGTHS: Final[Array] = np.array(LENGTHS, float)
 
 
@@ -112,6 +113,29 @@ class GaugeCalibration(Struct, frozen=True, eq=False):
             self.bins,
             self.seconds,
         )
+
+
+def packed(known: GaugeCalibration) -> bytes:
+    """All but the names of the nodes as a store keeps it: little-endian doubles."""
+    parts = (
+        np.array([len(known.rho), known.bins, known.seconds]),
+        *(getattr(known, name) for name in _PARTS),
+    )
+    return np.concatenate([part.reshape(-1) for part in parts]).astype("<f8").tobytes()
+
+
+def unpacked(kept: bytes, nodes: tuple[str, ...]) -> GaugeCalibration:
+    """The calibration that was packed, of these nodes."""
+    values = np.frombuffer(kept, dtype="<f8")
+    gauges, bins = int(values[0]), int(values[1])
+    by_node = (gauges, len(nodes))
+    shapes = (gauges, 1 + SLOTS, len(nodes)), by_node, by_node, *((gauges,),) * 4
+    parts, start = {}, 3
+    for name, shape in zip(_PARTS, shapes, strict=True):
+        end = start + prod(shape)
+        parts[name] = values[start:end].reshape(shape)
+        start = end
+    return GaugeCalibration(nodes=nodes, bins=bins, seconds=float(values[2]), **parts)
 
 
 def assumed(rho: Array, bin_s: float, block_s: float = BLOCK_S) -> GaugeCalibration:

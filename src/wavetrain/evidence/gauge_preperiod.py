@@ -27,6 +27,7 @@ OPEN_SUM, OPEN_SEEN, SUM, SQUARES, BLOCKS = range(5)
 """Columns of `scales`: sum and number of the open block's parts; sum, sum of squares and number of closed blocks."""
 
 SLOT_SUM, SLOT_SEEN = range(2)
+_HEAD: Final = 4 + len(LENGTHS) + SLOTS
 
 
 class GaugeWatch(Struct, frozen=True, eq=False):
@@ -75,6 +76,30 @@ class GaugeWatch(Struct, frozen=True, eq=False):
 def unwatched(gauges: int) -> GaugeWatch:
     """The pre-period of so many gauges before the first bin."""
     return GaugeWatch((), np.zeros((gauges, len(LENGTHS), 0, 5)), np.zeros((gauges, SLOTS, 0, 2)))
+
+
+def packed(watch: GaugeWatch) -> bytes:
+    """All but the names of the nodes as a store keeps it: little-endian doubles."""
+    head = (len(watch.scales), watch.bins, watch.seconds, watch.last_slot, *watch.filled, *watch.visits)
+    parts = (np.array(head), watch.scales.reshape(-1), watch.slots.reshape(-1))
+    return np.concatenate(parts).astype("<f8").tobytes()
+
+
+def unpacked(kept: bytes, nodes: tuple[str, ...]) -> GaugeWatch:
+    """The pre-period that was packed, of these nodes."""
+    values = np.frombuffer(kept, dtype="<f8")
+    gauges, bins, seconds, last, *rest = values[:_HEAD].tolist()
+    scales = _HEAD + int(gauges) * len(LENGTHS) * len(nodes) * 5
+    return GaugeWatch(
+        nodes,
+        values[_HEAD:scales].reshape(int(gauges), len(LENGTHS), len(nodes), 5),
+        values[scales:].reshape(int(gauges), SLOTS, len(nodes), 2),
+        tuple(map(int, rest[: len(LENGTHS)])),
+        tuple(map(int, rest[len(LENGTHS) :])),
+        int(last),
+        int(bins),
+        seconds,
+    )
 
 
 def slot_of(clock_s: float) -> int:
