@@ -191,7 +191,9 @@ def running(evidence: Evidence, metrics: Sequence[Metric], tau: float = 0.0, bet
     classes = [""] * bool(evidence.together)
     rows = together.nothing(1 + len(classes), len(metrics))
     kept_rows = np.frombuffer(evidence.together)
-    kept_rows = kept_rows.reshape(len(rows), len(evidence.metrics), together.WIDTH) if classes else rows[:, :0]
+    kept_rows = (
+        kept_rows.reshape(len(rows), len(evidence.metrics), together.WIDTH) if classes else rows[:, :0]
+    )
     for place, metric in enumerate(metrics):
         if metric.name in evidence.metrics:
             rows[:, place] = kept_rows[:, evidence.metrics.index(metric.name)]

@@ -132,9 +132,7 @@ def judgement_of(
     none: Sequence[Parts] = [()] * len(metrics)
     per_metric = tuple(
         _judged(metric.name, *rest)
-        for metric, *rest in zip(
-            metrics, weights, log_es, sums, strata or none, classes or none, strict=True
-        )
+        for metric, *rest in zip(metrics, weights, log_es, sums, strata or none, classes or none, strict=True)
     )
     return Judgement(total, budget.log_threshold(alpha), budget.fails(total, alpha), per_metric)
 

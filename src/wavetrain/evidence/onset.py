@@ -50,7 +50,7 @@ def later(late: Array, before: Array, step: Array, null: Array, bins: Array) -> 
     `bins` is t: the process's own bins, this one among them; its shape is that of the rest without the last axis.
     """
     reach = before + null - _LOG_ABOVE
-    top = np.maximum(reach.max(axis=-1), late.max(axis=-1))[..., None]
+    top = np.maximum(reach, late).max(axis=-1, keepdims=True)
     begun = np.zeros(reach.shape)
     np.cumsum(np.exp(reach - top)[..., :-1], axis=-1, out=begun[..., 1:])
     with np.errstate(divide="ignore"):

@@ -39,6 +39,8 @@ STARTED, LOG_MASS = range(SUMS.stop, SUMS.stop + 2)
 """Then: how many strata have started, settled or live; the log of the settled strata's share-weighted e."""
 TOTALS: Final = SUMS.stop + 2
 FIRST_ROWS: Final = 16
+AT_ONCE: Final = 32
+"""Strata whose processes move in one go: what 40 metrics of them take stays in a core's cache."""
 
 NO_CLASS: Final = ""
 """Nodes of no hardware class are one of their own: a fleet that names none leaves nothing of the budget unused."""
@@ -119,13 +121,19 @@ class Strata:
         rows = np.array([self._rows[stratum] for stratum in strata], dtype=np.intp)
         if len(set(strata)) != len(strata):
             raise RefusedError("a stratum is named twice in one look; absorb its bins one after the other")
-        before, tau = self._states[rows], self._tau[rows]
-        step = steps(counts, before[..., PHI])
+        phi, tau = self._states[rows, :, PHI], np.maximum(self._tau[rows], self._states[rows, :, TAU])
+        step = steps(counts, phi)
         by_class = [NO_CLASS if classes is None else classes.get(stratum, NO_CLASS) for stratum in strata]
-        self.together.absorb(before, counts, step, np.maximum(tau, before[..., TAU]), by_class)
-        after = moved(before, counts, step, tau, self._laws[rows, :, 0], self.totals[:, STARTED])
-        self._weigh(after, rows)
-        self._states[rows] = after
+        self.together.absorb(phi, counts, step, tau, by_class)
+        for start in range(0, len(rows), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            at = rows[some]
+            null = self._laws[at, :, 0]
+            after = moved(
+                self._states[at], counts[some], step[some], tau[some], null, self.totals[:, STARTED]
+            )
+            self._weigh(after, at)
+            self._states[at] = after
 
     def weigh(self) -> None:
         """Work out every live process's log e again, as after a change of what harm means."""
@@ -206,9 +214,7 @@ class Strata:
 
 def _fold(totals: Array, state: Array) -> None:
     totals[:, SUMS] += state[:, COUNTED]
-    totals[:, LOG_MASS] = np.logaddexp(
-        totals[:, LOG_MASS], shared(state[:, LOG_E], state[:, ORDINAL])
-    )
+    totals[:, LOG_MASS] = np.logaddexp(totals[:, LOG_MASS], shared(state[:, LOG_E], state[:, ORDINAL]))
 
 
 def _started(log_es: Array, bins: Array) -> list[list[float | None]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wavetrain.evidence import onset
 from wavetrain.evidence.counters import Array, laws_of, log_sum_exp
-from wavetrain.evidence.processes import PHI, POINTS, steps, telling
+from wavetrain.evidence.processes import POINTS, steps, telling
 
 MAX_CLASSES: Final = 64
 """Of more hardware classes the later ones are left out; they are in the strata and in the pooled process."""
@@ -49,10 +49,11 @@ class Together:
         self._laws: Array = np.zeros((*self.rows.shape[:2], 2, POINTS))
         self._renew()
 
-    def absorb(
-        self, states: Array, counts: Array, step: Array, tau: Array, classes: Sequence[OfClass]
-    ) -> None:
-        """One bin of some strata, with their states and widths before it, and what it says of each class."""
+    def absorb(self, phi: Array, counts: Array, step: Array, tau: Array, classes: Sequence[OfClass]) -> None:
+        """One bin of some strata, with their dispersions and the widths of their nulls, and how it falls to classes.
+
+        `step` is what `processes.steps` makes of the counts.
+        """
         added = [(0, step, telling(counts), tau)]
         whole: dict[str, list[int]] = {}
         for place, of_it in enumerate(classes):
@@ -70,7 +71,7 @@ class Together:
         if parts:
             at = [place for _, place, _ in parts]
             counted = np.stack([counted for _, _, counted in parts])
-            said, told = steps(counted, states[at][..., PHI]), telling(counted)
+            said, told = steps(counted, phi[at]), telling(counted)
             named = np.array([name for name, _, _ in parts])
             for name in dict.fromkeys(named.tolist()):
                 of_it = named == name
@@ -124,7 +125,9 @@ class Together:
         fresh = told & (rows[..., ORDINAL] == 0)
         fresh[0] = False
         if fresh.any():
-            rows[..., ORDINAL] = np.where(fresh, np.cumsum(fresh, axis=0) + self.started(), rows[..., ORDINAL])
+            rows[..., ORDINAL] = np.where(
+                fresh, np.cumsum(fresh, axis=0) + self.started(), rows[..., ORDINAL]
+            )
         self.rows[places] = rows
         self._renew()
         rows[..., LOOKS] += told
