@@ -152,9 +152,14 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 def absorb(
-    evidence: Evidence, stratum: str, seen: Sequence[ArmCounts], known: Mapping[str, Calibration]
+    evidence: Evidence,
+    stratum: str,
+    seen: Sequence[ArmCounts],
+    known: Mapping[str, Calibration],
+    rules: Sequence[Metric] = (),
+    tau: float = 0.0,
 ) -> Evidence:
-    """One more bin of one stratum."""
+    """One more bin of one stratum, with what the policy says of its metrics and the least width of every null."""
     telling = [each for each in seen if each.new_exposure > 0 and each.control_exposure > 0]
     if not telling:
         return evidence
@@ -163,7 +168,8 @@ def absorb(
         raise RefusedError("a metric is named twice in one bin")
     if not {each.metric for each in telling} <= set(known):
         raise RefusedError("a metric is not calibrated")
-    strata = running(evidence, [Metric(name, 1.0) for name in names])
+    ruled = {rule.name: rule for rule in rules}
+    strata = running(evidence, [ruled.get(name, Metric(name, 1.0)) for name in names], tau)
     if stratum not in strata:
         widths = [known[name].tau if name in known else 0.0 for name in names]
         phis = [known[name].phi if name in known else 1.0 for name in names]

@@ -244,8 +244,8 @@ def _kept_rows(kept: bytes, rows: int, width: int) -> Array:
     """Little-endian doubles of this shape. Refuses those of another."""
     if len(kept) != 8 * rows * width:
         raise RefusedError(
-            f"a running test of {len(kept)} bytes: {rows} rows take {8 * rows * width}; it was kept by another version: "
-            f"run wavetrain store migrate, or start the version that wrote it"
+            f"a running test of {len(kept)} bytes: {rows} rows take {8 * rows * width}; another version "
+            f"kept it: run wavetrain store migrate, or start the version that wrote it"
         )
     return np.frombuffer(kept, dtype="<f8").reshape(rows, width)
 
