@@ -132,7 +132,7 @@ def test_a_process_and_that_of_its_later_onset_take_less_than_three_hundred_byte
 
 
 def test_what_another_version_kept_is_refused_with_the_way_out() -> None:
-    with pytest.raises(RefusedError, match="a process takes 488.*store migrate"):
+    with pytest.raises(RefusedError, match=r"a process takes 488.*store migrate"):
         unpacked(bytes(8 * 37 * 3))
 
 

@@ -120,7 +120,8 @@ class RunningTest:
     ) -> set[str]:
         """Lay quiet bins to the evidence, in their order; the names of the PoPs whose evidence that changed.
 
-        `fleet` says of which hardware class nodes are; of a PoP that is not in it they are of none. Counts enter once the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
+        `fleet` says of which hardware class nodes are; in a PoP that is not in it they are of none. Counts enter once
+        the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
         """
         changed: set[str] = set()
         counts: dict[str, tuple[Array, OfClass]] = {}

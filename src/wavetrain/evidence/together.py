@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavetrain.evidence import onset
-from wavetrain.evidence.counters import Array, laws_of, log_sum_exp
+from wavetrain.evidence.counters import Array, laws, log_sum_exp
 from wavetrain.evidence.processes import POINTS, steps, telling
 
 MAX_CLASSES: Final = 64
@@ -143,9 +143,11 @@ class Together:
         widths = np.maximum(self.rows[..., WIDEST], self._floor)
         other = widths != self._widths
         if other.any():
-            for margin in set(self._margins.tolist()):
-                of_it = other & (self._margins == margin)
-                self._laws[of_it] = laws_of(widths[of_it], margin)
+            margins = np.broadcast_to(self._margins, widths.shape)[other]
+            self._laws[other] = [
+                laws(width, margin)
+                for width, margin in zip(widths[other].tolist(), margins.tolist(), strict=True)
+            ]
             self._widths = widths
 
 
