@@ -14,7 +14,7 @@ from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.running_test import RunningTest
-from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
+from wavetrain.model.fleet import NodeId, Pop, PopId, Reported, Retired
 from wavetrain.model.health import PopBin, PopCounts
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
@@ -303,7 +303,7 @@ class Watch:
         for name in sorted(told):
             if rollouts[name].status in (Status.ROLLING, Status.PAUSED):
                 test = self._tests[name]
-                if test.compare(told[name], rollouts[name].number, steady):
+                if test.compare(told[name], rollouts[name].number, steady, self._image.by_name(Pop)):
                     test.judge()
                     judged.append(name)
         return judged
