@@ -36,6 +36,7 @@ from wavetrain.simulate.probes import Probes
 from wavetrain.simulate.replay import Decision
 from wavetrain.simulate.successions import Successions
 from wavetrain.simulate.tale import Tale
+from wavetrain.simulate.turnover import Turnover
 
 TICKS_MAX = 2_500
 BROKEN_MAX = 5
@@ -94,6 +95,7 @@ class History:
         self.tale = Tale()
         self.mirror = Mirror()
         self.persons = Persons(self.nature, self._mend, self._happen, self.clock)
+        self.turnover = Turnover(self.house)
         self.probes = Probes(decide)
         self.successions = Successions()
         self.broken: list[str] = []
@@ -173,12 +175,20 @@ class History:
         chance = self.nature.stream("people")
         if not calm and chance.random() < self.plan.act_chance:
             self.house.survive(lambda: self.persons.act(self.house.store, self.mirror), again=True)
+        if not calm:
+            self._turn_over()
         if calm and not self.plan.diligent:
             return
         if not calm and self.nature.stream("places").random() < 0.01:
             self.house.survive(lambda: self.persons.place(self.house.store, self.mirror), again=True)
         if chance.random() < 0.3:
             self.house.survive(lambda: self.persons.answer(self.house.store, self.mirror), again=True)
+
+    def _turn_over(self) -> None:
+        """Now and then the fleet has one node more, or one less."""
+        joined = self.turnover.turn()
+        if joined is not None:
+            self._deeds[joined.node] = 0
 
     def _live(self) -> None:
         chance = self.nature.stream("away")
@@ -337,7 +347,7 @@ class History:
             kinds={number: kind.value for number, kind in self.nature.kinds.items()},
             broken=tuple(self.broken),
             crashes=self.house.crashes,
-            acts=tuple(self.persons.done),
+            acts=(*self.persons.done, *self.turnover.done),
             ingredients=tuple(self.nature.used),
         )
 
