@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.decide.engine import OPENS, fleet, policy, pop
+from tests.decide.engine import OPENS, fleet, measured, policy, pop
 
 from wavetrain.decide import layout, soundness
 from wavetrain.decide.layout import Asked
@@ -12,13 +12,14 @@ from wavetrain.decide.rings import Unplannable
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import AccountId, Fleet, Pop, PopId, Site, SiteId
 from wavetrain.model.lane import POP
-from wavetrain.model.policy import Budgets, Timing
+from wavetrain.model.policy import Bake, Budgets, Ring
+from wavetrain.model.release import Stage
 from wavetrain.model.rollout import Fairness
 
 
 def said(*pops: Pop, sites: tuple[Site, ...] = (), headroom: float = 1.1) -> list[str]:
     where = msgspec.structs.replace(fleet(*pops), sites={site.id: site for site in sites})
-    return [one.text for one in soundness.doubts(where, Budgets(headroom=headroom), Timing())]
+    return [one.text for one in soundness.doubts(where, policy(budgets=Budgets(headroom=headroom)))]
 
 
 def by_hour(nodes: int, night: float, day: float) -> Pop:
@@ -71,6 +72,22 @@ def test_a_pop_of_one_node_is_named_where_it_is_the_only_one_of_a_site() -> None
     both = (pop("a", 1), pop("b", 4))
     assert said(*both, sites=(site("s1", "b"),)) == []
     assert "and 2 sites have no other PoP; add a node" in said(*both, sites=(site("s1"), site("s2")))[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "canaries", "named"),
+    [(("a",), 1, True), (("a", "b"), 1, False), (("a", "b"), 2, True), (("b",), 1, False)],
+)
+def test_a_ring_is_named_none_of_whose_pops_keeps_a_node_to_compare_with(
+    names: tuple[str, ...], canaries: int, named: bool
+) -> None:
+    pilot = Ring(name="pilot", stage=Stage.EARLY, pops=names)
+    rest = Ring(name="all", stage=Stage.GENERAL, rest=True)
+    rules = measured(rings=(pilot, rest), bake=Bake(canaries=canaries))
+    where = fleet(pop("a", 1), pop("b", 2, load=0.4), pop("c", 4))
+    assert ("ring pilot" in [one.about for one in soundness.doubts(where, rules)]) is named
+    unjudged = policy(rings=(pilot, rest), bake=Bake(canaries=canaries))
+    assert soundness.doubts(where, unjudged) == soundness.doubts(where) == ()
 
 
 @given(st.integers(2, 8), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.sampled_from((60, 120, 240)))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavetrain.cli.desk import Desk, command, text_of
+from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.model.fleet import Fleet
-    from wavetrain.model.policy import Budgets, Timing
+    from wavetrain.model.policy import Policy
 
 app = typer.Typer(help="The PoPs and nodes that releases travel through.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="A fleet file: TOML, or JSON lines for a large fleet.")]
@@ -30,7 +31,7 @@ def check(
         typer.Option(help="A policy file: its rings must fit, and its headroom and times are gone by."),
     ] = None,
 ) -> None:
-    """Read a fleet file and list every fault, then every PoP that no train could work on as the file has it.
+    """Read a fleet file and list every fault; then warn of PoPs that no train could work on as the file has them.
 
     With a control plane, also what applying it would change.
     """
@@ -38,15 +39,15 @@ def check(
     from wavetrain.decide import soundness
 
     fleet = fleet_source.read(file, quiet=desk.as_json)
-    found = soundness.doubts(fleet, *_rules(policy, fleet))
+    found = soundness.doubts(fleet, _rules(policy, fleet))
     nodes = sum(len(pop.nodes) for pop in fleet.pops.values())
     sums = {"pops": len(fleet.pops), "nodes": nodes, "sites": len(fleet.sites)}
     sites = f", {len(fleet.sites)} sites" if fleet.sites else ""
     said = f"{file} is good: {len(fleet.regions)} regions, {len(fleet.pops)} PoPs, {nodes} nodes{sites}"
-    said += "".join(f"\nwarning: PoP {one.pop}: {one.text}" for one in found[:NAMES_SHOWN_MAX])
+    said += "".join(f"\nwarning: {one.about}: {one.text}" for one in found[:NAMES_SHOWN_MAX])
     if len(found) > NAMES_SHOWN_MAX:
         said += f"\nand {len(found) - NAMES_SHOWN_MAX} more warnings; see them all with --json"
-    warnings = [{"pop": one.pop, "text": one.text} for one in found]
+    warnings = [{"about": one.about, "text": one.text} for one in found]
     if not desk.is_configured:
         desk.say({"good": True, **sums, "warnings": warnings}, said)
         return
@@ -185,15 +186,15 @@ def sample(
     desk.say(answer, text + (f"\n{policy}: its policy" if policy is not None else ""))
 
 
-def _rules(policy: Path | None, fleet: "Fleet") -> tuple["Budgets", "Timing"]:
-    """By what the fleet is looked at: a policy file's rules, or those of a policy that says nothing."""
-    from wavetrain.model.policy import Budgets, Timing
+def _rules(policy: Path | None, fleet: "Fleet") -> "Policy | None":
     from wavetrain.wire.policy_file import read_policy
 
     if policy is None:
-        return Budgets(), Timing()
+        return None
     read = read_policy(text_of(policy), fleet, str(policy))
-    return read.budgets, read.timing
+    if read.lane != "pop":
+        raise RefusedError(f"{policy} is a policy of lane {read.lane}; trains of PoPs go by one of lane pop")
+    return read
 
 
 def _sent(desk: Desk, file: Path, what: str) -> Any:

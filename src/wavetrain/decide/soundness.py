@@ -7,25 +7,43 @@ import msgspec
 
 from wavetrain.decide import work
 from wavetrain.model.fleet import Fleet, Pop, PopId
-from wavetrain.model.policy import Budgets, Timing
+from wavetrain.model.policy import Budgets, Policy, Timing
 
 DAY_HOURS = 24
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """Something about a PoP that is no fault of the file, with the way out."""
+    """Something about a PoP or a ring that is no fault of the file, with the way out."""
 
-    pop: PopId
+    about: str
     text: str
 
 
-def doubts(fleet: Fleet, budgets: Budgets, timing: Timing) -> tuple[Doubt, ...]:
-    """Every PoP that no train could ever work on by these rules, or that takes the only PoP of sites away, by name."""
+def doubts(fleet: Fleet, policy: Policy | None = None) -> tuple[Doubt, ...]:
+    """Rings that compare nothing, then PoPs that no train could work on, or whose work takes sites' only PoP away.
+
+    By the rules of a policy of lane pop; without one by those of a policy that says nothing.
+    """
     alone = Counter(site.primary for site in fleet.sites.values() if not site.secondary)
-    made = []
+    budgets, timing = (policy.budgets, policy.timing) if policy is not None else (Budgets(), Timing())
+    made = [] if policy is None else [Doubt(f"ring {name}", text) for name, text in _of_rings(fleet, policy)]
     for pop in sorted(fleet.pops.values(), key=lambda one: one.id):
-        made += [Doubt(pop.id, text) for text in _of_pop(pop, alone[pop.id], budgets, timing)]
+        made += [Doubt(f"PoP {pop.id}", text) for text in _of_pop(pop, alone[pop.id], budgets, timing)]
     return tuple(made)
+
+
+def _of_rings(fleet: Fleet, policy: Policy) -> Iterator[tuple[str, str]]:
+    """The rings of named PoPs none of which has a node that stays on the older release while its canary bakes."""
+    canaries = policy.bake.canaries
+    for ring in policy.rings if policy.verdicts.metrics else ():
+        named = [fleet.pops[PopId(name)] for name in ring.pops if name in fleet.pops]
+        if named and all(len(pop.nodes) <= canaries for pop in named):
+            yield (
+                ring.name,
+                f"none of its PoPs has more than {canaries} {'node' if canaries == 1 else 'nodes'}, so that no metric "
+                "is compared with a node on the older release: only probes, crashes and the soak judge it; "
+                "name a larger PoP",
+            )
 
 
 def _of_pop(pop: Pop, alone: int, budgets: Budgets, timing: Timing) -> Iterator[str]:
