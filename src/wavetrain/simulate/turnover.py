@@ -75,7 +75,8 @@ class Turnover:
         """Whether the fleet was applied; a refusal is an answer too."""
         after = msgspec.structs.replace(fleet, pops=fleet.pops | {pop.id: pop.changed(nodes=tuple(nodes))})
         try:
-            self._house.survive(lambda: fleets.apply(self._house.store, OLGA, after), again=True)
+            if not self._house.survive(lambda: fleets.apply(self._house.store, OLGA, after), again=True):
+                return False  # the second process has died in it as well
         except RefusedError as error:
             self._house.told(f"refused: {error}")
             return False
