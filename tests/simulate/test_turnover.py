@@ -2,8 +2,7 @@
 
 import pytest
 
-from wavetrain.control import joiners
-from wavetrain.decide import work
+from wavetrain.decide import desired, work
 from wavetrain.model.fleet import Pop
 from wavetrain.simulate import turnover
 from wavetrain.simulate.cut import Cut
@@ -31,7 +30,7 @@ def test_a_history_may_be_played_without_them() -> None:
 
 
 def test_a_node_that_joins_outside_the_window_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joiners.desired, "joiner_hold", lambda *_: None)
+    monkeypatch.setattr(desired, "joiner_hold", lambda *_: None)
     broken = [outcome for seed in (JOINS, 16, 19) if (outcome := run(seed)).broken]
     assert broken, "no seed catches it; find others"
     assert all(breaks(outcome, "G12") for outcome in broken), [outcome.broken[0] for outcome in broken]
