@@ -70,6 +70,9 @@ def test_a_pop_of_one_node_is_named_where_it_is_the_only_one_of_a_site() -> None
         return Site(id=SiteId(name), account=AccountId("acme"), primary=PopId("a"), secondary=second)
 
     both = (pop("a", 1), pop("b", 4))
+    assert said(pop("a", 2, load=0.4), sites=(site("s1"),)) == [], (
+        "one node of two is drained, and the other serves"
+    )
     assert said(*both, sites=(site("s1", "b"),)) == []
     assert "and 2 sites have no other PoP; add a node" in said(*both, sites=(site("s1"), site("s2")))[0]
 
