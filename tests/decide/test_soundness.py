@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.decide.engine import OPENS, fleet, measured, policy, pop
 
@@ -93,6 +93,7 @@ def test_a_ring_is_named_none_of_whose_pops_keeps_a_node_to_compare_with(
     assert soundness.doubts(where, unjudged) == soundness.doubts(where) == ()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 8), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.sampled_from((60, 120, 240)))
 def test_who_is_named_for_its_load_has_no_place_in_any_train(
     nodes: int, night: float, day: float, minutes: int
