@@ -14,7 +14,8 @@ from wavetrain.evidence import budget
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.processes import BINS, EXCESS_UPPER, LOG_E_DOUBLING, NEW_EXPOSURE, SECONDS
 
-MAX_METRICS: Final = 64
+MAX_METRICS: Final = 128
+"""Rows: a histogram makes three of its check."""
 MAX_STRATA: Final = 8192
 MAX_MARGIN_RATIO: Final = 9.0
 WAYS: Final = 2
@@ -202,6 +203,24 @@ def _gate_of(metric: Metric, row: Sequence[float] | None, beta: float) -> Metric
         doubling_refuted=refuted,
         exposure=exposure,
         exposure_min=metric.exposure_min,
+    )
+
+
+def gate_of_level(name: str, row: Array | None, excess_max: float, beta: float) -> MetricGate:
+    """One gauge as a gate, from its level's row: its shift is bounded, or one of `excess_max` is refuted."""
+    upper, refuted, blocks = None, False, 0.0
+    if row is not None and row[BINS] > 0:
+        blocks = float(row[NEW_EXPOSURE])
+        upper = None if isnan(row[EXCESS_UPPER]) else float(row[EXCESS_UPPER])
+        refuted = bool(row[LOG_E_DOUBLING] >= -log(beta / WAYS))
+    return MetricGate(
+        name=name,
+        passed=blocks > 0 and (refuted or (upper is not None and upper < excess_max)),
+        excess_upper=upper,
+        excess_max=excess_max,
+        doubling_refuted=refuted,
+        exposure=blocks,
+        exposure_min=1.0,
     )
 
 

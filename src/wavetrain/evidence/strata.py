@@ -175,13 +175,13 @@ class Strata:
         )
         return out
 
-    def log_e(self, by_metric: Array | None = None) -> float:
-        """Log e of the whole test; `by_metric` are its `log_es`, where they are known."""
-        return budget.log_mean((self.log_es() if by_metric is None else by_metric).tolist(), self._weights)
+    def log_e(self) -> float:
+        """Log e of the whole test."""
+        return budget.log_mean(self.log_es().tolist(), self._weights)
 
     def pooled(self) -> Array:
         """The log likelihood over GRID of all strata together, shape (metrics, POINTS)."""
-        out: Array = self.totals[:, :POINTS] + self._live()[..., :POINTS].sum(axis=0)
+        out: Array = self.together.rows[0, :, :POINTS]
         return out
 
     def judgement(self, alpha: float) -> Judgement:

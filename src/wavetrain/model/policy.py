@@ -145,6 +145,8 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     """At most this share of gates passes although the excess is over its margin."""
     tau_floor: float = 0.03
     pre_period_s: float = 259_200.0
+    gauge_block_s: float = 300.0
+    """Gauges are compared in blocks of at least this length; longer where they remember for longer."""
     sessions: str = "gateway_sessions"
     """The gauge that says how much load a node carries."""
     metrics: tuple[MetricRule, ...] = ()
