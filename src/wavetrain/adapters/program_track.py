@@ -82,6 +82,9 @@ class Track:
             program.instants = _scrapes(key, program)
         self._programs = {key: program for key, program in self._programs.items() if program.instants}
         self._check_alone()
+        if self._programs:
+            last = max(self._programs.values(), key=lambda program: program.instants[-1])
+            self._release(last, last.instants[-1])
 
     @property
     def newest(self) -> float | None:
