@@ -10,6 +10,7 @@ from wavetrain.cli import (
     doctor_command,
     fleet_commands,
     freeze_commands,
+    history_commands,
     lab_command,
     place_commands,
     policy_commands,
@@ -56,6 +57,7 @@ app.command()(ask_commands.when)
 app.command()(readiness_command.readiness)
 app.command()(ask_commands.journal)
 app.command()(verdict_command.verdict)
+app.command()(history_commands.backtest)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")
 

@@ -1,0 +1,150 @@
+"""History commands: judge recorded changes by a policy, before it judges real ones."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavetrain.cli.desk import Json, exit_codes, text_of
+
+if TYPE_CHECKING:
+    from wavetrain.decide.backtest import Outcome
+    from wavetrain.model.policy import Policy
+    from wavetrain.wire.history_file import Head
+
+HEADS = ("history", "label", "new nodes", "pre-period", "stopped", "nodes then", "by", "log e", "answer")
+
+
+def backtest(
+    policy: Annotated[Path, typer.Option(help="The policy to try, as TOML.")],
+    history: Annotated[Path, typer.Option(help="A recorded change, or a folder of them (*.jsonl).")],
+    as_json: Json = False,
+) -> None:
+    """Where a policy would have stopped recorded changes, with how much exposed, and which of them falsely."""
+    with exit_codes():
+        from wavetrain.wire.policy_file import read_policy
+
+        rules = read_policy(text_of(policy), name=str(policy))
+        files = _files(history)
+        told = [_judged(file, rules, place, len(files)) for place, file in enumerate(files, 1)]
+        answer = {"histories": [row for row, _ in told], **_summed([row for row, _ in told])}
+        if as_json:
+            import json
+
+            typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+            return
+        _print([cells for _, cells in told], answer)
+
+
+def _files(history: Path) -> list[Path]:
+    from wavetrain.errors import RefusedError
+
+    files = sorted(history.glob("*.jsonl")) if history.is_dir() else [history]
+    if not files:
+        raise RefusedError(
+            f"{history} holds no history; record one: wavetrain record, or name a *.jsonl file"
+        )
+    return files
+
+
+def _judged(file: Path, policy: "Policy", place: int, many: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    import msgspec
+
+    from wavetrain.decide import backtest as trial
+    from wavetrain.wire.history_file import read_bins, read_head
+
+    with _opened(file) as lines, _progress(file, place, many) as told:
+        head = read_head(next(lines, b""), file.name)
+        outcome = trial.replay(policy, read_bins(told(lines), head, policy, file.name))
+    row = {"history": file.name, "change": head.change, "label": head.label, **msgspec.to_builtins(outcome)}
+    return {**row, "answer": _answer(head, outcome)}, _cells(file, head, outcome)
+
+
+def _opened(file: Path) -> Any:
+    from contextlib import contextmanager
+
+    from wavetrain.errors import RefusedError
+    from wavetrain.wire.history_file import LINE_BYTES_MAX
+
+    @contextmanager
+    def opened() -> Iterator[Iterator[bytes]]:
+        try:
+            with file.open("rb") as held:
+                # A line without an end must not fill the memory: what is too long is cut, and refused by its reader.
+                yield iter(lambda: held.readline(LINE_BYTES_MAX + 1), b"")
+        except OSError as error:
+            raise RefusedError(
+                f"{file} cannot be read: {error.strerror}; name a file or folder of histories"
+            ) from None
+
+    return opened()
+
+
+def _progress(file: Path, place: int, many: int) -> Any:
+    """A bar on the terminal, by the bytes that were read; nothing where nobody looks."""
+    import sys
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextmanager
+    def shown() -> Iterator[Any]:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task(f"{file.name} ({place} of {many})", total=file.stat().st_size)
+
+            def told(lines: Iterator[bytes]) -> Iterator[bytes]:
+                for line in lines:
+                    bar.advance(task, len(line))
+                    yield line
+
+            yield told
+
+    return shown()
+
+
+def _answer(head: "Head", outcome: "Outcome") -> str:
+    if not outcome.number:
+        return "no change in it"
+    if outcome.halt is None:
+        return "missed" if head.label == "bad" else "let through"
+    return {"sound": "false stop", "bad": "stopped"}.get(head.label, "stopped")
+
+
+def _cells(file: Path, head: "Head", outcome: "Outcome") -> tuple[str, ...]:
+    halt = outcome.halt
+    pre = "-" if outcome.pre_period_s is None else f"{outcome.pre_period_s / 3600:.1f} h"
+    return (
+        file.name,
+        head.label or "-",
+        f"{outcome.nodes_changed} of {outcome.nodes}",
+        pre,
+        "-" if halt is None else f"{halt.after_s / 60:.1f} min",
+        "-" if halt is None else str(halt.nodes),
+        "-" if halt is None else halt.check,
+        f"{outcome.log_e:.2f}",
+        _answer(head, outcome) + ("" if halt is None or halt.reverts else " (pauses: short pre-period)"),
+    )
+
+
+def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    sound = [row for row in rows if row["label"] == "sound" and row["number"]]
+    bad = [row for row in rows if row["label"] == "bad" and row["number"]]
+    return {
+        "sound": len(sound),
+        "false_stops": sum(row["halt"] is not None for row in sound),
+        "bad": len(bad),
+        "missed": sum(row["halt"] is None for row in bad),
+    }
+
+
+def _print(rows: list[tuple[str, ...]], answer: dict[str, Any]) -> None:
+    widths = [max(len(row[index]) for row in [HEADS, *rows]) for index in range(len(HEADS))]
+    for row in [tuple(head.upper() for head in HEADS), *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    typer.echo(
+        f"{answer['false_stops']} of {answer['sound']} sound changes stopped falsely; "
+        f"{answer['missed']} of {answer['bad']} bad ones missed"
+    )
