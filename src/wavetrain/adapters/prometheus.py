@@ -18,7 +18,7 @@ from wavetrain.adapters.native_histogram import Grid, grid
 from wavetrain.adapters.own_counts import OwnCounts
 from wavetrain.adapters.program_track import Mark, Told, Track
 from wavetrain.adapters.prometheus_look import Hour, Seen
-from wavetrain.adapters.promql import Labels
+from wavetrain.adapters.promql import Labels, names
 from wavetrain.adapters.promql_call import Call, Place
 from wavetrain.control.ports import Target
 from wavetrain.decide.plain_line import plain_line
@@ -112,7 +112,7 @@ class PrometheusSource:
         """Ask once, and lay what was said into bins; how long to wait before the next time."""
         with self._lock:
             targets = dict(self._targets)
-        if not targets:
+        if not any(names(target) for target in targets.values()):
             self._say(SourceFigures(skew_s=self._figures.skew_s))
             return IDLE_S
         self._own.keep(targets)
@@ -264,9 +264,9 @@ class PrometheusSource:
 
     def _widen(self, targets: Mapping[NodeId, Target], tracks: Iterable[Track]) -> None:
         """The bounds of native histograms: the same for all nodes, and never fewer than before."""
-        names = {name for target in targets.values() for name in target.histograms}
-        found = list(tracks) if names else []
-        for name in names:
+        histograms = {name for target in targets.values() for name in target.histograms}
+        found = list(tracks) if histograms else []
+        for name in histograms:
             known = self._grids.get(name, ())
             spans = [(known[0], known[-1])] if known else []
             reached = [span for track in found if (span := track.reach(name)) is not None]
