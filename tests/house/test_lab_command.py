@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,49 @@ def test_a_release_is_built_and_submitted(own: Outside) -> None:
     opened = own.opened
     with Client(opened.url, Path(opened.token_file).read_text().strip(), Path(opened.ca_file)) as client:
         assert client.get("/v1/releases/gateway@2.0.0")["release"]["notes"] == "built by the lab: degraded"
+
+
+def test_checks_look_at_the_live_nodes_and_what_they_see_is_recorded_and_judged(
+    outside: Outside, tmp_path: Path
+) -> None:
+    opened, checks = outside.opened, tmp_path / "checks.toml"
+    checks.write_text(
+        ONE_RING + '[[verdicts.metric]]\nuse = "errors"\n[[verdicts.metric]]\nuse = "memory"\nname = "rss"\n'
+    )
+    environment = {
+        "WAVETRAIN_URL": opened.url,
+        "WAVETRAIN_CA": opened.ca_file,
+        "WAVETRAIN_TOKEN": Path(opened.token_file).read_text().strip(),
+    }
+    config = ["--config", str(Path(opened.folder) / "wavetrain.toml")]
+
+    def typed(*line: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, [*line], env=environment)
+        assert result.exit_code == code, (line, result.output, result.exception)
+        return result.output
+
+    told = json.loads(typed("checks", "test", "--policy", str(checks), "--seconds", "3", "--json", *config))
+    seen = {view["name"]: view for view in told["checks"]}
+    errors, memory = seen["errors"], seen["rss"]
+    assert (told["source"], errors["nodes"], errors["nodes_asked"]) == ("answers", 2, 2)
+    assert errors["releases"][0]["exposure"] > 0
+    assert errors["faults"] == memory["faults"] == []
+    assert 1e6 < memory["releases"][0]["rate"] < 1e9
+
+    checks.write_text(
+        ONE_RING + '[[verdicts.metric]]\nname = "x"\nevents = "nothing_total"\nexposure = "e_total"\n'
+    )
+    said = typed("checks", "test", "x", "--policy", str(checks), "--seconds", "3", *config, code=4)
+    assert "no node serves the counter `nothing_total`" in said
+
+    history, lab_policy = tmp_path / "h.jsonl", str(files("wavetrain.lab") / "policy.toml")
+    options = ["--policy", lab_policy, "--seconds", "5", "--every", "1", *config]
+    typed("record", "-o", str(history), *options)
+    assert "is there already" in typed("record", "-o", str(history), *options, code=1)
+    judged = json.loads(typed("backtest", "--policy", lab_policy, "--history", str(history), "--json"))
+    (row,) = judged["histories"]
+    assert (row["answer"], row["nodes"], row["number"]) == ("no change in it", 2, "")
+    assert row["bins"] >= 2
 
 
 def test_what_is_not_there_is_refused(outside: Outside, tmp_path: Path) -> None:

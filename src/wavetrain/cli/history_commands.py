@@ -1,4 +1,4 @@
-"""History commands: judge recorded changes by a policy, before it judges real ones."""
+"""History commands: record what checks see of the fleet, and judge recorded changes by a policy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavetrain.cli.desk import Json, exit_codes, text_of
+from wavetrain.cli.desk import Desk, Json, command, exit_codes, text_of
 
 if TYPE_CHECKING:
     from wavetrain.decide.backtest import Outcome
@@ -14,6 +14,67 @@ if TYPE_CHECKING:
     from wavetrain.wire.history_file import Head
 
 HEADS = ("history", "label", "new nodes", "pre-period", "stopped", "nodes then", "by", "log e", "answer")
+CONFIG = Path("wavetrain.toml")
+
+
+@command
+def record(
+    desk: Desk,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, *.jsonl.")],
+    policy: Annotated[Path, typer.Option(help="Whose checks are recorded, as TOML.")],
+    seconds: Annotated[float, typer.Option(min=1.0, help="For how long.")] = 3600.0,
+    every: Annotated[
+        float, typer.Option(min=1.0, max=3600.0, help="The length of a bin, in seconds.")
+    ] = 10.0,
+    change: Annotated[str, typer.Option(help="What the recording is of, for people.")] = "",
+    config: Annotated[Path, typer.Option("--config", help="The control plane's configuration.")] = CONFIG,
+) -> None:
+    """Record what the checks of a policy see of the live fleet, as a history that `backtest` judges.
+
+    Reads the source that `wavetrain.toml` names, beside the control plane. Ctrl-C ends it; what was recorded stays.
+    """
+    from wavetrain.cli.live_source import bins_of, opened
+    from wavetrain.decide.even_bins import EvenBins
+    from wavetrain.errors import RefusedError
+    from wavetrain.wire.history_file import Head, bin_lines, head_line
+    from wavetrain.wire.policy_file import read_policy
+
+    rules = read_policy(text_of(policy), name=str(policy))
+    if not rules.verdicts.metrics:
+        raise RefusedError(
+            f"{policy} names no checks, so there is nothing to record; add [[verdicts.metric]]"
+        )
+    if out.exists():
+        raise RefusedError(f"{out} is there already; name a new file: a recording never replaces one")
+    slots, counted, fault = EvenBins(every), 0, ""
+    with opened(desk, config, rules) as (source, nodes), out.open("xb") as file:
+        file.write(head_line(Head(history=1, change=change, seconds=every)))
+        try:
+            for bins, fault in bins_of(source, seconds):
+                counted += _written(file, slots.take(bins), rules, bin_lines)
+                _tell(desk, counted, fault)
+        except KeyboardInterrupt:
+            pass
+        counted += _written(file, slots.end(), rules, bin_lines)
+    answer = {"file": str(out), "bins": counted, "nodes": len(nodes), "source": fault or "answers"}
+    desk.say(answer, f"{out}: {counted} bins of {every:g} s, {len(nodes)} nodes")
+
+
+def _written(file: Any, times: Any, policy: "Policy", lines_of: Any) -> int:
+    """Write the bins of whole slots, each slot in one piece; how many there were."""
+    count = 0
+    for bins in times:
+        file.write(b"".join(line for seen in bins for line in lines_of(seen, seen.ended, policy)))
+        file.flush()
+        count += len(bins)
+    return count
+
+
+def _tell(desk: Desk, bins: int, fault: str) -> None:
+    import sys
+
+    if not desk.as_json and sys.stderr.isatty():
+        typer.echo(f"\r{bins} bins{'; ' + fault if fault else ''}\x1b[K", nl=False, err=True)
 
 
 def backtest(

@@ -7,6 +7,7 @@ from wavetrain.cli import (
     api_command,
     ask_commands,
     bench_command,
+    check_commands,
     doctor_command,
     fleet_commands,
     freeze_commands,
@@ -57,6 +58,8 @@ app.command()(ask_commands.when)
 app.command()(readiness_command.readiness)
 app.command()(ask_commands.journal)
 app.command()(verdict_command.verdict)
+app.add_typer(check_commands.app, name="checks")
+app.command()(history_commands.record)
 app.command()(history_commands.backtest)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")

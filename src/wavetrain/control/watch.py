@@ -44,11 +44,15 @@ def asked_of(policies: Sequence[Policy]) -> Asked:
     """What nodes are measured by under these policies."""
     rules = [rule for policy in policies for rule in policy.verdicts.metrics]
     counters = {name for rule in rules for name in (rule.events, rule.exposure) if name}
+    gauges = {rule.gauge for rule in rules if rule.gauge}
+    rising = {
+        name for name in gauges if name.endswith("_total")
+    }  # a counter: its growth per second is the level
     return (
-        tuple(sorted(counters)),
+        tuple(sorted(counters | rising)),
         policies[0].verdicts.sessions if policies else "",
         tuple(sorted({rule.histogram for rule in rules if rule.histogram})),
-        tuple(sorted({rule.gauge for rule in rules if rule.gauge})),
+        tuple(sorted(gauges - rising)),
     )
 
 

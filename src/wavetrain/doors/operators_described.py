@@ -16,6 +16,7 @@ from wavetrain.control import (
     freezes,
     hotfixes,
     joins,
+    measured,
     nodes,
     notices,
     policies,
@@ -199,6 +200,7 @@ OPERATORS = (
     _deed(
         "/v1/releases/{name}/withdraw", "release.withdraw", Act.WITHDRAW, withdraw.withdraw, BECAUSE, RELEASE
     ),
+    _read("/v1/measured", "checks.measured", measured.measured),
     _read("/v1/rollouts", "rollout.list", progress.rollouts),
     _read("/v1/rollouts/{name}", "rollout.show", progress.rollout, ROLLOUT),
     _read("/v1/rollouts/{name}/verdict", "verdict", verdicts.verdict, ROLLOUT),
