@@ -1,10 +1,12 @@
 """Answering source: something on loopback that answers as Prometheus' API does, or as badly as it is told to."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -30,7 +32,8 @@ class AnsweringSource:
 
     STEP_S = 0.1
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Path | None = None) -> None:
+        """`certificates` is a folder as `receivers.certificates` makes it; without one it speaks plainly."""
         self.forms: list[dict[str, str]] = []
         self.headers: list[Mapping[str, str]] = []
         self.ahead_s = 0.0
@@ -63,12 +66,18 @@ class AnsweringSource:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.scheme = "http"
+        if certificates is not None:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://localhost:{self.server.server_address[1]}"
 
     def now(self) -> float:
         return time.time() + self.ahead_s

@@ -2,13 +2,16 @@
 
 import itertools
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.adapters.answering_source import Answer, AnsweringSource, matrix, told
+from tests.adapters.receivers import certificates
 from tests.adapters.scraped_nodes import N3, ScrapedNodes
 
 from wavetrain.adapters.prometheus import PrometheusSource, Settings
@@ -39,8 +42,8 @@ def opened() -> Iterator[Callable[..., PrometheusSource]]:
     def open_(
         url: str, labels: Labels = BY_NAME, timeout_s: float = 2.0, **settings: Any
     ) -> PrometheusSource:
-        headers = settings.pop("headers", {})
-        place = Place(url=url, timeout_s=timeout_s, headers=headers)
+        headers, trust = settings.pop("headers", {}), settings.pop("trust", None)
+        place = Place(url=url, timeout_s=timeout_s, headers=headers, trust=trust)
         made.append(PrometheusSource(Settings(place=place, labels=labels, **settings)))
         made[-1].watch({N1: TARGET})
         return made[-1]
@@ -300,6 +303,55 @@ def test_a_node_that_the_source_does_not_know_is_missing_beside_one_that_it_know
     assert {made.missing for made in seen.bins if made.missing} == {(NodeId("n2"),)}
     assert "n2" not in seen.last_seen
     assert not seen.fault
+
+
+def test_a_source_is_believed_by_its_certificate_alone(
+    tmp_path: Path, opened: Callable[..., PrometheusSource]
+) -> None:
+    there = AnsweringSource(certificates(tmp_path))
+    try:
+        known = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
+        until(opened(there.url, trust=known), has_bins)
+        stranger = opened(there.url, trust=ssl.create_default_context())
+        seen = until(stranger, lambda seen: bool(seen.fault))
+        assert "certificate" in seen.fault.lower()
+        assert set(stranger.figures().troubles) == {Trouble.UNREACHABLE.value}
+    finally:
+        there.close()
+
+
+def test_a_slow_source_is_late_over_tls_too(tmp_path: Path, opened: Callable[..., PrometheusSource]) -> None:
+    there = AnsweringSource(certificates(tmp_path))
+    try:
+        source = opened(
+            there.url, timeout_s=0.3, trust=ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
+        )
+        there.delay_s = 1.0
+        until(source, lambda seen: "did not answer within 0.3 s" in seen.fault)
+    finally:
+        there.close()
+
+
+def test_where_nothing_is_asked_for_nobody_is_asked(
+    there: AnsweringSource, opened: Callable[..., PrometheusSource]
+) -> None:
+    source = opened(there.url)
+    source.watch({N1: Target("lis1", "http://h:1/metrics", (), "")})
+    bins_for(source, 0.3)
+    asked = len(there.forms)
+    assert bins_for(source, 0.3) == []
+    assert len(there.forms) == asked
+    assert source.observe().fault == ""
+
+
+def test_a_node_of_another_pop_is_not_taken_for_this_one(
+    there: AnsweringSource, opened: Callable[..., PrometheusSource]
+) -> None:
+    there.rows = lambda at: [({**labels, "pop": "fra1"}, values) for labels, values in there.samples(at)]
+    until(opened(there.url, Labels(pop="pop")), lambda seen: "no samples" in seen.fault)
+    there.rows = lambda at: [({**labels, "pop": "lis1"}, values) for labels, values in there.samples(at)]
+    until(opened(there.url, Labels(pop="pop")), has_bins)
+    assert 'pop=~"lis1"' in there.forms[-1]["query"] or there.forms[-1]["query"] == "time()"
 
 
 @pytest.fixture(scope="module")
