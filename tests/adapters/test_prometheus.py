@@ -207,6 +207,25 @@ def test_a_slow_source_is_late_and_never_holds_up_who_observes(
     assert slowest < 0.1
 
 
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_a_source_that_never_answers_does_not_hold_up_the_end(
+    is_tls: bool, tmp_path: Path, opened: Callable[..., PrometheusSource]
+) -> None:
+    there = AnsweringSource(certificates(tmp_path) if is_tls else None)
+    try:
+        trust = ssl.create_default_context(cafile=str(tmp_path / "authority.pem")) if is_tls else None
+        source = opened(there.url, timeout_s=30.0, trust=trust)
+        until(source, has_bins)
+        there.delay_s = 4.0
+        asked = len(there.forms)
+        until(source, lambda _: len(there.forms) > asked)
+        began = time.monotonic()
+        source.close()
+        assert time.monotonic() - began < 2.0
+    finally:
+        there.close()
+
+
 def test_nobody_there_is_a_fault(opened: Callable[..., PrometheusSource]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]

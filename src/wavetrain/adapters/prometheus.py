@@ -38,6 +38,7 @@ LAG_STEPS = 2.0
 CLOCK_STEP_S = 2.0
 PAUSE_S_MIN, PAUSE_S_MAX = 0.02, 1.0
 IDLE_S = 0.05
+CLOSE_EVERY_S = 0.1
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,9 @@ class PrometheusSource:
     def close(self) -> None:
         """End the threads; what was not observed is lost."""
         self._ended.set()
-        self._thread.join()
+        while self._thread.is_alive():
+            self._call.close()  # again and again: it may be about to ask
+            self._thread.join(CLOSE_EVERY_S)
         self._workers.shutdown(cancel_futures=True)
         self._call.close()
 
