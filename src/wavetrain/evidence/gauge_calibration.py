@@ -52,7 +52,8 @@ NODE_PRIOR = 30.0
 """Pseudo-degrees at the stratum's variance: a node's own is believed as it has more bins than that."""
 
 TAU_FLOOR, NOISE_FLOOR = 1 / 48, 1 / 20
-"""In smallest shifts worth a rollback (rho): one is enough at a fortieth of the budget, a third never is."""
+"""In smallest shifts worth a rollback (rho). At a tenth of a budget of 1 / 1,000 one is enough and a third is not; at
+a fortieth it takes one and a half, with one new node and a day's pre-period."""
 
 TO_SCALE: Final = sqrt(3 / 5)
 """The scale of a Student-t5 over its standard deviation."""
