@@ -201,7 +201,7 @@ def test_a_row_keeps_what_people_ask_for_in_the_columns_of_processes() -> None:
     assert (level[BINS], slope[BINS]) == (2, 1)
     assert (level[ORDINAL], slope[ORDINAL]) == (1, 1)
     assert level[TAU] == slope[TAU] == 0.15
-    assert gauges.STRANDS * WIDTH * 8 <= 2 * 300
+    assert WIDTH * 8 <= 500
 
 
 def test_a_state_that_was_kept_goes_on_and_a_block_that_did_not_close_changes_nothing() -> None:

@@ -214,7 +214,7 @@ def test_a_state_taken_from_the_store_goes_on_as_if_nothing_had_been() -> None:
     [
         ((), "needs 1 to"),
         ((OPS, OPS), "twice"),
-        (tuple(Metric(f"m{i}", 1.0) for i in range(65)), "needs 1 to"),
+        (tuple(Metric(f"m{i}", 1.0) for i in range(129)), "needs 1 to"),
         ((Metric("ops", 1.0, gate=False),), "no metric is a gate"),
     ],
 )
