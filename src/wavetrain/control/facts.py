@@ -221,6 +221,7 @@ def digest(facts: Facts) -> str:
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
     units = [NodeId(unit) for turn in facts.turns if turn.phase not in QUIET for unit in turn.exposed]
+    unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,
         now=facts.now,
@@ -238,7 +239,7 @@ def digest(facts: Facts) -> str:
             for turn in facts.turns
             if turn.wave == 0 and turn.pop in facts.pre_period_s
         },
-        unseen_s={unit: facts.unseen_s[unit] for unit in units if unit in facts.unseen_s},
+        unseen_s={unit: seconds for unit in units if (seconds := unseen(unit)) is not None},
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
 

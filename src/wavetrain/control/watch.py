@@ -23,7 +23,7 @@ CHECKPOINT_S = 60.0
 _DONE = (TurnPhase.DONE, TurnPhase.REVERTED)
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """A node to be measured: its PoP, where its metrics are, which counters matter, and the gauge of its load."""
 
     pop: str

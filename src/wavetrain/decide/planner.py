@@ -332,10 +332,9 @@ def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:
 def _wave_hold(moved: list[Turn]) -> Hold | None:
     """What its PoPs wait for, as one: one that asks a person before others, then the nearest known end."""
     holds = [turn.hold for turn in moved if turn.hold is not None]
-    holds.sort(
-        key=lambda hold: (not hold.asks, hold.until is None, hold.until.isoformat() if hold.until else "")
-    )
-    return holds[0] if holds else None
+    first = [hold for hold in holds if hold.asks] or holds
+    until = min((hold.until for hold in first if hold.until is not None), default=None)
+    return next((hold for hold in first if hold.until == until), None)
 
 
 def _soak(draft: Draft, wave: Wave) -> Wave:

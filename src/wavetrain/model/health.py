@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     ERRORED = "errored"
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
+class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one node did in one bin: increments of its counters, by metric name, and its sessions at the end.
 
     A counter that was reset or not seen is absent: missing exposure, never zero.
@@ -34,7 +34,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     sessions: float
 
 
-class PopBin(msgspec.Struct, frozen=True, kw_only=True):
+class PopBin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One bin of one PoP: `seconds` long, ending at `ended` on the control plane's monotonic clock."""
 
     pop: PopId
@@ -45,7 +45,7 @@ class PopBin(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes that were asked and did not answer."""
 
 
-class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One bin of one PoP as arrays, from a source that has them so: what a `PopBin` says, for many nodes.
 
     `counted` has the shape (counters, nodes); NaN where a counter was reset or not seen: missing exposure, never zero.
@@ -62,7 +62,7 @@ class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     sessions: "NDArray[np.float64]"
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class Observed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a health source has to say since it was last asked."""
 
     bins: tuple[PopBin, ...] = ()
