@@ -126,7 +126,8 @@ class SqlView:
         shape = self._shapes.of(kind)
         shape.checked(equal)
         statement = self._schema.table(kind).find(*sorted(equal))
-        return [shape.decode(body) for (body,) in self._session.run(statement, _asked(equal))]
+        decode = shape.decode
+        return [decode(body) for (body,) in self._session.run(statement, _asked(equal))]
 
     def changes(self, after: int) -> list[SqlChange]:
         """The changes after a number, oldest first; `StaleError` if some of them were trimmed."""

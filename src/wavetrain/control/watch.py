@@ -1,6 +1,7 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -126,12 +127,19 @@ class Watch:
         """The turns of rollouts that are not over, by PoP."""
         every = [self._image.turns(rollout.id) for rollout in rolling]
         known, here = self._here
-        if len(known) == len(every) and all(old is new for old, new in zip(known, every, strict=True)):
-            return here
-        here = {}
-        for turns in every:
-            for turn in turns:
+        if [len(turns) for turns in known] != [len(turns) for turns in every]:
+            here = {}
+            for turn in chain.from_iterable(every):
                 here.setdefault(turn.pop, []).append(turn)
+        else:
+            pairs = zip(chain.from_iterable(known), chain.from_iterable(every), strict=True)
+            for old, new in pairs:
+                if old is new:
+                    continue
+                if old.key != new.key:
+                    self._here = ([], {})
+                    return self._under_way(rolling)
+                here[new.pop] = [new if turn is old else turn for turn in here[new.pop]]
         self._here = (every, here)
         return here
 

@@ -304,13 +304,12 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
 
 def _is_due(draft: Draft, turn: Turn) -> bool:
     """Whether a PoP has anything to do or to say: one that is done, or waits for its hour, has not."""
-    match turn.phase:
-        case TurnPhase.DONE | TurnPhase.HANDED:
-            return draft.facts.sweep
-        case TurnPhase.WAITING:
-            return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
-        case _:
-            return True
+    phase = turn.phase  # compared, not matched: asked of every PoP of a wave in every tick
+    if phase is TurnPhase.WAITING:
+        return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
+    if phase is TurnPhase.DONE or phase is TurnPhase.HANDED:
+        return draft.facts.sweep
+    return True
 
 
 def _contends(draft: Draft, turn: Turn) -> bool:
