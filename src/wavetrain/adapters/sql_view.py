@@ -251,10 +251,10 @@ class SqlTransaction(SqlView):
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
         encoded, again = shape.kept(stored)
         body = encoded.decode()
-        row = table.at(shape.ident(record)) | {"new_version": stored.version, "new_body": body}
-        for column in shape.columns:
-            if column not in shape.key:
-                row[f"new_{column}"] = getattr(record, column)
+        row = table.at(shape.ident(record))
+        row["new_version"], row["new_body"] = stored.version, body
+        for name, field in table.further:
+            row[name] = getattr(record, field)
         if record.version:
             row["seen"] = record.version
         return Made(stored, again, body, row)

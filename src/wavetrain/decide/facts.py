@@ -28,8 +28,8 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "6"
-"""The version of the rules; raised whenever the same facts may lead to another choice."""
+DECIDER = "7"
+"""The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
