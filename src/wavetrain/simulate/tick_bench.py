@@ -76,13 +76,12 @@ def ticks(
     cold: list[float] = []
     clock = VirtualClock()
     with ExitStack() as left:
+        gc.collect()
+        gc.freeze()  # what is imported, as `wavetrain up` does before it serves
+        left.callback(gc.unfreeze)
         store = left.enter_context(closing(SqlStore(folder / "bench.sqlite", exclusive=True, clock=clock)))
         run = Rehearsal(plan, store=store, clock=clock)
         stands = run.play()
-        # As `wavetrain up` does before it serves. The fleet that is played here is no part of a control plane.
-        gc.collect()
-        gc.freeze()
-        left.callback(gc.unfreeze)
         for _ in stands:
             if run.ground.under_way:
                 warm.append(run.took_s)
