@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack, suppress
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,9 +35,11 @@ class StopError(Exception):
 
 
 def check(view: View) -> None:
-    """What is got by key is what a search finds, which always reads."""
+    """What is got by key is what a search finds, which always reads; a change is what stands in its body."""
     found = {str(note.page): note for note in view.find(Note)}
     assert [view.get(Note, "a", page) for page in PAGES] == [found.get(page) for page in PAGES]
+    for change in view.changes(0):
+        assert change.record == (msgspec.json.decode(change.body, type=Note) if change.body else None)
 
 
 def wrote(store: Store, what: str, page: str, number: int) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
 
+from tests.adapters.kind_samples import SAMPLES
+
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import policies
 from wavetrain.control.ports import Target
@@ -12,6 +14,8 @@ from wavetrain.decide.permit import Caller
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import FIRST, NodeId, Phase, PopId, Reported
 from wavetrain.model.health import Observed, PopBin, Sample
+from wavetrain.model.policy import CurrentPolicy
+from wavetrain.model.rollout import Rollout, Turn, TurnPhase
 from wavetrain.simulate import practice
 
 POP, NODES = PopId("pop-0"), (NodeId("pop-0-n0"), NodeId("pop-0-n1"))
@@ -39,6 +43,11 @@ def seen(ended: float) -> PopBin:
 
 
 def watching() -> tuple[Watch, Source]:
+    watch, source, _ = furnished()
+    return watch, source
+
+
+def furnished() -> tuple[Watch, Source, MemoryStore]:
     store = MemoryStore(lambda: NOW.timestamp())
     store.take("test")
     ada = Caller("ada", (Role.APPROVER, Role.OPERATOR))
@@ -62,7 +71,22 @@ def watching() -> tuple[Watch, Source]:
                 )
             )
     source = Source()
-    return Watch(store, source), source
+    return Watch(store, source), source, store
+
+
+def under_way(store: MemoryStore, name: str, pops: Mapping[PopId, int]) -> None:
+    """A rollout with a turn in each of these PoPs that has come so far."""
+    with store.write() as transaction:
+        policy = next(item for item in transaction.find(CurrentPolicy) if item.lane == "pop")
+        rollout = next(record for record in SAMPLES if isinstance(record, Rollout))
+        turn = next(record for record in SAMPLES if isinstance(record, Turn))
+        if transaction.get(Rollout, name) is None:
+            transaction.put(rollout.changed(id=name, policy=policy.digest))
+        for pop, cursor in pops.items():
+            known = transaction.get(Turn, name, pop)
+            phase = TurnPhase.HANDED if cursor else TurnPhase.WAITING
+            made = turn.changed(rollout=name, pop=pop, cursor=cursor, phase=phase, progress=())
+            transaction.put(made.changed(version=known.version if known is not None else 0))
 
 
 def test_a_bin_that_is_said_twice_counts_once() -> None:
@@ -120,3 +144,31 @@ def test_what_was_before_the_first_look_is_not_known() -> None:
     source.at, source.bins = 112.0, (seen(110.0),)
     watch.look()
     assert watch.pre_period_s() == {POP: 10.0}
+
+
+def test_a_pre_period_ends_with_the_first_unit_that_any_rollout_tells_there() -> None:
+    """Turns are looked up by PoP; each look mends that where a turn has changed, joined or gone."""
+    watch, source, store = furnished()
+    other = PopId("pop-1")
+    under_way(store, "one", {POP: 0, other: 0})
+    source.bins = (seen(10.0),)
+    watch.look()
+    under_way(store, "one", {other: 1})
+    source.bins = (seen(20.0),)
+    watch.look()
+    under_way(store, "two", {POP: 0})
+    source.bins = (seen(30.0),)
+    watch.look()
+    assert watch.pre_period_s() == {POP: 30.0}
+    under_way(store, "two", {POP: 1})
+    source.bins = (seen(40.0),)
+    watch.look()
+    under_way(store, "two", {POP: 0})
+    under_way(store, "one", {POP: 1})
+    source.bins = (seen(50.0),)
+    watch.look()
+    assert watch.pre_period_s() == {POP: 30.0}
+    under_way(store, "one", {POP: 0})
+    source.bins = (seen(60.0),)
+    watch.look()
+    assert watch.pre_period_s() == {POP: 40.0}

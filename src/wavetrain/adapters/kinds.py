@@ -98,7 +98,8 @@ class Shape:
         self.index = tuple(name for name in self.columns if (name,) != kind.KEY)
         """The columns that records are looked up by, beside the whole key."""
         self._is_plain = len(kind.KEY) == 1 and self.columns[kind.KEY[0]] is str
-        self._decoder = msgspec.json.Decoder(kind)
+        self.decode: Callable[[bytes | str], Any] = msgspec.json.Decoder(kind).decode
+        """The record that a body holds; `msgspec.ValidationError` if it holds none."""
 
     def parsed(self, key: tuple[str, ...]) -> Ident | None:
         """The identity that a key given as text stands for; None when no record can have it."""
@@ -139,17 +140,13 @@ class Shape:
         """The body that holds the record, with what is read from it; `RefusedError` where that would be nothing."""
         body = _encode(record)
         try:
-            again: Record = self._decoder.decode(body)
+            again: Record = self.decode(body)
         except msgspec.ValidationError as error:
             raise RefusedError(
                 f"{self.name} {'/'.join(record.key)} could not be read again once kept ({error}); "
                 f"give every field a finite value of its declared type"
             ) from error
         return body, again
-
-    def decode(self, body: bytes | str) -> Any:
-        """The record that a body holds; `msgspec.ValidationError` if it holds none."""
-        return self._decoder.decode(body)
 
 
 class Shapes:

@@ -1,7 +1,8 @@
 """Known: which records are still as they were read?"""
 
 from threading import Lock
-from typing import NamedTuple
+
+import msgspec
 
 from wavetrain.adapters.kinds import Ident
 from wavetrain.model.record import Record
@@ -19,7 +20,7 @@ ABSENT_BYTES = 128
 """What a key counts under which there is no record."""
 
 
-class Read(NamedTuple):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A record as it was read, or None where there is none, with the length of its body."""
 
     record: Record | None
@@ -36,13 +37,16 @@ class Known:
     def __init__(self) -> None:
         self._guard = Lock()
         self._at: Moment | None = None
-        self._read: dict[What, Read] = {}
+        self._read: dict[type[Record], dict[Ident, Read]] = {}
         self._bytes = 0
 
     def get(self, at: Moment, what: What) -> Read | None:
         """What is known under a key at this moment; None where it has to be read."""
         with self._guard:
-            return self._read.get(what) if self._at == at else None
+            if self._at != at:
+                return None
+            held = self._read.get(what[0])
+            return held.get(what[1]) if held is not None else None
 
     def keep(self, at: Moment, what: What, read: Read) -> None:
         """Remember what a view at this moment has read."""
@@ -70,10 +74,12 @@ class Known:
         self._bytes += read.size
         if self._bytes > BYTES_MAX:
             self._forget()
+        kind, ident = what
+        held = self._read.setdefault(kind, {})
         if read.size <= BODY_BYTES_MAX:
-            self._read[what] = read
+            held[ident] = read
         else:
-            self._read.pop(what, None)
+            held.pop(ident, None)
 
     def _forget(self) -> None:
         self._read.clear()

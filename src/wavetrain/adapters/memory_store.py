@@ -41,6 +41,33 @@ class Memory:
         """Until when nobody else may become the writer, on the store's own clock; 0 without a lease."""
 
 
+class Reading:
+    """A view that is open. A rehearsal opens a dozen of them for each of its many ticks."""
+
+    __slots__ = ("_clock", "_memory", "_state")
+
+    def __init__(self, memory: Memory, clock: Callable[[], float]) -> None:
+        self._memory = memory
+        self._clock = clock
+
+    def __enter__(self) -> MemoryView:
+        """The store as it is now."""
+        memory = self._memory
+        with memory.guard:
+            self._state = memory.state
+            self._state.views += 1
+        try:
+            return MemoryView(self._state, self._clock())
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Nobody looks at that state through this view any more."""
+        with self._memory.guard:
+            self._state.views -= 1
+
+
 class MemoryStore:
     """The store in memory: same rules as on disk, without the disk.
 
@@ -102,19 +129,10 @@ class MemoryStore:
         _replay(state, wanted)
         return MemoryStore(clock or self._clock, on=Memory(memory.shapes, state, before))
 
-    @contextmanager
-    def read(self) -> Iterator[MemoryView]:
+    def read(self) -> "Reading":
         """A consistent picture; neither waits for writers nor makes them wait."""
         self._open()
-        memory = self._memory
-        with memory.guard:
-            state = memory.state
-            state.views += 1
-        try:
-            yield MemoryView(state, self._clock())
-        finally:
-            with memory.guard:
-                state.views -= 1
+        return Reading(self._memory, self._clock)
 
     @contextmanager
     def write(self) -> Iterator[MemoryTransaction]:

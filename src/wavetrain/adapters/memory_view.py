@@ -24,7 +24,7 @@ SCRUTINY_FIRST = 100
 """So many records of each kind are checked in any case."""
 
 
-class MemoryChange(msgspec.Struct, frozen=True):
+class MemoryChange(msgspec.Struct, frozen=True, gc=False):
     """One record that a commit wrote; `record` is None when it removed it."""
 
     sequence: int

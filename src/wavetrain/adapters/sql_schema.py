@@ -56,6 +56,9 @@ class KindTable:
             ),
         )
         self._at_key = [table.c[column] == sa.bindparam(f"at_{column}") for column in shape.key]
+        self._at_names = tuple(f"at_{column}" for column in shape.key)
+        self.further = tuple((f"new_{column}", column) for column in shape.columns if column not in shape.key)
+        """The parameters of the index columns, each with the field that it is taken from."""
         self._seen = table.c.version == sa.bindparam("seen")
         self._written: dict[str, Any] = {
             column.name: sa.bindparam(f"new_{column.name}")
@@ -97,8 +100,8 @@ class KindTable:
 
     def at(self, ident: Ident) -> dict[str, Any]:
         """The parameters that name one record."""
-        values = ident if len(self.shape.key) > 1 else (ident,)
-        return {f"at_{column}": value for column, value in zip(self.shape.key, values, strict=True)}
+        names = self._at_names
+        return {names[0]: ident} if len(names) == 1 else dict(zip(names, ident, strict=True))
 
     def _find(self, *fields: str) -> Statement:
         """Bodies in key order; the given fields must equal the parameters `is_<field>`."""

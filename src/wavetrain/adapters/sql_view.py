@@ -35,13 +35,22 @@ class SqlChange(msgspec.Struct, frozen=True):
     commit: int
     kind: str
     key: tuple[str, ...]
-    body: bytes | None
+    text: str | None
     shape: Shape
+    known: Record | None = None
+    """The record where this process still has what it wrote: then the body is not read a second time."""
+
+    @property
+    def body(self) -> bytes | None:
+        """The record as JSON."""
+        return self.text.encode() if self.text is not None else None
 
     @property
     def record(self) -> Any:
         """The record, or None where it was removed."""
-        return self.shape.decode(self.body) if self.body is not None else None
+        if self.known is not None:
+            return self.known
+        return self.shape.decode(self.text) if self.text is not None else None
 
 
 class SqlLayout:
@@ -62,7 +71,7 @@ class SqlView:
         self._shapes = layout.shapes
         self._schema = layout.schema
         self._session = session
-        self._known = layout.known
+        self._known = self._shared = layout.known
         self._seen: dict[What, Record | None] = {}
         """What was read by key: nobody else writes what a transaction sees, so it stays true until it ends."""
         steady, sequence, self._last_seq, epoch, holder, ledger = session.head
@@ -117,7 +126,8 @@ class SqlView:
         shape = self._shapes.of(kind)
         shape.checked(equal)
         statement = self._schema.table(kind).find(*sorted(equal))
-        return [shape.decode(body) for (body,) in self._session.run(statement, _asked(equal)).fetchall()]
+        decode = shape.decode
+        return [decode(body) for (body,) in self._session.run(statement, _asked(equal))]
 
     def changes(self, after: int) -> list[SqlChange]:
         """The changes after a number, oldest first; `StaleError` if some of them were trimmed."""
@@ -125,17 +135,14 @@ class SqlView:
         if oldest is not None and after < oldest - 1:
             raise StaleError(trimmed(after, oldest))
         rows = self._session.run(self._schema.changes, {"after": after}).fetchall()
-        return [
-            SqlChange(
-                sequence,
-                commit,
-                kind,
-                _key_of.decode(key),
-                body.encode() if body is not None else None,
-                self._shapes.named(kind),
-            )
-            for sequence, commit, kind, key, body in rows
-        ]
+        return [self._change(*row) for row in rows]
+
+    def _change(self, sequence: int, commit: int, kind: str, text: str, body: str | None) -> SqlChange:
+        shape, key = self._shapes.named(kind), _key_of.decode(text)
+        read = self._shared.get(self.moment, (shape.kind, shape.parsed(key)))
+        held = read.record if read is not None else None
+        is_same = held is not None and held.version == sequence  # a version is the number of its change
+        return SqlChange(sequence, commit, kind, key, body, shape, held if is_same else None)
 
     def journal(self, after: int = 0, limit: int = 1000, **equal: str) -> list[Entry]:
         """Entries with `seq` > `after`, oldest first."""
@@ -170,7 +177,6 @@ class SqlTransaction(SqlView):
 
     def __init__(self, layout: SqlLayout, session: Session) -> None:
         super().__init__(layout, session)
-        self._shared = self._known
         self._shared.start(self.moment)
         self._changes: list[dict[str, object]] = []
         self._flushed = 0
@@ -245,10 +251,10 @@ class SqlTransaction(SqlView):
         stored = msgspec.structs.replace(record, version=self.last_change + 1)
         encoded, again = shape.kept(stored)
         body = encoded.decode()
-        row = table.at(shape.ident(record)) | {"new_version": stored.version, "new_body": body}
-        for column in shape.columns:
-            if column not in shape.key:
-                row[f"new_{column}"] = getattr(record, column)
+        row = table.at(shape.ident(record))
+        row["new_version"], row["new_body"] = stored.version, body
+        for name, field in table.further:
+            row[name] = getattr(record, field)
         if record.version:
             row["seen"] = record.version
         return Made(stored, again, body, row)

@@ -108,13 +108,10 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
 
 def _demand(view: View, rollout: Rollout, release: Release, fleet: Fleet) -> Demand | None:
     """What sites ask, where a train is about to be planned: the only choice that looks at every site."""
+    if rollout.status is not Status.PLANNED or rollout.timetable or not LANES[rollout.lane].windowed:
+        return None
     policy = policy_of(view, rollout.policy)
-    is_planned = rollout.status is Status.PLANNED and not rollout.timetable
-    if (
-        not is_planned
-        or not LANES[rollout.lane].windowed
-        or departure.gates_hold(release, policy) is not None
-    ):
+    if departure.gates_hold(release, policy) is not None:
         return None
     sites = {site.id: site for site in view.find(Site)}
     if not sites:
@@ -211,7 +208,8 @@ class Basis(msgspec.Struct, frozen=True):
     evidence: RolloutEvidence | None
     pop_evidence: dict[str, str]
     pre_period_s: dict[PopId, float]
-    unseen_s: dict[NodeId, float]
+    unseen_s: list[float | None]
+    """Of the nodes under way, in the order of their turns; None for one that is not asked for its metrics."""
 
 
 def digest(facts: Facts) -> str:
@@ -220,7 +218,8 @@ def digest(facts: Facts) -> str:
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
-    units = [NodeId(unit) for turn in facts.turns if turn.phase not in QUIET for unit in turn.exposed]
+    under_way = [turn for turn in facts.turns if turn.phase not in QUIET]
+    unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,
         now=facts.now,
@@ -238,7 +237,7 @@ def digest(facts: Facts) -> str:
             for turn in facts.turns
             if turn.wave == 0 and turn.pop in facts.pre_period_s
         },
-        unseen_s={unit: facts.unseen_s[unit] for unit in units if unit in facts.unseen_s},
+        unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
 

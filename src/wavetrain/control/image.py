@@ -1,6 +1,7 @@
 """Image: the records that decisions look at, kept in memory by the store's changes."""
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
@@ -82,10 +83,11 @@ class Orders(Mapping[NodeId, Desired]):
 
     def get(self, node: NodeId, default: Any = None) -> Any:
         """The order of a node, or `default`."""
-        if node not in self._known:
+        found = self._known.get(node)
+        if found is None and node not in self._known:
             assert self.view is not None, "follow a view first"
-            self.take(node, self.view.get(Desired, node))
-        found = self._known[node]
+            found = self.view.get(Desired, node)
+            self.take(node, found)
         return default if found is None else found
 
     def __getitem__(self, node: NodeId) -> Desired:
@@ -165,7 +167,10 @@ class Image:
 
     def all(self, kind: type[R]) -> list[R]:
         """Every record of a kind that is kept whole, in key order."""
-        return cast("list[R]", self._listing(kind, lambda: _in_order(self._held[kind.__name__])))
+        found: list[R] | None = self._listed.get(kind)
+        if found is None:
+            found = self._listed[kind] = cast("list[R]", _in_order(self._held[kind.__name__]))
+        return found
 
     def get(self, kind: type[R], key: str) -> R | None:
         """One record of a kind that is kept whole, or None."""
@@ -250,7 +255,9 @@ class Image:
         self._start()
         self.orders.view = view
         for name, kind in _WHOLE.items():
-            self._held[name] = {record.key[0]: record for record in view.find(kind)}
+            found = view.find(kind)
+            self._held[name] = dict(zip(map(attrgetter(kind.KEY[0]), found), found, strict=True))
+            self._listed[kind] = found  # in key order already
         for slot in view.find(Slot):
             self.slots.take(slot)
         for said in self.by_name(Reported).values():
@@ -288,6 +295,15 @@ class Image:
         elif pop in self.unsteady:
             self.unsteady[pop].discard(node)
 
+    def _weigh_again(self, before: Record | None, after: Record | None) -> None:
+        """What was said of a node is said otherwise: where it is now, and where it was."""
+        if isinstance(after, Reported | Quarantine):
+            self._weigh(after.node, after.pop)
+        if isinstance(before, Reported | Quarantine):
+            is_same = isinstance(after, Reported | Quarantine) and after.pop == before.pop
+            if not is_same:
+                self._weigh(before.node, before.pop)
+
     def _is_readdressed(self, kind: str, key: tuple[str, ...], record: Record | None) -> bool:
         if kind != Reported.__name__:
             return False
@@ -301,9 +317,7 @@ class Image:
             before = self._held[kind].get(key[0])
             _set(self._held[kind], key[0], record)
             if kind in _UNSTEADY:
-                for one in (before, record):
-                    if isinstance(one, Reported | Quarantine):
-                        self._weigh(one.node, one.pop)
+                self._weigh_again(before, record)
             self._listed.pop(_WHOLE[kind], None)
             self._listed.pop((_WHOLE[kind], "names"), None)
             if kind in _FLEET:

@@ -64,6 +64,8 @@ class Ticker:
         self._image = Image()
         self._watch = Watch(store, health, self._image)
         self._swept: dict[RolloutId, int] = {}
+        self._admitted = -1
+        """The number of the last change after which no release waited for its rollout."""
 
     @property
     def watch(self) -> Watch:
@@ -108,10 +110,13 @@ class Ticker:
     def _admit_releases(self) -> int:
         """Give every new candidate its rollout, pinned to the current policy of its lane."""
         with self._store.read() as view:
+            if view.sequence == self._admitted:
+                return 0  # the store is as it was when there was none
             waiting = _waiting(self._image.follow(view))
             made = [rollout for release in waiting if (rollout := _rollout_for(view, release)) is not None]
-        if not made:
-            return 0
+            if not made:
+                self._admitted = view.sequence
+                return 0
         with self._store.write() as transaction:
             for rollout in made:
                 transaction.put(rollout)

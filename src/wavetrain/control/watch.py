@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ CHECKPOINT_S = 60.0
 _DONE = (TurnPhase.DONE, TurnPhase.REVERTED)
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """A node to be measured: its PoP, where its metrics are, which of them matter, and the gauge of its load."""
 
     pop: str
@@ -156,12 +157,19 @@ class Watch:
         """The turns of rollouts that are not over, by PoP."""
         every = [self._image.turns(rollout.id) for rollout in rolling]
         known, here = self._here
-        if len(known) == len(every) and all(old is new for old, new in zip(known, every, strict=True)):
-            return here
-        here = {}
-        for turns in every:
-            for turn in turns:
+        if [len(turns) for turns in known] != [len(turns) for turns in every]:
+            here = {}
+            for turn in chain.from_iterable(every):
                 here.setdefault(turn.pop, []).append(turn)
+        else:
+            pairs = zip(chain.from_iterable(known), chain.from_iterable(every), strict=True)
+            for old, new in pairs:
+                if old is new:
+                    continue
+                if old.key != new.key:
+                    self._here = ([], {})
+                    return self._under_way(rolling)
+                here[new.pop] = [new if turn is old else turn for turn in here[new.pop]]
         self._here = (every, here)
         return here
 

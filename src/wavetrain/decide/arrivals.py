@@ -2,10 +2,11 @@
 
 from wavetrain.decide import lapses, lifecycle, staffing
 from wavetrain.decide.facts import Draft
-from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, Reported, UnitId
+from wavetrain.model.fleet import Desired, NodeId, Phase, PopId, Quarantine, Reported, UnitId
 from wavetrain.model.rollout import Progress, Turn, TurnPhase, UnitState
 
 BACK = frozenset({TurnPhase.BACK, TurnPhase.REVERTED})
+_ARRIVED = frozenset({UnitState.DONE, UnitState.GONE_BACK, UnitState.QUARANTINED})
 
 
 def settle(draft: Draft, turn: Turn) -> Turn:
@@ -13,37 +14,43 @@ def settle(draft: Draft, turn: Turn) -> Turn:
 
     Only a report for the unit's own generation counts (G1).
     """
+    facts, desired, reported = draft.facts, draft.desired, draft.facts.reported
+    lane, on_their_way = facts.lane.name, {}
     for item in turn.progress:
-        told = draft.desired.get(NodeId(item.unit))
+        node = NodeId(item.unit)
+        told = desired.get(node)
         if told is None or told.generation > item.generation:
             turn = staffing.without(turn, item.unit)
             draft.note("unit", item.unit, f"{item.unit} is no longer on its way to {item.release}")
             continue
-        said = draft.facts.reported.get(NodeId(item.unit))
+        said = reported.get(node)
         if said is None or said.generation != item.generation:
-            _expire(draft, item)
+            if told.permitted_s and facts.steady > item.since + told.permitted_s:
+                _expire(draft, item, told)
             continue
-        state = lifecycle.unit_after(
-            draft.facts.lane.name, item.state, said.phase, said.release == item.release
-        )
-        if state is not item.state:
-            turn = _moved(draft, turn, item, state, said)
-    return turn
+        state = lifecycle.unit_after(lane, item.state, said.phase, said.release == item.release)
+        if state is item.state:
+            continue
+        if state in _ARRIVED:
+            turn = _arrived(draft, turn, item, state, said)
+        else:
+            on_their_way[item.unit] = item_with(item, state)
+    if not on_their_way:
+        return turn
+    return turn.changed(progress=tuple([on_their_way.get(item.unit, item) for item in turn.progress]))
 
 
-def _expire(draft: Draft, item: Progress) -> None:
+def _expire(draft: Draft, item: Progress, told: Desired) -> None:
     """A permission that was not read in its own lifetime is not handed out any more: the window may be over (G12)."""
-    told = draft.desired.get(NodeId(item.unit))
-    if told is None or not told.permitted_s or draft.facts.steady <= item.since + told.permitted_s:
-        return
     draft.desired[told.node] = told.changed(permitted_s=0.0)
     draft.note(
         "unit", item.unit, f"{item.unit} has not taken up generation {item.generation}; its permission ends"
     )
 
 
-def _moved(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: Reported) -> Turn:
-    others = tuple(other for other in turn.progress if other.unit != item.unit)
+def _arrived(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: Reported) -> Turn:
+    """The turn without a unit that is not on its way any more."""
+    others = tuple([other for other in turn.progress if other.unit != item.unit])
     match state:
         case UnitState.DONE:
             give_back(draft, item.unit)
@@ -58,13 +65,8 @@ def _moved(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: Rep
                 f"{item.unit} stays on {said.release}: its permission lapsed before the switch",
             )
             return _again(lapses.counted(turn.changed(progress=others), item.unit), item)
-        case UnitState.QUARANTINED:
-            return _lost(draft, turn.changed(progress=others), item, said)
         case _:
-            moved = item_with(item, state)
-            return turn.changed(
-                progress=tuple(moved if other.unit == item.unit else other for other in turn.progress)
-            )
+            return _lost(draft, turn.changed(progress=others), item, said)
 
 
 def item_with(item: Progress, state: UnitState) -> Progress:

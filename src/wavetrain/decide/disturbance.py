@@ -192,4 +192,8 @@ GATES: tuple[Gate, ...] = (
 def first_hold(draft: Draft, pop: Pop, unit: UnitId, *, back: bool = False) -> Hold | None:
     """Why `unit` may not be disturbed now, or None."""
     asked = Asked(draft, pop, unit, back)
-    return next((hold for gate in GATES if (hold := gate(asked)) is not None), None)
+    for gate in GATES:
+        hold = gate(asked)
+        if hold is not None:
+            return hold
+    return None

@@ -28,8 +28,8 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "6"
-"""The version of the rules; raised whenever the same facts may lead to another choice."""
+DECIDER = "7"
+"""The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,8 +181,8 @@ class Draft:
         facts = self.facts
         self._note_holds()
         put: list[Record] = list(self.made)
-        put += _changed({"": facts.rollout}, {"": self.rollout})
-        put += _changed({"": facts.release}, {"": self.release})
+        put += _replaced(facts.rollout, self.rollout)
+        put += _replaced(facts.release, self.release)
         put += _changed({wave.ordinal: wave for wave in facts.waves}, self.waves)
         put += _changed(self._turns, self.turns)
         put += _changed({key: self.slots.below(key) for key in self.slots.added}, self.slots.added)
@@ -191,7 +191,7 @@ class Draft:
         put += _changed({other.id: other for other in facts.older}, self.older)
         put += _changed({turn.key: turn for turn in facts.older_turns}, self.older_turns)
         put += _changed({wave.key: wave for wave in facts.older_waves}, self.older_waves)
-        put += _changed({"": facts.ledger}, {"": self.ledger})
+        put += _replaced(facts.ledger, self.ledger)
         gone: list[Record] = list(self.slots.gone())
         gone += [turn for pop, turn in self._turns.items() if pop not in self.turns]
         gone += [wave for wave in facts.waves if wave.ordinal not in self.waves]
@@ -212,6 +212,11 @@ class Draft:
                 self.note(
                     "hold", name or self.rollout.id, text, reason=hold.reason.name.lower(), asks=hold.asks
                 )
+
+
+def _replaced(before: R, after: R) -> list[R]:
+    """The same of a single record."""
+    return [] if after is before else _changed({"": before}, {"": after})
 
 
 def _changed(before: Mapping[K, R] | Mapping[K, R | None], after: Mapping[K, R]) -> list[R]:

@@ -304,13 +304,12 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
 
 def _is_due(draft: Draft, turn: Turn) -> bool:
     """Whether a PoP has anything to do or to say: one that is done, or waits for its hour, has not."""
-    match turn.phase:
-        case TurnPhase.DONE | TurnPhase.HANDED:
-            return draft.facts.sweep
-        case TurnPhase.WAITING:
-            return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
-        case _:
-            return True
+    phase = turn.phase  # compared, not matched: asked of every PoP of a wave in every tick
+    if phase is TurnPhase.WAITING:
+        return turn.hold is None or turn.opens <= draft.facts.now or draft.facts.sweep
+    if phase is TurnPhase.DONE or phase is TurnPhase.HANDED:
+        return draft.facts.sweep
+    return True
 
 
 def _contends(draft: Draft, turn: Turn) -> bool:
@@ -332,10 +331,9 @@ def _sight(draft: Draft, wave: Wave, moved: list[Turn]) -> Wave:
 def _wave_hold(moved: list[Turn]) -> Hold | None:
     """What its PoPs wait for, as one: one that asks a person before others, then the nearest known end."""
     holds = [turn.hold for turn in moved if turn.hold is not None]
-    holds.sort(
-        key=lambda hold: (not hold.asks, hold.until is None, hold.until.isoformat() if hold.until else "")
-    )
-    return holds[0] if holds else None
+    first = [hold for hold in holds if hold.asks] or holds
+    until = min((hold.until for hold in first if hold.until is not None), default=None)
+    return next((hold for hold in first if hold.until == until), None)
 
 
 def _soak(draft: Draft, wave: Wave) -> Wave:

@@ -48,8 +48,9 @@ def reminded(draft: Draft, turn: Turn, *, back: bool) -> Turn:
     pop = draft.facts.fleet.pops.get(turn.pop)
     if pop is None or not draft.facts.lane.disturbs:
         return turn
+    steady = draft.facts.steady
     for item in turn.progress:
-        if draft.facts.is_banned(item.release) or not _is_ignored(draft, item):
+        if steady <= item.late_at or draft.facts.is_banned(item.release) or not _is_ignored(draft, item):
             continue
         if not lapses.may_be_reminded(turn, item.unit):
             continue
@@ -60,9 +61,10 @@ def reminded(draft: Draft, turn: Turn, *, back: bool) -> Turn:
 
 
 def _is_ignored(draft: Draft, item: Progress) -> bool:
+    """Whether a late unit has not taken up what it was told, although it is seen."""
     facts, node = draft.facts, NodeId(item.unit)
     told, said = draft.desired.get(node), facts.reported.get(node)
-    if told is None or told.permitted_s or facts.steady <= item.late_at:
+    if told is None or told.permitted_s:
         return False
     if said is not None and said.generation >= item.generation:
         return False

@@ -158,7 +158,8 @@ def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
         draft.note(
             "admit", unit, f"{unit} may go to {draft.rollout.number}", generation=_generation(turn, unit)
         )
-    return turn.changed(hold=shown(draft, turn, hold, Reason.IN_PROGRESS))
+    hold = shown(draft, turn, hold, Reason.IN_PROGRESS)
+    return turn if hold == turn.hold else turn.changed(hold=hold)
 
 
 def _passed_over(draft: Draft, turn: Turn, unit: UnitId, text: str) -> Turn:
@@ -188,6 +189,10 @@ def _why_not(draft: Draft, turn: Turn, unit: UnitId) -> Hold | None:
     size = waves.share_of(len(pop.nodes), facts.policy.budgets.pop_share)
     budget = f"pop:{pop.id}"
     slot = waves.free_slot(draft.slots, budget, size, unit, pop.id, draft.rollout.id, facts.now)
+    if slot is None and turn.progress:
+        return Hold(
+            Reason.SLOT_TAKEN
+        )  # in its place its own units on their way are shown: who else owns is not asked
     if slot is None:
         return slot_hold(draft, turn, budget, f"{size} of {len(pop.nodes)} at once")
     draft.slots.take(slot)

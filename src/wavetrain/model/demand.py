@@ -7,7 +7,7 @@ import msgspec
 from wavetrain.model.fleet import PopId
 
 
-class Pair(msgspec.Struct, frozen=True, array_like=True):
+class Pair(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Two PoPs of which sites have one as primary and the other as secondary; `one` sorts before `other`."""
 
     one: PopId
@@ -15,14 +15,14 @@ class Pair(msgspec.Struct, frozen=True, array_like=True):
     sites: int
 
 
-class Blackday(msgspec.Struct, frozen=True, array_like=True):
+class Blackday(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A day, on the clock of the PoP, on which so many of its sites would rather not be disturbed."""
 
     day: date
     sites: int
 
 
-class Demand(msgspec.Struct, frozen=True, kw_only=True):
+class Demand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the sites of a fleet ask of one train. Everything is counted in sites; what is absent is 0."""
 
     sites: dict[PopId, int] = {}

@@ -33,7 +33,7 @@ class Region(Record, frozen=True, kw_only=True):
     name: str
 
 
-class Pop(Record, frozen=True, kw_only=True, dict=True):
+class Pop(Record, frozen=True, kw_only=True, dict=True, gc=True):
     """A location made of nodes; any node can serve any site or user.
 
     `load` is the forecast load as a share of the whole PoP's capacity (0 to 1); a PoP is out when the share
@@ -100,7 +100,7 @@ class Group(Record, frozen=True, kw_only=True):
             raise ValueError(f"redundancy group {self.id} has fewer than two members; name at least two PoPs")
 
 
-class Blackout(msgspec.Struct, frozen=True, kw_only=True):
+class Blackout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Days on which an account would rather not be disturbed, both included, on the clock of the PoP it uses."""
 
     first: date
@@ -213,7 +213,7 @@ class Phase(StrEnum):
     """Neither the new nor the older release passes its probe; out of service."""
 
 
-class Generation(msgspec.Struct, frozen=True, order=True):
+class Generation(msgspec.Struct, frozen=True, order=True, gc=False):
     """The number of an instruction; only grows. A restore from a backup raises the era."""
 
     era: int

@@ -15,27 +15,27 @@ LOCAL = "local"
 """The clock of each PoP's own zone."""
 
 
-class Days(msgspec.Struct, frozen=True, kw_only=True):
+class Days(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whole days, both included."""
 
     first: date
     last: date
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """From one instant (UTC) to just before another."""
 
     starts: datetime
     ends: datetime
 
 
-class Recurring(msgspec.Struct, frozen=True, kw_only=True):
+class Recurring(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The days on which a rule (the body of an RRULE) falls."""
 
     rule: str
 
 
-class PublicHolidays(msgspec.Struct, frozen=True, kw_only=True):
+class PublicHolidays(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The public holidays of a country, or of a part of it."""
 
     country: str
@@ -49,7 +49,7 @@ class PublicHolidays(msgspec.Struct, frozen=True, kw_only=True):
 When = Days | Span | Recurring | PublicHolidays
 
 
-class FreezeEntry(msgspec.Struct, frozen=True, kw_only=True):
+class FreezeEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a freeze calendar, which stands for one freeze or many."""
 
     id: str
@@ -62,7 +62,7 @@ class FreezeEntry(msgspec.Struct, frozen=True, kw_only=True):
     days_after: int = 0
 
 
-class FreezeCalendar(msgspec.Struct, frozen=True, kw_only=True):
+class FreezeCalendar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A named set of freezes that are brought, changed and taken away together."""
 
     name: str

@@ -54,7 +54,7 @@ class Trouble(StrEnum):
     """It answers, and knows none of the nodes."""
 
 
-class SourceFigures(msgspec.Struct, frozen=True, kw_only=True):
+class SourceFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a source of measurements fared since this process began."""
 
     answered: int = 0
@@ -71,7 +71,7 @@ class SourceFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes whose samples cannot be used, each with what is wrong with them."""
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
+class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one node did in one bin: increments of its counters, by name, and its sessions and levels at the end.
 
     A histogram is several counters: `observations`, and `bucket` for each of its bounds but the infinite one. A
@@ -86,7 +86,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Gauges, by name."""
 
 
-class PopBin(msgspec.Struct, frozen=True, kw_only=True):
+class PopBin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One bin of one PoP: `seconds` long, ending at `ended` on the control plane's monotonic clock."""
 
     pop: PopId
@@ -97,7 +97,7 @@ class PopBin(msgspec.Struct, frozen=True, kw_only=True):
     """Nodes that were asked and did not answer."""
 
 
-class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One bin of one PoP as arrays, from a source that has them so: what a `PopBin` says, for many nodes.
 
     `counted` has the shape (counters, nodes); NaN where a counter was reset or not seen: missing exposure, never zero.
@@ -117,7 +117,7 @@ class PopCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """None where no gauge was asked for."""
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class Observed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a health source has to say since it was last asked."""
 
     bins: tuple[PopBin, ...] = ()

@@ -25,7 +25,7 @@ class How(StrEnum):
     """Only for some PoPs; the others carry on with the train under way."""
 
 
-class Hotfix(msgspec.Struct, frozen=True, kw_only=True):
+class Hotfix(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The way in with its particulars."""
 
     how: How = How.TRAIN

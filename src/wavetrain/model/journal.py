@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of the journal.
 
     `facts` is the digest of what the decider was given, `decider` the version of its rules; both are empty for

@@ -12,7 +12,7 @@ class UnitKind(StrEnum):
     ACCOUNT = "account"
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
+class Lane(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The properties that rollout and wave code asks about, instead of asking for the lane's name.
 
     `disturbs`: its units need a slot, a permission and a drain. `reports`: a unit is done only when it says so.

@@ -37,7 +37,7 @@ DEFAULT_KINDS = (AlertKind.FAIL, AlertKind.ASKS, AlertKind.ERRORED, AlertKind.ST
 """What a channel tells that does not say what."""
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact that operators are told of; the same fact always has the same id."""
 
     id: str
@@ -112,7 +112,7 @@ class Outgoing(Record, frozen=True, kw_only=True):
     """When it was delivered or given up; 0 while it waits."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one try came to."""
 
     taken: bool

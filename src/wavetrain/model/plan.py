@@ -52,7 +52,7 @@ TIMED = frozenset({Reason.NOT_YET, Reason.FROZEN, Reason.OUTSIDE_WINDOW, Reason.
 """The reasons that only the passing of train time ends."""
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """A wait, its reason and, where it is known, its end."""
 
     reason: Reason

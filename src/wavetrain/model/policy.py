@@ -15,7 +15,7 @@ METRICS_MAX = 40
 COVER_MAX = 1_000
 
 
-class Ring(msgspec.Struct, frozen=True, kw_only=True):
+class Ring(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who: a named, ordered set of PoPs (or a share of the units of a lane without PoPs) with stable membership.
 
     Exactly one of `pops`, `share_percent`, `cover` and `rest` says who. A share is taken from those that no earlier
@@ -65,7 +65,7 @@ class Direction(StrEnum):
     DOWN = "down"
 
 
-class MetricRule(msgspec.Struct, frozen=True, kw_only=True):
+class MetricRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A check: a metric that the verdict compares between new and control nodes.
 
     A counter names `events` and `exposure`, a histogram its base name, a gauge its own; all are names of metrics that
@@ -108,7 +108,7 @@ _NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
 }
 
 
-class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many at once."""
 
     pop_share: float = 0.25
@@ -123,7 +123,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     """Between the planned work on two members of a redundancy group, and on a site's two PoPs, lies at least this."""
 
 
-class Bake(msgspec.Struct, frozen=True, kw_only=True):
+class Bake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Minimum time *and* minimum evidence of a canary."""
 
     minutes: int = 30
@@ -136,7 +136,7 @@ class Bake(msgspec.Struct, frozen=True, kw_only=True):
     """After so many seconds without a sample of an exposed node the verdict is `errored`."""
 
 
-class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
+class Verdicts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The error rates that the verdict promises, and what it looks at."""
 
     alpha: float = 1e-3
@@ -161,7 +161,7 @@ class Pace(StrEnum):
     """In as few windows as the hard rules allow: a region's share may go several times in one night."""
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class Wishes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a broken wish costs in planning, in sites: each weight is multiplied by the sites that it touches."""
 
     pair: float = 1.0
@@ -176,7 +176,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """So many days of a PoP and train are weighed: those that most of its sites ask for."""
 
 
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
+class Timing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When a train departs and how long its steps are taken to last."""
 
     cadence_weeks: int = 2
@@ -196,7 +196,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         return 2 * timedelta(minutes=self.unit_minutes)
 
 
-class Succession(msgspec.Struct, frozen=True, kw_only=True):
+class Succession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a newer release may follow one that is under way."""
 
     bake_wait_minutes: int = 120
@@ -210,7 +210,7 @@ class Succession(msgspec.Struct, frozen=True, kw_only=True):
     """The ways in that take another person's approval."""
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything an operator may set for one lane."""
 
     lane: str

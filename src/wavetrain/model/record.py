@@ -5,11 +5,14 @@ from typing import ClassVar, Self
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of everything the store keeps.
 
     `KEY` names the fields that identify the record, `INDEX` the further fields that it may be looked up by.
     `version` is 0 for a record that was never stored; each commit raises it, to the number of the change that it is.
+
+    Facts are trees: frozen, and read from bytes. None can come to hold itself, so the search for rubbish that does
+    leaves them out (`gc=False`); it would look through every node of the fleet again and again.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ()

@@ -58,7 +58,7 @@ class UnitState(StrEnum):
     QUARANTINED = "quarantined"
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A unit that is being moved, forward or back.
 
     `since` and `late_at` are on the store's steady clock, in seconds: they are never jumped.
@@ -72,7 +72,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     late_at: float
 
 
-class Approval(msgspec.Struct, frozen=True, kw_only=True):
+class Approval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A person's consent.
 
     `kind` is `general` (to the step into general availability), `inconclusive` (to go on although the evidence
@@ -214,7 +214,7 @@ class Turn(Record, frozen=True, kw_only=True):
         return tuple(unit for unit in self.exposed if unit not in busy)
 
 
-class Stop(msgspec.Struct, frozen=True, kw_only=True):
+class Stop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A PoP's place in a timetable: its wave, when it starts, and when the window closes in which it does."""
 
     pop: PopId
@@ -229,7 +229,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """In a revision: why it was moved here."""
 
 
-class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+class Unmet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A wish that a timetable does not grant: of which kind, at which PoPs, and how many sites it touches."""
 
     kind: str

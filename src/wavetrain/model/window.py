@@ -18,7 +18,7 @@ _CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _NO_OFFSET = timedelta(0)
 
 
-class WindowRule(msgspec.Struct, frozen=True):
+class WindowRule(msgspec.Struct, frozen=True, gc=False):
     """When disturbance may start, again and again: an RFC 5545 rule, a local start, a duration and a zone.
 
     Whether the rule can be read, the zone exists and openings ever come is `decide.calendar.check`'s to say.
@@ -47,7 +47,7 @@ class WindowRule(msgspec.Struct, frozen=True):
             raise ValueError(f"window rule {self.rule} has zone {self.zone!r}; give an IANA name")
 
 
-class Opening(msgspec.Struct, frozen=True):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """One span of a window, UTC, half-open: `opens` belongs to it and `closes` does not."""
 
     opens: datetime

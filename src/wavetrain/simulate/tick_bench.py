@@ -1,8 +1,10 @@
 """Tick bench: how long does a tick take, over a large wave on a disk or over a small fleet in memory?"""
 
+import gc
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import msgspec
@@ -16,6 +18,7 @@ from wavetrain.simulate import made_up
 from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.mishaps import CALM, Mishaps
 from wavetrain.simulate.rehearsal import Plan, Rehearsal
+from wavetrain.simulate.run_rehearsal import settled
 
 STEP_S = 5.0
 """Between two ticks, as the control plane in service has it, roughly."""
@@ -38,17 +41,14 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Ticks that changed something, with all that nodes, telemetry and guards do between them."""
+    """Ticks that changed something, with all that others, nodes, telemetry and guards do between them."""
 
     pops: int
     nodes: int
     changing: int
     seconds: float
-
-    @property
-    def per_minute(self) -> float:
-        """How many fit in a minute."""
-        return 60.0 * self.changing / self.seconds
+    per_minute: float
+    """How many fit in a minute: the median of the runs."""
 
 
 def one_wave(fleet: Fleet) -> Policy:
@@ -75,7 +75,11 @@ def ticks(
     warm: list[float] = []
     cold: list[float] = []
     clock = VirtualClock()
-    with closing(SqlStore(folder / "bench.sqlite", exclusive=True, clock=clock)) as store:
+    with ExitStack() as left:
+        gc.collect()
+        gc.freeze()  # what is imported, as `wavetrain up` does before it serves
+        left.callback(gc.unfreeze)
+        store = left.enter_context(closing(SqlStore(folder / "bench.sqlite", exclusive=True, clock=clock)))
         run = Rehearsal(plan, store=store, clock=clock)
         stands = run.play()
         for _ in stands:
@@ -104,19 +108,24 @@ def ticks(
 
 def pace(pops: int, nodes: int, rounds: int) -> Pace:
     """How fast a small fleet is rehearsed, in ticks that committed something, over several seeds."""
-    changing, seconds = 0, 0.0
+    changing: list[int] = []
+    seconds: list[float] = []
     for seed in range(rounds):
         fleet = made_up.fleet(pops, nodes, 0, seed)
         plan = Plan(
             fleet=fleet, policy=made_up.policy(fleet, 0), mishaps=Mishaps(seed, CALM), step_s=SMALL_STEP_S
         )
         run = Rehearsal(plan)
-        began = perf_counter()
-        for _ in run.play():
-            pass
-        seconds += perf_counter() - began
-        changing += run.changing
-    return Pace(pops=pops, nodes=pops * nodes, changing=changing, seconds=seconds)
+        with settled():
+            began = perf_counter()
+            for _ in run.play():
+                pass
+            seconds.append(perf_counter() - began)
+        changing.append(run.changing)
+    rates = [60.0 * count / took for count, took in zip(changing, seconds, strict=True)]
+    return Pace(
+        pops=pops, nodes=pops * nodes, changing=sum(changing), seconds=sum(seconds), per_minute=median(rates)
+    )
 
 
 def share(took: list[float], rank: float) -> float:
