@@ -79,7 +79,7 @@ def measure(
     plan_s = time.perf_counter() - began
     say("the check and the bound")
     broken = _check(asked, plan)
-    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.tail))
+    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.beside))
     say("the freeze in mid-train")
     again = _replan(asked, laid, plan)
     better, improved = None, None
@@ -163,6 +163,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             works.at(stop.ends or stop.opens),
             works.at(stop.closes),
             is_free=works.at(stop.opens) > now,
+            holds=not stop.beside,
         )
         for stop in plan.stops
     }
