@@ -17,7 +17,7 @@ from wavetrain.model.policy import Pace, Policy
 from wavetrain.model.rollout import Fairness
 from wavetrain.model.window import Freeze
 
-_WAYS = ((True, True), (False, True), (False, False))
+_WAYS = ((True, True), (True, False), (False, True), (False, False))
 """Gently or not, spread over the days or not; the first way that fits is taken."""
 
 
@@ -65,8 +65,8 @@ def lay(
 ) -> Layout | Unplannable:
     """The whole train, or the hard rule that cannot be met.
 
-    At an even pace rings are laid gently and spread over the planned days; where that does not fit, in as few
-    windows as possible, spread over the days, and at last one after the other. `travelled` chooses which part of the
+    At an even pace rings are laid gently and spread over the planned days; where that does not fit, gently one after the
+    other; else in as few windows as possible, spread over the days, and at last one after the other. `travelled` chooses which part of the
     rings goes, in which order.
     """
     policy, fleet = asked.policy, asked.fleet
@@ -77,15 +77,16 @@ def lay(
     if isinstance(crews, Unplannable):
         return crews
     works = Works(asked.lane, policy, fleet, asked.freezes, asked.departs, asked.now)
-    best: Layout | None = None
+    best, targets = None, None
     for gentle, spread in _WAYS if policy.timing.pace is Pace.EVEN else _WAYS[-1:]:
-        board = Board(fleet, policy, asked.demand, asked.fairness)
-        targets = _spread(works, crews, fleet, gentle=gentle) if spread else ()
-        if targets is None:
+        if spread:
+            targets = _spread(works, crews, fleet, gentle=gentle)
+        if targets is None and (gentle or spread):
             continue
-        laid = Nights(works, board, gentle=gentle, targets=targets).lay(crews)
+        board = Board(fleet, policy, asked.demand, asked.fairness)
+        laid = Nights(works, board, gentle=gentle, targets=targets or () if spread else ()).lay(crews)
         if isinstance(laid, Unplannable):
-            if not spread and best is None:
+            if not gentle and not spread and best is None:
                 return trouble.explain(works, board, laid, crews)
             continue
         made = Layout(works, board, crews, laid, found.uncovered)
@@ -98,13 +99,21 @@ def lay(
 
 
 def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet, *, gentle: bool) -> list[int] | None:
-    """Before which instant each wave of an even train does not begin; None where such a train is too long."""
+    """Before which instant each wave of an even train does not begin; None where such a train is too long.
+
+    The waves begin at even distances, but none so late that those behind it, one after the other, would not end on the
+    planned days.
+    """
     board = Board(fleet, works.policy, Demand(), Fairness(lane=works.lane.name))
     tried = Nights(works, board, gentle=gentle).lay(crews, weigh=False)
     if isinstance(tried, Unplannable) or _late(works, [wave.starts for wave in tried]):
         return None
     begin, span = tried[0].after, works.policy.timing.planned_to_day * DAY
-    return [begin + span * index // len(tried) for index in range(len(tried))]
+    ends = min(works.begin(pop) for wave in tried for pop in wave.starts) + span
+    spare = max(0, ends - tried[-1].ends)
+    return [
+        min(begin + span * index // len(tried), wave.after + spare) for index, wave in enumerate(tried)
+    ]
 
 
 def _late(works: Works, waves: Sequence[Mapping[PopId, Start]]) -> tuple[PopId, ...]:

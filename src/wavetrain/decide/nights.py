@@ -238,7 +238,8 @@ class Nights:
     def _squeeze(self, nights: list[_Night]) -> None:
         """Do without the last night if each of its few PoPs finds a place in an earlier one.
 
-        One that is in its way may be moved to another place of the earlier nights for it; the rest stays.
+        One that is in its way may be moved to another place of the earlier nights for it; the rest stays. So few may
+        share a gentle night with more of their region than others do.
         """
         board, last = self._board, nights[-1]
         for pop, start in list(last.starts.items()):
@@ -252,11 +253,13 @@ class Nights:
 
     def _pushed(self, pop: PopId, night: _Night, nights: Sequence[_Night]) -> bool:
         board = self._board
-        if self._gentle:
-            return False
         for start in self._starts(pop, night):
             other = board.blocker(pop, start.start, start.end)
-            if other is None or other not in night.starts:
+            if other is None and self._gentle and not board.is_full(pop, start.start, start.end):
+                board.place(pop, start.start, start.end)
+                night.starts[pop] = start
+                return True
+            if self._gentle or other is None or other not in night.starts:
                 continue
             old = night.starts[other]
             board.lift(other)
