@@ -291,8 +291,8 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
     moved = [turn for turn in draft.turns.values() if goes_with(turn, wave)]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
-    wave = _sight(draft, wave, moved)
     last = wave.ordinal + 1 == draft.rollout.waves
+    wave = _sight(draft, wave, moved if last else [turn for turn in moved if not turn.beside])
     if all(turn.at_end or (not last and is_carried(draft, turn)) for turn in moved):
         if (hold := handover.unproven(draft)) is not None:
             return wave.changed(hold=hold)

@@ -184,6 +184,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             opens=works.instant(move.start.start),
             closes=works.instant(move.start.closes),
             ends=works.instant(move.start.end),
+            beside=move.beside,
         )
     after = msgspec.structs.replace(plan, stops=tuple(stops.values()))
     begun = frozenset(pop for pop, stop in standing.items() if not stop.is_free)
