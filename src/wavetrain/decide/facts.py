@@ -144,6 +144,8 @@ class Draft:
         """The nodes that are away whoever owns a slot, by PoP, with the count of nodes lost that it stood on."""
         self.openings: dict[PopId, calendar.Answer] = {}
         """Whether a unit's work may start in a PoP now, as the calendar has answered."""
+        self.loads: dict[PopId, float] = {}
+        """The forecast load of a PoP while a unit's work, begun now, and its undo last."""
         self.busy: dict[str, tuple[int, list[PopId]]] = {}
         """The PoPs that own a slot, by region, with the count of changes of that which it stood on."""
         self.moved: dict[PopId, Stop] = {}

@@ -111,9 +111,7 @@ def _spread(works: Works, crews: Sequence[Crew], fleet: Fleet, *, gentle: bool) 
     begin, span = tried[0].after, works.policy.timing.planned_to_day * DAY
     ends = min(works.begin(pop) for wave in tried for pop in wave.starts) + span
     spare = max(0, ends - tried[-1].ends)
-    return [
-        min(begin + span * index // len(tried), wave.after + spare) for index, wave in enumerate(tried)
-    ]
+    return [min(begin + span * index // len(tried), wave.after + spare) for index, wave in enumerate(tried)]
 
 
 def _late(works: Works, waves: Sequence[Mapping[PopId, Start]]) -> tuple[PopId, ...]:

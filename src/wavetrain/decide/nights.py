@@ -176,7 +176,9 @@ class Nights:
             self._look_on(firsts, ready)
             after = min(map(first_of, firsts.values()))
             if is_last:
-                stuck = next((pop for pop in left if firsts[pop] is None and not self._may_be_late(pop, since)), None)
+                stuck = next(
+                    (pop for pop in left if firsts[pop] is None and not self._may_be_late(pop, since)), None
+                )
                 if stuck is not None:
                     return Unplannable("", crew.ring.name, (stuck, *(one for one in left if one != stuck)))
                 if after == FOREVER or (nights and rare.issuperset(left)):
