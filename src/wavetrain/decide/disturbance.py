@@ -159,7 +159,8 @@ def _shortage(asked: Asked) -> str:
     gone = away.of(asked.draft, asked.pop)
     if NodeId(asked.unit) in gone:
         return ""
-    text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {_load(asked.draft, asked.pop):.0%} times {headroom:g}"
+    load = _load(asked.draft, asked.pop)
+    text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {load:.0%} times {headroom:g}"
     return f"{text}; {away.named(gone)}" if gone else text
 
 

@@ -65,9 +65,9 @@ def lay(
 ) -> Layout | Unplannable:
     """The whole train, or the hard rule that cannot be met.
 
-    At an even pace rings are laid gently and spread over the planned days; where that does not fit, gently one after the
-    other; else in as few windows as possible, spread over the days, and at last one after the other. `travelled` chooses which part of the
-    rings goes, in which order.
+    At an even pace rings are laid gently and spread over the planned days; where that does not fit, gently one after
+    the other; else in as few windows as possible, spread over the days, and at last one after the other. `travelled`
+    chooses which part of the rings goes, in which order.
     """
     policy, fleet = asked.policy, asked.fleet
     found = rings.crews(policy, fleet, asked.demand, asked.fairness)

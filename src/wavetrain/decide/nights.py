@@ -175,17 +175,14 @@ class Nights:
             ready = max(ready, self._targets[index] if index < len(self._targets) else 0)
             self._look_on(firsts, ready)
             after = min(map(first_of, firsts.values()))
-            if is_last:
-                stuck = next(
-                    (pop for pop in left if firsts[pop] is None and not self._may_be_late(pop, since)), None
-                )
-                if stuck is not None:
-                    return Unplannable("", crew.ring.name, (stuck, *(one for one in left if one != stuck)))
-                if after == FOREVER or (nights and rare.issuperset(left)):
-                    break
-            elif nights and stragglers.may_go_on(len(own.difference(left)), len(own)):
-                if after > ready + DAY or len(left) <= _few(pops) or rare.issuperset(left):
-                    break
+            stuck = self._stuck(left, firsts, since) if is_last else ()
+            if stuck:
+                return Unplannable("", crew.ring.name, (*stuck, *(one for one in left if one not in stuck)))
+            is_shown = is_last or stragglers.may_go_on(len(own.difference(left)), len(own))
+            few = 0 if is_last else _few(pops)
+            is_enough = rare.issuperset(left) or len(left) <= few or (not is_last and after > ready + DAY)
+            if (nights and is_shown and is_enough) or (is_last and after == FOREVER):
+                break
             if after == FOREVER:
                 return Unplannable("", crew.ring.name, tuple(left))
             left.sort(key=lambda pop: (pop not in rare, -len(mates.get(pop, ())), first_of(firsts[pop])))
@@ -204,7 +201,9 @@ class Nights:
         for night, following in pairwise(nights):
             night.before = min(night.before, following.after)
         straggling = [pop for pop in left if is_last or pop in rare or stragglers.is_far(firsts[pop], ready)]
-        beside = self._beside(straggling, nights[0].after if nights else since, since)
+        beside = stragglers.placed(
+            works, self._board, straggling, nights[0].after if nights else since, since
+        )
         carried = tuple(pop for pop in left if pop not in beside)
         if is_last and carried:
             return Unplannable("", crew.ring.name, carried)
@@ -216,26 +215,13 @@ class Nights:
             if first is not None and first.start < ready:
                 firsts[pop] = self._works.first(pop, ready)
 
-    def _beside(self, pops: Sequence[PopId], after: int, since: int) -> dict[PopId, Start]:
-        """The places of stragglers; one for which others leave no room is left out."""
-        works, board = self._works, self._board
-        made: dict[PopId, Start] = {}
-        for pop in pops:
-            place = stragglers.place_of(works, board, pop, after, overtime=self._may_be_late(pop, since))
-            if place is not None:
-                board.place(pop, place.start, place.end)
-                made[pop] = place
-        return made
-
-    def _may_be_late(self, pop: PopId, since: int) -> bool:
-        """Whether a PoP may go after the train's last day: its window opened in the train, but too seldom.
-
-        A PoP that has a window every other day or more, and for which others left no room, may not.
-        """
-        works = self._works
-        if works.first(pop, works.begin(pop)) is None:
-            return False
-        return works.is_sparse(pop) or works.first(pop, since) is None
+    def _stuck(
+        self, left: Sequence[PopId], firsts: dict[PopId, Start | None], since: int
+    ) -> tuple[PopId, ...]:
+        """The first of a last ring that has no place left in the train and may not go after it, or nobody."""
+        found = (pop for pop in left if firsts[pop] is None)
+        stuck = next((pop for pop in found if not stragglers.may_be_late(self._works, pop, since)), None)
+        return () if stuck is None else (stuck,)
 
     def _squeeze(self, nights: list[_Night]) -> None:
         """Do without the last night if each of its few PoPs finds a place in an earlier one.

@@ -6,6 +6,8 @@ its bake are its own. At least half of a ring (`SHOWN_SHARE`) is waited for in a
 release before the next one takes it.
 """
 
+from collections.abc import Sequence
+
 from wavetrain.decide.board import Board
 from wavetrain.decide.work import DAY, Start, Works
 from wavetrain.model.fleet import PopId
@@ -38,6 +40,30 @@ def place_of(works: Works, board: Board, pop: PopId, after: int, *, overtime: bo
         return None
     costs = board.costs(pop, fitting, (), is_early=False)
     return min(zip(costs, fitting, strict=True))[1]
+
+
+def may_be_late(works: Works, pop: PopId, since: int) -> bool:
+    """Whether a PoP may go after the train's last day: its window opened in the train, but too seldom.
+
+    A PoP that has a window every other day or more, and for which others left no room, may not.
+    """
+    if works.first(pop, works.begin(pop)) is None:
+        return False
+    return works.is_sparse(pop) or works.first(pop, since) is None
+
+
+def placed(works: Works, board: Board, pops: Sequence[PopId], after: int, since: int) -> dict[PopId, Start]:
+    """The places of the stragglers of a ring; one for which others leave no room is left out.
+
+    `after`: when the ring's turn comes; `since`: when it could have come first.
+    """
+    made: dict[PopId, Start] = {}
+    for pop in pops:
+        place = place_of(works, board, pop, after, overtime=may_be_late(works, pop, since))
+        if place is not None:
+            board.place(pop, place.start, place.end)
+            made[pop] = place
+    return made
 
 
 def is_behind(works: Works, pop: PopId, place: Start) -> bool:
