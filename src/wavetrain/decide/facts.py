@@ -75,6 +75,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing at all may be moved; mostly empty."""
     demand: Demand | None = None
     """What sites ask of this train; loaded only where stops are chosen."""
+    unplannable: str = ""
+    """Why this train could not be planned on the same facts before; empty where it is to be tried."""
     fairness: Fairness | None = None
     """How early each PoP was in past trains of the lane; None before the first has ended."""
     unseen_s: Mapping[NodeId, float] = {}

@@ -9,7 +9,7 @@ import msgspec
 
 from wavetrain.decide import portion, timetable, turns
 from wavetrain.decide.board import Board
-from wavetrain.decide.facts import Draft
+from wavetrain.decide.facts import Draft, Facts
 from wavetrain.decide.replan import Move, PlanWave, Replan, Standing
 from wavetrain.decide.timetable import Plan, PlannedWave, Unplannable
 from wavetrain.decide.work import Start, Works
@@ -156,6 +156,18 @@ def _joined(draft: Draft) -> list[PopId]:
     if len(draft.turns) >= len(facts.fleet.pops) and facts.fleet.pops.keys() <= draft.turns.keys():
         return []
     return sorted(facts.fleet.pops.keys() - draft.turns.keys())
+
+
+def may_revise(facts: Facts) -> bool:
+    """Whether this decision may move stops, so that what sites ask is needed: a freeze, a joiner, a missed window."""
+    if facts.timetable is None or facts.rollout.status not in (Status.ANNOUNCED, Status.ROLLING):
+        return False
+    known = {turn.pop for turn in facts.turns}
+    return (
+        freeze_keys(facts.freezes) != facts.timetable.freezes
+        or not known.issuperset(facts.fleet.pops)
+        or any(turn.closes <= facts.now and not turn.at_end for turn in facts.turns)
+    )
 
 
 def keep_time(draft: Draft, pops: Iterable[PopId]) -> None:

@@ -176,7 +176,7 @@ def _plan(draft: Draft) -> None:
         return
     if draft.rollout.hotfix.how is How.BEHIND and not draft.turns:
         draft.rollout = draft.rollout.changed(departs=facts.now)
-    text = announce(draft) if not draft.turns else None
+    text = (facts.unplannable or announce(draft)) if not draft.turns else None
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
         _hold(draft, None)

@@ -17,6 +17,8 @@ from wavetrain.model.window import MINUTES_MAX, Freeze, WindowRule
 HOUR, DAY = 3_600, 86_400
 FOREVER = 1 << 62
 OVERTIME_DAYS = 8
+EARLY = timedelta(hours=15)
+"""So long before its departure in UTC a train may leave in the zones that are farthest ahead."""
 _EPSILON = 1e-9
 
 
