@@ -6,14 +6,23 @@ import msgspec
 import pytest
 from tests.decide.engine import OPENS, Engine, fleet, policy, pop
 
-from wavetrain.decide import stragglers, timetable, timetable_check
+from wavetrain.decide import (
+    forecast,
+    improvement,
+    layout,
+    stragglers,
+    timetable,
+    timetable_bound,
+    timetable_check,
+)
 from wavetrain.decide.timetable import Plan
+from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, Pop
 from wavetrain.model.lane import POP
 from wavetrain.model.plan import Reason
 from wavetrain.model.policy import Budgets, Pace, Policy, Ring, Timing
 from wavetrain.model.release import Stage
-from wavetrain.model.rollout import Status, Stop, TurnPhase
+from wavetrain.model.rollout import Fairness, Status, Stop, TurnPhase
 
 SUNDAY = datetime(2026, 3, 1, tzinfo=UTC)
 """When a train departs, and when its release is submitted."""
@@ -222,3 +231,51 @@ def test_a_canary_that_was_told_nothing_keeps_to_its_new_hour() -> None:
     engine.change(now=moved.opens)
     engine.tick()
     assert engine.turn("a").cursor == 1
+
+
+def test_a_straggler_of_an_earlier_wave_is_foretold_and_delays_nobody_s_forecast() -> None:
+    engine = under_way()
+    engine.tick()
+    while engine.facts.rollout.wave == 0:
+        engine.obey()
+        engine.tick(31)
+    facts = engine.facts
+    prospect = forecast.Prospect(
+        now=facts.now,
+        lane=facts.lane,
+        policy=facts.policy,
+        rollout=facts.rollout,
+        waves=facts.waves,
+        turns=facts.turns,
+        pops=facts.fleet.pops,
+    )
+    made = forecast.of_rollout(prospect, {"w0", "d5"})  # type: ignore[arg-type]
+    saturday, later = made[engine.turn("w0").pop].first, made[engine.turn("d5").pop].first
+    assert saturday.earliest == engine.turn("w0").opens
+    assert later.earliest < saturday.earliest
+    assert engine.turn("w0").wave < facts.rollout.wave
+
+
+def test_the_bound_leaves_stragglers_out_and_the_solver_leaves_them_where_they_are() -> None:
+    where, named = mixed(), rules(Pace.COMPACT)
+    laid = layout.lay(
+        layout.Asked(
+            lane=POP,
+            policy=named,
+            fleet=where,
+            freezes=(),
+            departs=SUNDAY,
+            now=SUNDAY,
+            demand=Demand(),
+            fairness=Fairness(lane="pop"),
+        )
+    )
+    assert isinstance(laid, layout.Layout)
+    plan = timetable.plan_of(laid)
+    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.beside))
+    assert bound <= plan.windows <= bound + 2
+    problem = improvement.problem_of(laid)
+    fixed = {mover.pop for mover in problem.movers if len(mover.places) == 1}
+    assert set(plan.beside) <= fixed
+    again = timetable.plan_of(improvement.taken(laid, problem, [mover.now for mover in problem.movers]))
+    assert again.stops == plan.stops
