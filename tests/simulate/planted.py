@@ -211,7 +211,7 @@ PLANTED: tuple[Planted, ...] = (
         guard="G8",
         bug="a newer release cuts a bake short at once",
         decide=having(succession, "bake_hold", lambda draft, turns, since: None),
-        seed=23,
+        seed=6,
     ),
     Planted(
         guard="G8",

@@ -35,6 +35,7 @@ class TrainBench(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     windows: int
     lower_bound: int
+    beside: int
     tail: int
     hard_broken: int
     soft_unmet: float
@@ -79,7 +80,7 @@ def measure(
     plan_s = time.perf_counter() - began
     say("the check and the bound")
     broken = _check(asked, plan)
-    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.tail))
+    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.beside))
     say("the freeze in mid-train")
     again = _replan(asked, laid, plan)
     better, improved = None, None
@@ -97,6 +98,7 @@ def measure(
         seconds=round(plan_s, 3),
         windows=plan.windows,
         lower_bound=bound,
+        beside=len(plan.beside),
         tail=len(plan.tail),
         hard_broken=broken,
         soft_unmet=round(plan.cost, 2),
@@ -163,6 +165,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             works.at(stop.ends or stop.opens),
             works.at(stop.closes),
             is_free=works.at(stop.opens) > now,
+            holds=not stop.beside,
         )
         for stop in plan.stops
     }
@@ -183,6 +186,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             opens=works.instant(move.start.start),
             closes=works.instant(move.start.closes),
             ends=works.instant(move.start.end),
+            beside=move.beside,
         )
     after = msgspec.structs.replace(plan, stops=tuple(stops.values()))
     begun = frozenset(pop for pop, stop in standing.items() if not stop.is_free)
