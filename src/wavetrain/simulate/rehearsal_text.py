@@ -18,8 +18,7 @@ def lines(said: Outcome) -> Iterator[str]:
     if said.fault is not None:
         yield from _fault(said.fault)
     if said.asked:
-        asked = ", ".join(f"{name} {count}" for name, count in sorted(said.asked.items()))
-        yield f"persons were asked: {asked}"
+        yield from _persons(said)
     yield from (f"BROKEN {text}" for text in said.broken)
     yield _sum(said)
 
@@ -53,6 +52,29 @@ def _fault(fault: FaultLine) -> Iterator[str]:
         yield f"fault {fault.fault}: NOT stopped within the train; exposed: {_reach(fault.at_stop)}"
     if fault.restored_s is not None:
         yield f"everything was back {_span(fault.restored_s)} after the stop"
+
+
+def _persons(said: Outcome) -> Iterator[str]:
+    """What they were asked, and what came of it."""
+    asked = _listed(said.asked)
+    yield f"persons were asked {_times(sum(said.asked.values()))}: {asked}"
+    parts = []
+    if said.answers:
+        after = f"after {_span(said.answer_median_s)} in the median, {_span(said.answer_max_s)} at most"
+        parts.append(f"answered {said.answers} {after} ({_listed(said.answered)})")
+    if said.ended_unasked:
+        parts.append(f"{said.ended_unasked} had ended by themselves when somebody looked")
+    if said.unanswered:
+        parts.append(f"{said.unanswered} unanswered at the end")
+    yield "  " + ", ".join(parts)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(counts.items()))
 
 
 def _reach(reach: Reach) -> str:
