@@ -12,7 +12,7 @@ from wavetrain.cli.bench_figures import shown
 from wavetrain.cli.desk import OTHERWISE, exit_codes
 
 FULL = (4_000, 100, 200_000, 40)
-MIDDLE = (90, 50, 4_500, 8)
+MIDDLE = (90, 50, 4_500)
 WAVE = (400, 100)
 SMALL = (6, 4)
 WARM_TICKS = 1_500
@@ -62,9 +62,9 @@ def _measured(folder: Path | None, part: int, say: Callable[[str], None]) -> Ben
     from wavetrain.simulate.tick_bench import pace, ticks
 
     pops, nodes, sites, metrics = FULL
-    full = play(plan_of(None, None, None, 1, 14.0, [], False, (pops // part, nodes, sites // part, metrics)))
+    full = play(plan_of(size=(pops // part, nodes, sites // part), metrics=metrics))
     say("a train of 90 PoPs x 50 nodes")
-    middle = play(plan_of(None, None, None, 1, 14.0, [], False, MIDDLE))
+    middle = play(plan_of(size=MIDDLE))
     say(f"ticks over a wave of {WAVE[0]} PoPs x {WAVE[1]} nodes")
     with tempfile.TemporaryDirectory(prefix="wavetrain-bench-", dir=folder) as made:
         took = ticks(Path(made), WAVE[0] // part, WAVE[1], WARM_TICKS // part)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavetrain.cli.desk import OTHERWISE, exit_codes, text_of
+from wavetrain.cli.rehearse_policy import policy_of, rings_in_words
 from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.model.fleet import Fleet
-    from wavetrain.model.policy import Policy
     from wavetrain.model.window import Freeze
     from wavetrain.simulate.rehearsal import Plan, Stand
     from wavetrain.simulate.run_rehearsal import Played
@@ -31,7 +31,8 @@ ReleaseFile = Annotated[
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
-        "--policy", help="A policy file of the lane pop; without: lab, canary, pilot, 10%, 35%, all."
+        "--policy",
+        help="A policy file of the lane pop; without: NAME.policy.toml beside the fleet file NAME, else one is made.",
     ),
 ]
 Seed = Annotated[
@@ -57,8 +58,12 @@ Pops = Annotated[int, typer.Option("--pops", help="PoPs of a fleet that is made 
 Nodes = Annotated[int, typer.Option("--nodes", help="Nodes of each of its PoPs.")]
 Sites = Annotated[int, typer.Option("--sites", help="Sites of its customers.")]
 Metrics = Annotated[
-    int, typer.Option("--metrics", min=0, max=40, help="Metrics of the policy that is made up.")
+    int | None,
+    typer.Option(
+        "--metrics", min=0, max=40, help="Metrics of a policy that is made up: 8, or the sample's two."
+    ),
 ]
+Nobody = Annotated[bool, typer.Option("--nobody", help="Let nobody answer what persons are asked.")]
 Planted = Annotated[
     bool,
     typer.Option(
@@ -83,7 +88,8 @@ def rehearse(
     pops: Pops = 60,
     nodes: Nodes = 8,
     sites: Sites = 3_000,
-    metrics: Metrics = 8,
+    metrics: Metrics = None,
+    nobody: Nobody = False,
     plant: Planted = False,
     json_file: JsonFile = None,
     svg: SvgFile = None,
@@ -97,8 +103,9 @@ def rehearse(
         from wavetrain.simulate.planted_breach import impatient
         from wavetrain.simulate.run_rehearsal import play
 
+        size = (pops, nodes, sites)
         planned = plan_of(
-            fleet, release, policy, seed, days, freeze or [], calm, (pops, nodes, sites, metrics)
+            fleet, release, policy, seed, days, freeze or [], size, metrics, calm=calm, nobody=nobody
         )
         rings = tuple(ring.name for ring in planned.policy.rings)
         faults = [read_fault(text, rings) for text in fault or []]
@@ -113,23 +120,25 @@ def rehearse(
 
 
 def plan_of(
-    fleet: Path | None,
-    release: Path | None,
-    policy: Path | None,
-    seed: int,
-    days: float,
-    freezes: list[str],
-    calm: bool,
-    size: tuple[int, int, int, int],
+    fleet: Path | None = None,
+    release: Path | None = None,
+    policy: Path | None = None,
+    seed: int = 1,
+    days: float = 14.0,
+    freezes: Sequence[str] = (),
+    size: tuple[int, int, int] = (0, 0, 0),
+    metrics: int | None = None,
+    *,
+    calm: bool = False,
+    nobody: bool = False,
 ) -> "Plan":
-    """What the options and files say is to be rehearsed."""
+    """What the options and files say is to be rehearsed. `size`: PoPs, nodes of each, and sites, where no file says."""
     from wavetrain.simulate import made_up
     from wavetrain.simulate.mishaps import CALM, ROUGH, Mishaps
     from wavetrain.simulate.rehearsal import COMPONENT, Plan
 
-    pops, nodes, sites, metrics = size
-    known = _fleet(fleet) if fleet is not None else made_up.fleet(pops, nodes, sites, seed)
-    rules = _policy(policy, known) if policy is not None else made_up.policy(known, metrics)
+    known = _fleet(fleet) if fleet is not None else made_up.fleet(*size, seed)
+    rules, origin = policy_of(policy, fleet, known, metrics)
     component, number = _release(release) if release is not None else (COMPONENT, "2.0.0")
     return Plan(
         fleet=known,
@@ -139,6 +148,8 @@ def plan_of(
         number=number,
         freezes=tuple(_freeze(text, place) for place, text in enumerate(freezes)),
         days=days,
+        rules=f"{origin}: {rings_in_words(rules)}",
+        answered=not nobody,
     )
 
 
@@ -146,17 +157,6 @@ def _fleet(file: Path) -> "Fleet":
     from wavetrain.cli.fleet_source import read
 
     return read(file)
-
-
-def _policy(file: Path, fleet: "Fleet") -> "Policy":
-    from wavetrain.wire.policy_file import read_policy
-
-    read = read_policy(text_of(file), fleet, str(file))
-    if read.lane != "pop":
-        raise RefusedError(
-            f"{file} is a policy of lane {read.lane}; a rehearsal plays lane pop, name its policy"
-        )
-    return read
 
 
 def _release(file: Path) -> tuple[str, str]:

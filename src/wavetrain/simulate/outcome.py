@@ -65,6 +65,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Nights in which anything moved."""
     status: str
     seed: int
+    policy: str
+    """Where it comes from, and who goes when."""
     rollout: str
     departs: datetime
     ended: datetime
@@ -119,6 +121,7 @@ def outcome(run: Rehearsal, seconds: float, peak_rss_mb: int) -> Outcome:
         windows_used=len(book.nights),
         status=rollout.status.value if rollout is not None else "planned",
         seed=plan.mishaps.seed,
+        policy=plan.rules,
         rollout=rollout.id if rollout is not None else "",
         departs=run.departs,
         ended=run.now,

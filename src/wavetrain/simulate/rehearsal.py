@@ -67,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     """The train is the first one to depart after this."""
     sweep_each: int = SWEEP_EACH
+    rules: str = ""
+    """Where the policy comes from, in words."""
     answered: bool = True
     """Whether persons answer what they are asked."""
 
@@ -304,7 +306,7 @@ class Rehearsal:
             )
             raise RefusedError(f"{plan.component} {plan.number} cannot be planned: {why}")
         rings = {wave.ring for wave in self.ground.all(Wave)}
-        empty = [ring.name for ring in plan.policy.rings if ring.name not in rings]
+        empty = [ring.name for ring in plan.policy.rings if ring.name not in rings and not ring.rest]
         if empty:
             raise RefusedError(
                 f"ring {empty[0]} has no PoP that an earlier ring has not; name PoPs or a share for it, or leave it out"

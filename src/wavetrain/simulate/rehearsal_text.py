@@ -9,6 +9,8 @@ from wavetrain.simulate.outcome import FaultLine, Outcome
 def lines(said: Outcome) -> Iterator[str]:
     """The whole outcome: the calendar, whom each wave touches, the undo, the fault, and the sum."""
     yield f"{said.rollout or 'the release'} departs {said.departs:%a %Y-%m-%d %H:%M} UTC"
+    if said.policy:
+        yield f"policy {said.policy}"
     yield ""
     yield from _calendar(said)
     yield ""
