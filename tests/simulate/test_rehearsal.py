@@ -51,7 +51,7 @@ def ended(of: Plan) -> tuple[Rehearsal, Outcome]:
     run = Rehearsal(of)
     for _ in run.play():
         pass
-    return run, outcome(run, 0.0, 0)
+    return run, outcome(run, 0.0, 0.0, 0)
 
 
 def test_a_sound_release_gets_everywhere_and_nothing_is_left_open() -> None:
@@ -203,5 +203,6 @@ def test_the_lines_tell_nights_waves_and_the_sum() -> None:
     told = list(lines(said))
     assert told[0].startswith("gateway-2.0.0 departs Sun 2026-01-18 00:00")
     assert any(line.startswith("0 lab") for line in told)
-    assert told[-1].startswith("completed: 16 of 16 PoPs done")
-    assert "0 guards violated" in told[-1]
+    assert any(line.startswith("Sun 18 Jan") and line.endswith("30 min") for line in told)
+    assert told[-2].startswith("completed: 16 of 16 PoPs done")
+    assert told[-1].startswith("0 guards violated")

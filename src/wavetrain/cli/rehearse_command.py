@@ -1,8 +1,7 @@
 """Rehearse command: what becomes of a release on this fleet, before a byte moves?"""
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,16 +10,14 @@ import typer
 
 from wavetrain.cli.desk import OTHERWISE, exit_codes, text_of
 from wavetrain.cli.rehearse_policy import policy_of, rings_in_words
+from wavetrain.cli.rehearse_progress import Progress
 from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.model.fleet import Fleet
     from wavetrain.model.window import Freeze
-    from wavetrain.simulate.rehearsal import Plan, Stand
+    from wavetrain.simulate.rehearsal import Plan
     from wavetrain.simulate.run_rehearsal import Played
-
-LINE_S = 10.0
-"""Seconds between two lines about how far it has come, where nobody watches a bar."""
 
 FleetFile = Annotated[
     Path | None, typer.Option("--fleet", help="A fleet file; without: one is made up, see --pops.")
@@ -67,7 +64,8 @@ Nobody = Annotated[bool, typer.Option("--nobody", help="Let nobody answer what p
 Planted = Annotated[
     bool,
     typer.Option(
-        "--plant", help="Break a guard on purpose, to see that it is found: then the exit code is 4."
+        "--plant",
+        help="Break a guard on purpose, to see that it is found: then it ends there, with exit code 4.",
     ),
 ]
 JsonFile = Annotated[
@@ -99,8 +97,10 @@ def rehearse(
     Prints the calendar, whom each wave touches, how soon all could be undone, and what each fault would expose.
     """
     with exit_codes():
+        import msgspec
+
         from wavetrain.simulate.mishaps import read_fault
-        from wavetrain.simulate.planted_breach import impatient
+        from wavetrain.simulate.planted_breach import Impatient
         from wavetrain.simulate.run_rehearsal import play
 
         size = (pops, nodes, sites)
@@ -110,13 +110,37 @@ def rehearse(
         rings = tuple(ring.name for ring in planned.policy.rings)
         faults = [read_fault(text, rings) for text in fault or []]
         with Progress(json_file == Path("-")) as progress:
-            more = {"decide": impatient(planned)} if plant else {}
-            played = play(planned, faults, told=progress.tell, with_picture=svg is not None, **more)
+            if plant and faults:
+                raise RefusedError(
+                    "--plant ends where the breach is found, before any --fault; leave one of them out"
+                )
+            if plant:
+                planned = msgspec.structs.replace(planned, ends_broken=True)
+                breach = Impatient(planned)
+                played = play(planned, told=progress.tell, with_picture=svg is not None, decide=breach)
+                _check_planted(breach.planted, played)
+            else:
+                played = play(planned, faults, told=progress.tell, with_picture=svg is not None)
         if svg is not None:
             svg.write_text(played.svg)
         _say(played, json_file)
         if played.violated:
             raise typer.Exit(OTHERWISE)
+
+
+def _check_planted(pop: str, played: "Played") -> None:
+    """`RefusedError` where nothing was broken that could have been found."""
+    said = played.said
+    if not pop:
+        raise RefusedError(
+            f"nothing was broken on purpose: {said.pops_done} of {said.pops} PoPs were through, and a breach comes "
+            "after half of them, in a PoP of three nodes or more; rehearse more --days, or a larger fleet"
+        )
+    if not played.violated:
+        raise RefusedError(
+            f"{pop} had more nodes out than its budget allows, and no guard has seen it: do not trust this rehearsal; "
+            "see docs/guards.md, and report it with the seed"
+        )
 
 
 def plan_of(
@@ -196,7 +220,7 @@ def _freeze(text: str, place: int) -> "Freeze":
 def _say(played: "Played", json_file: Path | None) -> None:
     import msgspec
 
-    from wavetrain.simulate.rehearsal_text import lines
+    from wavetrain.simulate.rehearsal_text import fault_lines, lines
 
     if json_file is not None:
         said = msgspec.to_builtins(played.said)
@@ -215,60 +239,7 @@ def _say(played: "Played", json_file: Path | None) -> None:
         typer.echo(line)
     for one in played.faulty:
         typer.echo("")
-        for line in list(lines(one))[-FAULT_LINES:]:
+        for line in fault_lines(one):
             typer.echo(line)
-
-
-FAULT_LINES = 3
-"""Of a run with a fault only its end is told: the rest is as before."""
-
-
-class Progress:
-    """A bar where a person watches, else a line now and then; on standard error."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet and not sys.stderr.isatty()
-        self._bar: Callable[[Stand], None] | None = None
-        self._close: Callable[[], None] = lambda: None
-        self._told_at = time.monotonic()
-
-    def __enter__(self) -> "Progress":
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            bar = Bar(
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f}%"),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            bar.start()
-            task = bar.add_task("furnishing", total=1.0)
-            self._close = bar.stop
-            self._bar = lambda stand: bar.update(task, completed=stand.share, description=_stand(stand))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def tell(self, stand: "Stand") -> None:
-        """After each tick."""
-        now = time.monotonic()
-        if self._bar is not None:
-            if now - self._told_at > BAR_S:
-                self._told_at = now
-                self._bar(stand)
-        elif not self._quiet and now - self._told_at > LINE_S:
-            self._told_at = now
-            typer.echo(f"{stand.share:.0%} {_stand(stand)}", err=True)
-
-
-BAR_S = 0.2
-
-
-def _stand(stand: "Stand") -> str:
-    return f"{stand.now:%a %d %b %H:%M}, {stand.text}, {stand.done} PoPs done"
+    if not played.faulty:
+        typer.echo("what a bad release would expose before it is stopped: --fault x10, --fault crash@RING")

@@ -36,7 +36,7 @@ def policy_of(
         from wavetrain.simulate import made_up
 
         return made_up.policy(fleet, METRICS if metrics is None else metrics), "made up with the fleet"
-    return _made(fleet, metrics), "made for this fleet"
+    return made_for(fleet, metrics), "made for this fleet"
 
 
 def rings_in_words(policy: "Policy") -> str:
@@ -63,8 +63,8 @@ def _read(file: Path, fleet: "Fleet") -> "Policy":
     return read
 
 
-def _made(fleet: "Fleet", metrics: int | None) -> "Policy":
-    """What `fleet sample --policy` would write."""
+def made_for(fleet: "Fleet", metrics: int | None) -> "Policy":
+    """What `fleet sample --policy` would write; with so many metrics that are made up in place of its own."""
     import msgspec
 
     from wavetrain.simulate import made_up

@@ -52,6 +52,8 @@ class RecordBook:
         """By wave: when it passed, and in how many rounds all that was exposed by then could have gone back."""
         self.rounds = 0
         """In how many rounds all that is exposed now could go back."""
+        self.night_rounds: dict[date, int] = {}
+        """The same at the end of each night."""
 
     def note(self, now: datetime, changes: Iterable[Line]) -> None:
         """What changed."""
@@ -110,3 +112,4 @@ class RecordBook:
                 self.rounds = max(self.rounds, undo_rounds(pop, turn.cursor, self._budgets))
         if turn.cursor > before:
             self.used.add((turn.pop, turn.opens))
+            self.night_rounds[turn.opens.date()] = self.rounds

@@ -7,7 +7,7 @@ and telemetry that are played. The clock jumps to the next instant at which anyt
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from time import perf_counter
+from time import perf_counter, process_time
 
 import msgspec
 
@@ -67,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     """The train is the first one to depart after this."""
     sweep_each: int = SWEEP_EACH
+    ends_broken: bool = False
+    """Whether it ends with the first guard that is violated."""
     rules: str = ""
     """Where the policy comes from, in words."""
     answered: bool = True
@@ -130,6 +132,8 @@ class Rehearsal:
         """Ticks that committed something."""
         self.took_s = 0.0
         """How long the last tick took."""
+        self.took_cpu_s = 0.0
+        """How much of a processor it took."""
         self.refused = 0
         self.sweeps = 0
         self._due: list[tuple[float, int]] = []
@@ -157,8 +161,10 @@ class Rehearsal:
     def is_over(self) -> bool:
         """Whether nothing is to come."""
         rollout = self.rollout
-        if rollout is None or len(self.broken) >= BROKEN_MAX:
-            return len(self.broken) >= BROKEN_MAX
+        if len(self.broken) >= (1 if self.plan.ends_broken else BROKEN_MAX):
+            return True
+        if rollout is None:
+            return False
         return (rollout.status in OVER and not self.ground.under_way) or self.now >= self.ends
 
     def on_release(self, node: NodeId) -> tuple[str, float]:
@@ -198,9 +204,9 @@ class Rehearsal:
         self.ticks += 1
         with self.store.read() as view:
             self._ticked = view.sequence
-        began = perf_counter()
+        began, cpu = perf_counter(), process_time()
         ticked = self.ticker.tick()
-        self.took_s = perf_counter() - began
+        self.took_s, self.took_cpu_s = perf_counter() - began, process_time() - cpu
         self.changing += ticked.commits > 0
         self.broken += [f"G14: a commit fails although nobody else writes: {text}" for text in ticked.stale]
         self._follow()

@@ -4,7 +4,7 @@ import gc
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import monotonic, process_time
 
 import msgspec
 
@@ -55,7 +55,7 @@ def play(
 
 
 def _one(plan: Plan, told: Told, with_picture: bool, decide: Decide) -> tuple[Outcome, str]:
-    began = monotonic()
+    began, cpu = monotonic(), process_time()
     run = Rehearsal(plan, decide)
     # What was furnished stays to the end: looking for rubbish in it again and again would cost a third of the time.
     gc.collect()
@@ -68,7 +68,7 @@ def _one(plan: Plan, told: Told, with_picture: bool, decide: Decide) -> tuple[Ou
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-    said = outcome(run, monotonic() - began, peak_rss_mb())
+    said = outcome(run, monotonic() - began, process_time() - cpu, peak_rss_mb())
     return said, picture(run) if with_picture else ""
 
 
