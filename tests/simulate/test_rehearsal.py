@@ -63,6 +63,9 @@ def test_a_sound_release_gets_everywhere_and_nothing_is_left_open() -> None:
     assert said.waves[-1].so_far.sites == 160
     assert said.waves[-1].so_far.accounts <= len(run.plan.fleet.accounts)
     assert sum(sum(night.waves.values()) for night in said.nights) == said.pop_windows
+    assert said.nights[-1].so_far == said.waves[-1].so_far
+    assert said.nights[-1].undo_s == said.undo_max_s
+    assert said.waiting == ()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -121,7 +124,8 @@ def test_a_fleet_without_telemetry_is_rehearsed_by_time_alone() -> None:
 def test_a_train_that_is_longer_than_the_rehearsal_says_who_waits() -> None:
     said = ended(plan(days=3.0))[1]
     assert said.status == "rolling"
-    assert 0 < said.pops_waiting < 16
+    assert 0 < said.pops_waiting == sum(wait.pops for wait in said.waiting) < 16
+    assert all(wait.reason != "nothing is said" for wait in said.waiting)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +207,8 @@ def test_the_lines_tell_nights_waves_and_the_sum() -> None:
     told = list(lines(said))
     assert told[0].startswith("gateway-2.0.0 departs Sun 2026-01-18 00:00")
     assert any(line.startswith("0 lab") for line in told)
-    assert any(line.startswith("Sun 18 Jan") and line.endswith("30 min") for line in told)
+    for night in said.nights:
+        line = next(line for line in told if line.startswith(f"{night.day:%a %d %b}"))
+        assert f" {night.so_far.pops} " in line.partition("|")[2]
     assert told[-2].startswith("completed: 16 of 16 PoPs done")
     assert told[-1].startswith("0 guards violated")
