@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
 import pytest
 from tests.decide.engine import OPENS, Engine, fleet, freeze, measured, pop, said
 
@@ -164,3 +165,36 @@ def test_a_wait_for_a_unit_that_is_on_its_way_asks_nobody_until_it_is_overdue(
     engine = Engine(A_AND_B, measured())
     engine.change(slots=Slots([slot("b1", "b")]), now=OPENS + timedelta(minutes=minutes))
     assert asked(engine) == (Reason.GROUP_OUT, asks)
+
+
+def at_night(nodes: int = 4) -> Engine:
+    """A PoP that carries much by day and little in its window, from 1 to 5."""
+    hours = (0.9, 0.3, 0.3, 0.3, 0.9, 0.9, *(0.9 for _ in range(18)))
+    place = msgspec.structs.replace(pop("a", nodes, load=0.9), hours=hours)
+    return Engine(fleet(place))
+
+
+def test_the_load_of_the_hour_decides_where_it_is_known_and_not_the_peak_of_the_day() -> None:
+    engine = at_night()
+    assert asked(engine) == (None, False)
+    engine.change(now=OPENS + timedelta(hours=3))
+    hold = disturbance.first_hold(engine.draft(), engine.facts.fleet.pops[PopId("a")], UnitId("a1"))
+    assert hold is not None
+    assert (hold.reason, hold.detail[:43]) == (Reason.CAPACITY, "3 of 4 nodes would serve a load of 90% time")
+
+
+def test_a_unit_does_not_start_just_before_an_hour_that_it_would_be_missed_in() -> None:
+    engine = at_night()
+    engine.change(now=OPENS + timedelta(hours=2, minutes=40))
+    assert asked(engine) == (None, False)
+    engine.change(now=OPENS + timedelta(hours=2, minutes=41))
+    assert asked(engine)[0] is Reason.CAPACITY
+
+
+def test_another_member_of_the_group_is_out_by_the_load_of_the_hour_as_well() -> None:
+    hours = (0.9, 0.3, *(0.9 for _ in range(22)))
+    other = msgspec.structs.replace(pop("b", 4, load=0.9), hours=hours)
+    engine = Engine(fleet(pop("a", 4), other, group=("a", "b")), quarantined=lost("b1", "b"))
+    assert asked(engine) == (None, False)
+    engine.change(now=OPENS + timedelta(hours=1))
+    assert asked(engine)[0] is Reason.GROUP_OUT

@@ -40,6 +40,7 @@ def replanned(
             works.at(stop.ends or stop.opens),
             works.at(stop.closes),
             is_free=works.at(stop.opens) > now or stop.pop in missed,
+            holds=not stop.beside,
         )
         for stop in stops
     }
@@ -62,6 +63,7 @@ def replanned(
             opens=works.instant(move.start.start),
             ends=works.instant(move.start.end),
             closes=works.instant(move.start.closes),
+            beside=move.beside,
         )
     begun = frozenset(pop for pop, stop in standing.items() if not stop.is_free)
     return moves, msgspec.structs.replace(plan, stops=tuple(moved.values())), begun

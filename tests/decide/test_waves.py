@@ -86,7 +86,7 @@ def test_a_node_takes_no_new_work_from_its_drain_until_it_has_returned(phase: Ph
 def test_a_pop_is_out_when_the_rest_cannot_carry_its_load(
     nodes: int, out: int, load: float, is_out: bool
 ) -> None:
-    assert waves.is_out(pop("a", nodes, load=load), out, 1.1) is is_out
+    assert waves.is_out(pop("a", nodes), out, 1.1, load) is is_out
 
 
 @st.composite

@@ -10,7 +10,7 @@ import msgspec
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import View
-from wavetrain.decide import departure, work
+from wavetrain.decide import departure, itinerary, work
 from wavetrain.decide.demand import summed
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.facts import Facts
@@ -52,8 +52,13 @@ class Seen(Protocol):
     def unseen_s(self) -> Mapping[NodeId, float]: ...
 
 
-def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool = True) -> Facts:
-    """The facts for one rollout, of an image that has followed this view."""
+def load(
+    image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool = True, unplannable: str = ""
+) -> Facts:
+    """The facts for one rollout, of an image that has followed this view.
+
+    `unplannable`: why it could not be planned, where that is known to be so still.
+    """
     release = image.get(Release, rollout.release)
     if release is None:
         raise UnknownError(
@@ -62,7 +67,7 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
     earlier = older(image.all(Rollout), rollout)
     later = newer(image.all(Rollout), rollout)
     kept = seen.evidence_of(rollout.id)
-    return Facts(
+    facts = Facts(
         now=view.now,
         steady=view.steady,
         lane=LANES[rollout.lane],
@@ -101,28 +106,46 @@ def load(image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool 
         unsteady=image.unsteady,
         sequence=image.sequence,
         sweep=sweep,
-        demand=_demand(view, rollout, release, image.fleet),
+        unplannable=unplannable,
         fairness=image.get(Fairness, rollout.lane),
     )
+    demand = _demand(image, view, facts)
+    return facts if demand is None else msgspec.structs.replace(facts, demand=demand)
 
 
-def _demand(view: View, rollout: Rollout, release: Release, fleet: Fleet) -> Demand | None:
-    """What sites ask, where a train is about to be planned: the only choice that looks at every site."""
-    policy = policy_of(view, rollout.policy)
+def _demand(image: Image, view: View, facts: Facts) -> Demand | None:
+    """What sites ask, where a train is planned or may be planned again: the only choice that looks at every site."""
+    rollout, policy = facts.rollout, facts.policy
     is_planned = rollout.status is Status.PLANNED and not rollout.timetable
-    if (
-        not is_planned
-        or not LANES[rollout.lane].windowed
-        or departure.gates_hold(release, policy) is not None
-    ):
+    if not facts.lane.windowed or rollout.status in TERMINAL:
         return None
-    sites = {site.id: site for site in view.find(Site)}
-    if not sites:
-        return None
-    first = max(rollout.departs, rollout.not_before, view.now).date() - timedelta(days=1)
+    begins = max(rollout.departs, rollout.not_before)
+    if is_planned:
+        if facts.unplannable or departure.gates_hold(facts.release, policy) is not None:
+            return None
+        begins = max(begins, view.now)
+    first = begins.date() - timedelta(days=1)
     last = first + timedelta(days=policy.timing.spread_days + work.OVERTIME_DAYS)
-    whole = msgspec.structs.replace(fleet, sites=sites)
-    return summed(whole, first, last, policy.wishes.blackout_days)
+    span = (first, last, policy.wishes.blackout_days)
+
+    if span not in image.demands and (is_planned or itinerary.may_revise(facts)):
+        sites = sites_of(view)
+        whole = msgspec.structs.replace(facts.fleet, sites=sites)
+        image.demands[span] = summed(whole, *span) if sites else None
+    return image.demands.get(span)
+
+
+def planned_on(image: Image, rollout: Rollout, now: datetime) -> str:
+    """A digest of all that the plan of a rollout stands on; empty where that cannot be told cheaply.
+
+    A train that has left in the meantime is tried once an hour, since its days move on with the clock.
+    """
+    if rollout.hotfix.how not in (How.TRAIN, How.SUPERSEDE):
+        return ""
+    begins = max(rollout.departs, rollout.not_before)
+    late = f"{now:%Y-%m-%dT%H}" if now > begins - work.EARLY else ""
+    basis = (rollout.id, rollout.policy, begins, image.planned_on, late)
+    return hashlib.sha256(msgspec.json.encode(basis)).hexdigest()
 
 
 def fleet_of(view: View) -> Fleet:

@@ -8,6 +8,7 @@ from wavetrain.decide.desired import is_joining
 from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
+from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -21,6 +22,7 @@ from wavetrain.model.fleet import (
     Region,
     Reported,
     Retired,
+    Site,
 )
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.record import Record
@@ -60,6 +62,10 @@ _WHOLE: dict[str, type[Record]] = {
 _FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account))
 _SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
 """After a change of these every PoP of a rollout is looked at once."""
+_PLANNED_ON = frozenset((*_FLEET, Site.__name__, Freeze.__name__, Fairness.__name__))
+"""What the plan of a train stands on, beside its rollout and policy."""
+_ASKING = frozenset((Pop.__name__, Account.__name__, Site.__name__))
+"""What the wishes of a train are summed up from."""
 _UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
 _PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
 
@@ -119,6 +125,8 @@ class Image:
         """The number of the last change after which everything is to be looked at once."""
         self.readdressed = 0
         """The number of the last change after which other nodes are to be measured, or at another place."""
+        self.planned_on = 0
+        """The number of the last change after which a train may be planned in another way."""
         self._start()
 
     def _start(self) -> None:
@@ -126,6 +134,8 @@ class Image:
         self._parts: dict[str, dict[type[Record], dict[str, Record]]] = {}
         self._timetables: dict[str, Timetable] = {}
         self._listed: dict[object, Any] = {}
+        self.demands: dict[object, Demand | None] = {}
+        """By span: what sites ask of a train, summed up once for as long as none of them changes."""
         self._unsorted: set[tuple[str, type[Record]]] = set()
         self.slots = Slots()
         self.orders = Orders()
@@ -152,6 +162,10 @@ class Image:
             self._load(view)
             return self
         for change in changes:
+            if change.kind in _PLANNED_ON:
+                self.planned_on = change.sequence
+                if change.kind in _ASKING:
+                    self.demands.clear()
             if change.kind not in _HELD:
                 continue
             record = change.record  # a store may have to decode it: once
@@ -260,7 +274,7 @@ class Image:
             self.unsteady.setdefault(lost.pop, set()).add(lost.node)
         for order in view.find(Desired, rollout=""):
             self._take_order(order.node, order)
-        self.sequence = self.swept = self.readdressed = view.sequence
+        self.sequence = self.swept = self.readdressed = self.planned_on = view.sequence
 
     def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
         before = self.slots.get(key)

@@ -54,6 +54,8 @@ class TurnSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     pop: str
     wave: int
+    beside: bool
+    """A straggler, for which no other wave waits."""
     phase: str
     units: int
     exposed: int
@@ -256,6 +258,7 @@ def _turn(turn: Turn, hold: Hold | None) -> TurnSeen:
     return TurnSeen(
         pop=turn.pop,
         wave=turn.wave,
+        beside=turn.beside,
         phase=turn.phase.value,
         units=len(turn.order),
         exposed=len(turn.exposed),

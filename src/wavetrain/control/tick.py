@@ -10,7 +10,7 @@ import msgspec
 from wavetrain.control import joiners
 from wavetrain.control.bans import banned
 from wavetrain.control.clock_watch import ClockWatch
-from wavetrain.control.facts import digest, load, policy_of
+from wavetrain.control.facts import digest, load, planned_on, policy_of
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.watch import Watch
@@ -21,6 +21,7 @@ from wavetrain.errors import StaleError
 from wavetrain.model.fleet import NodeId, Pop, Reported
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES, Lane, UnitKind
+from wavetrain.model.plan import Reason
 from wavetrain.model.policy import CurrentPolicy
 from wavetrain.model.release import Release, Stage
 from wavetrain.model.rollout import Rollout, RolloutId, Slot, Status, Turn, Wave
@@ -64,6 +65,8 @@ class Ticker:
         self._image = Image()
         self._watch = Watch(store, health, self._image)
         self._swept: dict[RolloutId, int] = {}
+        self._unplanned: dict[RolloutId, str] = {}
+        """On what each rollout without a timetable was tried in vain."""
 
     @property
     def watch(self) -> Watch:
@@ -183,8 +186,15 @@ class Ticker:
         if rollout is None:
             return None
         sweep = self._swept.get(name, -1) < image.swept
-        facts = load(image, view, rollout, self._watch, sweep=sweep)
+        basis, held = "", rollout.hold
+        if rollout.status is Status.PLANNED and held is not None and held.reason is Reason.NO_PLAN:
+            basis = planned_on(image, rollout, view.now)
+        is_known = bool(basis) and self._unplanned.get(name) == basis
+        said = held.detail if is_known and held is not None else ""
+        facts = load(image, view, rollout, self._watch, sweep=sweep, unplannable=said)
         choice = self._decider(facts)
+        if choice.empty and basis:
+            self._unplanned[name] = basis  # it was tried, and says what it has said before
         return None if choice.empty else (facts, choice)
 
 

@@ -36,8 +36,10 @@ class StopSeen(msgspec.Struct, frozen=True, kw_only=True):
     opens: datetime
     closes: datetime
     ends: datetime | None = None
+    beside: bool = False
+    """A straggler, for which no other wave waits."""
     why: str = ""
-    """Why it is not where it was planned first."""
+    """Why it is not where it was planned first; in a first plan, why it goes late, or not with its ring."""
 
 
 class PlanWaveSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,8 @@ class PlanSeen(msgspec.Struct, frozen=True, kw_only=True):
     unmet: tuple[Unmet, ...] = ()
     unmet_sites: dict[str, int] = {}
     uncovered: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Stragglers: no ring waits for them."""
     late: tuple[str, ...] = ()
     tail: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
@@ -148,13 +152,14 @@ def outlook(
         pace=policy.timing.pace.value,
         pops=len(plan.stops),
         windows=plan.windows,
-        lower_bound=timetable_bound.lower_bound(laid.works, laid.crews, set(plan.tail)),
+        lower_bound=timetable_bound.lower_bound(laid.works, laid.crews, set(plan.beside)),
         waves=_waves(plan.stops, rings),
         stops=tuple(_stop(fleet, stop) for stop in plan.stops),
         cost=round(plan.cost, 3),
         unmet=plan.unmet,
         unmet_sites=plan.unmet_sites,
         uncovered=plan.uncovered,
+        beside=plan.beside,
         late=plan.late,
         tail=plan.tail,
         short=plan.short,
@@ -196,13 +201,14 @@ def show(store: Store, caller: Caller, rollout_id: str, number: int = 0) -> Plan
         departs=rollout.departs,
         pace=policy.timing.pace.value,
         pops=len(stops),
-        windows=len({stop.wave for stop in stops}),
+        windows=len({stop.wave for stop in stops if not stop.beside}),
         lower_bound=None,
         waves=_waves(stops, rings),
         stops=tuple(_stop(fleet, stop) for stop in stops),
         unmet=first.unmet,
         unmet_sites=first.unmet_sites,
         uncovered=first.uncovered,
+        beside=tuple(sorted(stop.pop for stop in stops if stop.beside)),
         proof=_proof_of(lane, policy, fleet, freezes, rollout, rings, stops, begun),
     )
 
@@ -298,5 +304,6 @@ def _stop(fleet: Fleet, stop: Stop) -> StopSeen:
         opens=stop.opens,
         closes=stop.closes,
         ends=stop.ends,
+        beside=stop.beside,
         why=stop.why,
     )

@@ -101,21 +101,33 @@ def _busy(draft: Draft, region: str) -> list[PopId]:
 
 def _group(asked: Asked) -> Hold | None:
     facts = asked.draft.facts
-    headroom = facts.policy.budgets.headroom
     groups = facts.fleet.groups_of(asked.pop.id)
     if not groups:
         return None
-    goes_out = waves.is_out(asked.pop, away.count(asked.draft, asked.pop, asked.unit), headroom)
+    goes_out = _is_out(asked.draft, asked.pop, away.count(asked.draft, asked.pop, asked.unit))
     for group in groups:
         for member in group.members:
             if member == asked.pop.id or member not in facts.fleet.pops:
                 continue
             other = facts.fleet.pops[member]
             worked_on = (not asked.back or goes_out) and asked.draft.slots.is_busy(member)
-            if worked_on or waves.is_out(other, away.count(asked.draft, other), headroom):
+            if worked_on or _is_out(asked.draft, other, away.count(asked.draft, other)):
                 asks = not _is_moving(asked, member)
                 return Hold(Reason.GROUP_OUT, detail=f"{member} of group {group.id}", asks=asks)
     return None
+
+
+def _is_out(draft: Draft, pop: Pop, out: int) -> bool:
+    return waves.is_out(pop, out, draft.facts.policy.budgets.headroom, _load(draft, pop))
+
+
+def _load(draft: Draft, pop: Pop) -> float:
+    """Of the hours in which a unit's work and its undo would lie; found once a decision."""
+    known = draft.loads.get(pop.id)
+    if known is None:
+        needed = draft.facts.policy.timing.with_undo
+        known = draft.loads[pop.id] = waves.load_between(pop, draft.facts.now, needed)
+    return known
 
 
 def _is_moving(asked: Asked, pop: str) -> bool:
@@ -134,7 +146,7 @@ def _capacity(asked: Asked) -> Hold | None:
         return None
     gone = away.of(asked.draft, asked.pop)
     forward = any(approval.kind == "forward" for approval in asked.draft.rollout.approvals)
-    if forward and waves.is_out(asked.pop, len(gone), asked.draft.facts.policy.budgets.headroom):
+    if forward and _is_out(asked.draft, asked.pop, len(gone)):
         return None
     return Hold(Reason.CAPACITY, detail=short, asks=Why.MOVING not in gone.values())
 
@@ -142,12 +154,13 @@ def _capacity(asked: Asked) -> Hold | None:
 def _shortage(asked: Asked) -> str:
     """What would be missing if the unit went now, and who is away; empty where the PoP can spare it."""
     headroom, nodes = asked.draft.facts.policy.budgets.headroom, len(asked.pop.nodes)
-    if nodes == 1 or not waves.is_out(asked.pop, away.count(asked.draft, asked.pop, asked.unit), headroom):
+    if nodes == 1 or not _is_out(asked.draft, asked.pop, away.count(asked.draft, asked.pop, asked.unit)):
         return ""
     gone = away.of(asked.draft, asked.pop)
     if NodeId(asked.unit) in gone:
         return ""
-    text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {asked.pop.load:.0%} times {headroom:g}"
+    load = _load(asked.draft, asked.pop)
+    text = f"{nodes - len(gone) - 1} of {nodes} nodes would serve a load of {load:.0%} times {headroom:g}"
     return f"{text}; {away.named(gone)}" if gone else text
 
 

@@ -28,7 +28,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "6"
+DECIDER = "7"
 """The version of the rules; raised whenever the same facts may lead to another choice."""
 
 
@@ -75,6 +75,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing at all may be moved; mostly empty."""
     demand: Demand | None = None
     """What sites ask of this train; loaded only where stops are chosen."""
+    unplannable: str = ""
+    """Why this train could not be planned on the same facts before; empty where it is to be tried."""
     fairness: Fairness | None = None
     """How early each PoP was in past trains of the lane; None before the first has ended."""
     unseen_s: Mapping[NodeId, float] = {}
@@ -144,6 +146,8 @@ class Draft:
         """The nodes that are away whoever owns a slot, by PoP, with the count of nodes lost that it stood on."""
         self.openings: dict[PopId, calendar.Answer] = {}
         """Whether a unit's work may start in a PoP now, as the calendar has answered."""
+        self.loads: dict[PopId, float] = {}
+        """The forecast load of a PoP while a unit's work, begun now, and its undo last."""
         self.busy: dict[str, tuple[int, list[PopId]]] = {}
         """The PoPs that own a slot, by region, with the count of changes of that which it stood on."""
         self.moved: dict[PopId, Stop] = {}

@@ -79,6 +79,7 @@ def of_rollout(prospect: Prospect, wanted: Collection[PopId]) -> dict[PopId, Out
     if not prospect.turns:
         return _unplanned(prospect, wanted)
     last = max((turn.wave for turn in prospect.turns if turn.pop in wanted), default=-1)
+    last = max(last, rollout.wave) if last >= 0 else last
     made: dict[PopId, Outlook] = {}
     reached = _departed(prospect)
     for wave in sorted(prospect.waves, key=lambda item: item.ordinal):
@@ -89,11 +90,14 @@ def of_rollout(prospect: Prospect, wanted: Collection[PopId]) -> dict[PopId, Out
         reached = _approved(prospect, wave, reached)
         ends, late_ends, asked = reached.earliest, reached.latest, reached.open
         for turn in prospect.turns:
-            if turn.wave != wave.ordinal or turn.at_end or turn.pop not in prospect.pops:
+            carried = wave.ordinal == rollout.wave and turn.wave < wave.ordinal
+            if not (carried or turn.wave == wave.ordinal) or turn.at_end or turn.pop not in prospect.pops:
                 continue
             outlook = _of_turn(prospect, turn, reached)
             if turn.pop in wanted and turn.cursor < len(turn.order):
                 made[turn.pop] = outlook
+            if turn.beside or carried:
+                continue  # no wave waits for it
             ends = max(ends, outlook.rest.earliest)
             over = last_of(prospect, turn, outlook)
             late_ends = max(late_ends, over) if late_ends is not None and over is not None else None
@@ -214,7 +218,7 @@ def _of_turn(prospect: Prospect, turn: Turn, reached: _Reached) -> Outlook:
     reached = _asked(prospect, turn, reached)
     bakes = prospect.lane.bakes and 0 < turn.canaries < len(turn.order)
     begins = reached
-    if turn.phase is TurnPhase.WAITING and turn.opens > reached.earliest:
+    if not turn.cursor and turn.opens > reached.earliest:
         late = max(turn.opens, reached.latest) if reached.latest is not None else None
         begins = msgspec.structs.replace(
             reached, earliest=turn.opens, latest=late, reason=Hold(Reason.NOT_YET, until=turn.opens)

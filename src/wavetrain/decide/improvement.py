@@ -71,6 +71,8 @@ def problem_of(layout: Layout) -> Problem:
                 places = _places(layout, pop, ordinals, last)
                 now = next(i for i, place in enumerate(places) if place.start == start)
                 movers.append(Mover(pop, board.region_of[pop], number, tuple(places), now))
+            for pop, start in layout.waves[ordinal].beside.items():
+                movers.append(Mover(pop, board.region_of[pop], number, (Place(ordinal, start, 0),), 0))
     index = {mover.pop: number for number, mover in enumerate(movers)}
     return Problem(
         movers=tuple(movers),
@@ -97,11 +99,12 @@ def taken(layout: Layout, problem: Problem, places: Sequence[int]) -> Layout:
     starts: list[dict[PopId, Start]] = [{} for _ in layout.waves]
     for mover, chosen in zip(problem.movers, places, strict=True):
         place = mover.places[chosen]
-        starts[place.wave][mover.pop] = place.start
+        if mover.pop not in layout.waves[place.wave].beside:
+            starts[place.wave][mover.pop] = place.start
         layout.board.lift(mover.pop)
         layout.board.place(mover.pop, place.start.start, place.start.end)
     rings = _rings_of(layout.waves)
-    kept = [ordinal for ordinal, found in enumerate(starts) if found]
+    kept = [ordinal for ordinal, found in enumerate(starts) if found or layout.waves[ordinal].beside]
     waves = [
         msgspec.structs.replace(
             layout.waves[ordinal],
@@ -128,9 +131,9 @@ def _places(layout: Layout, pop: PopId, ordinals: Sequence[int], last: int) -> l
         wave = layout.waves[ordinal]
         before = min(wave.before, _next_start(layout, ordinal))
         known = wave.starts.get(pop)
-        if known is None and wave.before >= FOREVER:
-            continue  # the tail is for those alone who have no other place
-        found = list(layout.works.starts(pop, wave.after, before, overtime=wave.before >= FOREVER))
+        if not wave.starts:
+            continue  # a wave of stragglers alone
+        found = list(layout.works.starts(pop, wave.after, before))
         if known is not None and known not in found:
             found = sorted([*found, known])
         starts += [(ordinal, start) for start in found]

@@ -1,5 +1,6 @@
 """Itinerary: what does the timetable make of a rollout, and of a PoP that cannot keep its stop?"""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -8,7 +9,7 @@ import msgspec
 
 from wavetrain.decide import portion, timetable, turns
 from wavetrain.decide.board import Board
-from wavetrain.decide.facts import Draft
+from wavetrain.decide.facts import Draft, Facts
 from wavetrain.decide.replan import Move, PlanWave, Replan, Standing
 from wavetrain.decide.timetable import Plan, PlannedWave, Unplannable
 from wavetrain.decide.work import Start, Works
@@ -118,6 +119,7 @@ def _turn(draft: Draft, stop: Stop, units: tuple[UnitId, ...]) -> Turn:
         canaries=min(draft.facts.policy.bake.canaries, len(order)),
         opens=stop.opens,
         closes=stop.closes,
+        beside=stop.beside,
     )
 
 
@@ -154,6 +156,18 @@ def _joined(draft: Draft) -> list[PopId]:
     if len(draft.turns) >= len(facts.fleet.pops) and facts.fleet.pops.keys() <= draft.turns.keys():
         return []
     return sorted(facts.fleet.pops.keys() - draft.turns.keys())
+
+
+def may_revise(facts: Facts) -> bool:
+    """Whether this decision may move stops, so that what sites ask is needed: a freeze, a joiner, a missed window."""
+    if facts.timetable is None or facts.rollout.status not in (Status.ANNOUNCED, Status.ROLLING):
+        return False
+    known = {turn.pop for turn in facts.turns}
+    return (
+        freeze_keys(facts.freezes) != facts.timetable.freezes
+        or not known.issuperset(facts.fleet.pops)
+        or any(turn.closes <= facts.now and not turn.at_end for turn in facts.turns)
+    )
 
 
 def keep_time(draft: Draft, pops: Iterable[PopId]) -> None:
@@ -238,13 +252,16 @@ def _replan(
                 standing[pop] = msgspec.structs.replace(
                     standing[pop], start=goes_on.start, end=goes_on.end, closes=goes_on.closes
                 )
-                changed.append(_take(draft, Move(pop, standing[pop].wave, goes_on, why), works))
+                beside = draft.turns[pop].beside
+                changed.append(_take(draft, Move(pop, standing[pop].wave, goes_on, why, beside), works))
     begun = {turn.wave for turn in draft.turns.values() if turn.cursor}
+    sizes = Counter(turn.wave for turn in draft.turns.values())
     waves = [
         PlanWave(
             draft.waves[ordinal].soak_minutes * 60 if draft.waves[ordinal].last_of_ring else 0,
             is_general=draft.waves[ordinal].stage is Stage.GENERAL,
             has_begun=ordinal in begun,
+            size=sizes[ordinal],
         )
         for ordinal in sorted(draft.waves)
     ]
@@ -254,8 +271,9 @@ def _replan(
     for pop, why in replan.homeless.items():
         far = _first_opening(draft, works, pop)
         if far is not None:
-            wave = draft.turns[pop].wave if pop in draft.turns else last
-            changed.append(_take(draft, Move(pop, wave, far, why), works))
+            wave = standing[pop].wave
+            beside = not standing[pop].holds or replan.may_straggle(pop, wave)
+            changed.append(_take(draft, Move(pop, wave, far, why, beside), works))
     if changed or text:
         _record(draft, text or "; ".join(list(missed.values())[:NOTED_MAX]), changed)
 
@@ -282,10 +300,13 @@ def _standing(draft: Draft, works: Works, turn: Turn) -> Standing:
 
 
 def is_carried(draft: Draft, turn: Turn) -> bool:
-    """Whether its wave may pass without it: its canary has, and the rest missed a window of a general wave.
+    """Whether its wave may pass without it: a straggler, or its canary has, and the rest missed a window of a general
+    wave.
 
     It goes on in its next window, beside the waves that follow; the rollout ends only when it is done.
     """
+    if turn.beside:
+        return True
     if turn.phase is not TurnPhase.REST or turn.progress or not turn.cursor:
         return False
     wave = draft.waves[turn.wave]
@@ -313,12 +334,15 @@ def _take(draft: Draft, move: Move, works: Works) -> Stop:
         opens=works.instant(move.start.start),
         closes=works.instant(move.start.closes),
         ends=works.instant(move.start.end),
+        beside=move.beside,
         why=move.why,
     )
     if known is None:
         draft.turns[move.pop] = _turn(draft, stop, _order(draft, move.pop))
     else:
-        draft.turns[move.pop] = known.changed(opens=stop.opens, closes=stop.closes, wave=stop.wave)
+        draft.turns[move.pop] = known.changed(
+            opens=stop.opens, closes=stop.closes, wave=stop.wave, beside=stop.beside
+        )
     draft.moved[move.pop] = stop
     return stop
 

@@ -2,8 +2,8 @@
 
 A wave lasts one night: from its first start no more than `DAY` goes by until its last predicted end (longer only in a
 ring that holds PoPs whose work no single window holds). Waves never overlap, rings keep their order, and after a
-ring's last wave its soak goes by. Who has no window left when the last ring goes, because it opens too seldom, is in a
-tail: one more wave after the train's last day, that lasts until all of them are done.
+ring's last wave its soak goes by. Stragglers (`stragglers`) are in no night: they go beside the waves that follow, from
+their ring's first night on; one that has no window left in the train goes after its last day.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
+from wavetrain.decide import stragglers
 from wavetrain.decide.board import Board
 from wavetrain.decide.rings import Crew, Unplannable
 from wavetrain.decide.work import DAY, FOREVER, HOUR, Start, Works
@@ -37,11 +38,18 @@ class Laid(msgspec.Struct, frozen=True):
     after: int
     before: int
     starts: dict[PopId, Start]
+    beside: dict[PopId, Start] = {}
+    """The stragglers of its ring, in the ring's first wave: no other wave waits for them."""
+
+    @property
+    def every(self) -> dict[PopId, Start]:
+        """Its starts, those of stragglers included."""
+        return {**self.starts, **self.beside}
 
     @property
     def ends(self) -> int:
-        """When its last work is predicted to be over."""
-        return max(start.end for start in self.starts.values())
+        """When its last work is predicted to be over, stragglers left out."""
+        return max((start.end for start in self.starts.values()), default=self.after)
 
 
 class _Night(msgspec.Struct):
@@ -52,8 +60,12 @@ class _Night(msgspec.Struct):
     starts: dict[PopId, Start]
 
 
-Filled = tuple[list[_Night], tuple[PopId, ...]] | Unplannable
-"""The nights of a ring, with the PoPs that go along with a later one; or the PoPs that are left over."""
+class _Filled(msgspec.Struct):
+    """The nights of a ring, its stragglers, and the PoPs that go along with a later ring."""
+
+    nights: list[_Night]
+    beside: dict[PopId, Start]
+    carried: tuple[PopId, ...]
 
 
 class Nights:
@@ -66,8 +78,6 @@ class Nights:
         """
         self._works, self._board, self._gentle, self._targets = works, board, gentle, targets
         self._sizes = board.sizes
-        self.overtime: set[PopId] = set()
-        """Those that have a place only after the train's last day."""
 
     def lay(self, crews: Sequence[Crew], *, weigh: bool = True) -> list[Laid] | Unplannable:
         """Every ring, in order. Without `weigh` the wishes are left out: the waves are as many, and it is quicker."""
@@ -76,41 +86,50 @@ class Nights:
         carried: tuple[PopId, ...] = ()
         for crew in crews:
             pops = (*crew.pops, *carried)
-            filled = self._filled(crew.ring, pops, ready, len(made), is_last=crew is crews[-1])
+            filled = self._filled(crew, pops, ready, len(made), is_last=crew is crews[-1])
             if isinstance(filled, Unplannable):
                 return filled
-            nights, carried = filled
+            nights, carried = filled.nights, filled.carried
             # Room for wishes is taken neither from the rings that follow nor from the days that are kept for slips.
             planned = 0 if crew is not crews[-1] else begin + self._works.policy.timing.planned_to_day * DAY
-            for night in [night for night in nights if night.before < FOREVER][-1:]:
+            for night in nights[-1:]:
                 ends = max(start.end for start in night.starts.values())
                 night.before = min(night.before, max(ends, planned))
             if weigh:
                 self._improve(crew.ring, [pop for night in nights for pop in night.starts], nights)
-            kept = [night for night in nights if night.starts]
+            kept = [night for night in nights if night.starts] or [_alone(filled.beside)]
             made += [
-                Laid(crew.ring, night is kept[-1], night.after, night.before, night.starts) for night in kept
+                Laid(
+                    crew.ring,
+                    night is kept[-1],
+                    night.after,
+                    night.before,
+                    night.starts,
+                    filled.beside if night is kept[0] else {},
+                )
+                for night in kept
             ]
             ready = made[-1].ends + crew.ring.soak_minutes * 60
         return made
 
-    def _filled(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
+    def _filled(
+        self, crew: Crew, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool
+    ) -> _Filled | Unplannable:
         """The ring as soon as it can go, or up to `DELAY_MAX` later where that saves a night: a week has days off."""
-        best = self._fill(ring, pops, ready, waves, is_last=is_last)
+        best = self._fill(crew, pops, ready, waves, is_last=is_last)
         if self._gentle or isinstance(best, Unplannable):
             return best
         delay = self._delay(pops, ready)
-        if not delay or len(best[0]) == 1:
+        if not delay or len(best.nights) <= 1:
             return best
-        self._take_back(best[0])
-        over, self.overtime = self.overtime, set()
-        tried = self._fill(ring, pops, ready + delay, waves, is_last=is_last)
+        self._take_back(best)
+        tried = self._fill(crew, pops, ready + delay, waves, is_last=is_last)
         if not isinstance(tried, Unplannable):
-            if len(tried[0]) < len(best[0]) and _ends(tried[0]) <= _ends(best[0]) + DAY:
+            is_shorter = len(tried.nights) < len(best.nights) and len(tried.beside) <= len(best.beside)
+            if is_shorter and _ends(tried.nights) <= _ends(best.nights) + DAY:
                 return tried
-            self._take_back(tried[0])
-        self.overtime = over
-        self._put_back(best[0])
+            self._take_back(tried)
+        self._put_back(best)
         return best
 
     def _delay(self, pops: Sequence[PopId], ready: int) -> int:
@@ -127,43 +146,45 @@ class Nights:
 
         return min(range(0, DELAY_MAX + 1, DELAY_STEP), key=lambda delay: (nights(delay), delay))
 
-    def _take_back(self, nights: Sequence[_Night]) -> None:
-        for night in nights:
-            for pop in night.starts:
-                self._board.lift(pop)
+    def _take_back(self, filled: _Filled) -> None:
+        for pop in _starts_of(filled):
+            self._board.lift(pop)
 
-    def _put_back(self, nights: Sequence[_Night]) -> None:
-        for night in nights:
-            for pop, start in night.starts.items():
-                self._board.place(pop, start.start, start.end)
+    def _put_back(self, filled: _Filled) -> None:
+        for pop, start in _starts_of(filled).items():
+            self._board.place(pop, start.start, start.end)
 
-    def _fill(self, ring: Ring, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool) -> Filled:
+    def _fill(
+        self, crew: Crew, pops: Sequence[PopId], ready: int, waves: int, *, is_last: bool
+    ) -> _Filled | Unplannable:
         """First fit: each night takes whom it can. First go those whose windows are rare, then those in most redundancy
         groups, then who can start first.
 
-        So the members of a group follow each other through one night where their windows allow it. The second answer
-        are those who go along with a later ring: they have no window for more than a day while the ring would wait
-        for them, or they are so few (`CARRIED_SHARE`) that they are not worth a night of their own.
+        So the members of a group follow each other through one night where their windows allow it. When only
+        stragglers are left, or so few (`CARRIED_SHARE`) that they are not worth a night of their own, there is no
+        further night; those few go along with the next ring.
         """
         works, mates = self._works, self._board.mates
         nights: list[_Night] = []
         left = list(pops)
         firsts = {pop: works.first(pop, ready) for pop in left}
         rare = {pop for pop in left if works.is_sparse(pop)}
-        since, length = ready, night_seconds(works, pops)
+        since, length, own = ready, night_seconds(works, pops), set(crew.pops)
         while left:
             index = waves + len(nights)
             ready = max(ready, self._targets[index] if index < len(self._targets) else 0)
-            stuck = self._look_on(firsts, since, ready, is_last=is_last)
-            if stuck:
-                return Unplannable("", ring.name, (stuck, *(one for one in left if one != stuck)))
+            self._look_on(firsts, ready)
             after = min(map(first_of, firsts.values()))
-            if nights and not is_last and (after > ready + DAY or len(left) <= _few(pops)):
+            stuck = self._stuck(left, firsts, since) if is_last else ()
+            if stuck:
+                return Unplannable("", crew.ring.name, (*stuck, *(one for one in left if one not in stuck)))
+            is_shown = is_last or stragglers.may_go_on(len(own.difference(left)), len(own))
+            few = 0 if is_last else _few(pops)
+            is_enough = rare.issuperset(left) or len(left) <= few or (not is_last and after > ready + DAY)
+            if (nights and is_shown and is_enough) or (is_last and after == FOREVER):
                 break
-            if is_last and self.overtime.issuperset(left):
-                length = FOREVER - after
             if after == FOREVER:
-                return Unplannable("", ring.name, tuple(left))
+                return Unplannable("", crew.ring.name, tuple(left))
             left.sort(key=lambda pop: (pop not in rare, -len(mates.get(pop, ())), first_of(firsts[pop])))
             night = _Night(after, after + length, {})
             self._take(left, night)
@@ -179,25 +200,34 @@ class Nights:
                 self._squeeze(nights)
         for night, following in pairwise(nights):
             night.before = min(night.before, following.after)
-        return nights, tuple(left)
+        straggling = [pop for pop in left if is_last or pop in rare or stragglers.is_far(firsts[pop], ready)]
+        beside = stragglers.placed(
+            works, self._board, straggling, nights[0].after if nights else since, since
+        )
+        carried = tuple(pop for pop in left if pop not in beside)
+        if is_last and carried:
+            return Unplannable("", crew.ring.name, carried)
+        return _Filled(nights, beside, carried)
 
-    def _look_on(
-        self, firsts: dict[PopId, Start | None], since: int, ready: int, *, is_last: bool
-    ) -> PopId | None:
-        """Bring the first starts up to an instant; who has none although its ring is the last, or nobody."""
+    def _look_on(self, firsts: dict[PopId, Start | None], ready: int) -> None:
+        """Bring the first starts up to an instant."""
         for pop, first in firsts.items():
             if first is not None and first.start < ready:
-                firsts[pop] = first = self._works.first(pop, ready, overtime=pop in self.overtime)
-            if first is None and is_last:
-                firsts[pop] = first = self._over(pop, since, ready)
-                if first is None:
-                    return pop
-        return None
+                firsts[pop] = self._works.first(pop, ready)
+
+    def _stuck(
+        self, left: Sequence[PopId], firsts: dict[PopId, Start | None], since: int
+    ) -> tuple[PopId, ...]:
+        """The first of a last ring that has no place left in the train and may not go after it, or nobody."""
+        found = (pop for pop in left if firsts[pop] is None)
+        stuck = next((pop for pop in found if not stragglers.may_be_late(self._works, pop, since)), None)
+        return () if stuck is None else (stuck,)
 
     def _squeeze(self, nights: list[_Night]) -> None:
         """Do without the last night if each of its few PoPs finds a place in an earlier one.
 
-        One that is in its way may be moved to another place of the earlier nights for it; the rest stays.
+        One that is in its way may be moved to another place of the earlier nights for it; the rest stays. So few may
+        share a gentle night with more of their region than others do.
         """
         board, last = self._board, nights[-1]
         for pop, start in list(last.starts.items()):
@@ -211,11 +241,13 @@ class Nights:
 
     def _pushed(self, pop: PopId, night: _Night, nights: Sequence[_Night]) -> bool:
         board = self._board
-        if self._gentle:
-            return False
         for start in self._starts(pop, night):
             other = board.blocker(pop, start.start, start.end)
-            if other is None or other not in night.starts:
+            if other is None and self._gentle and not board.is_full(pop, start.start, start.end):
+                board.place(pop, start.start, start.end)
+                night.starts[pop] = start
+                return True
+            if self._gentle or other is None or other not in night.starts:
                 continue
             old = night.starts[other]
             board.lift(other)
@@ -232,19 +264,6 @@ class Nights:
             board.place(other, old.start, old.end)
         return False
 
-    def _over(self, pop: PopId, since: int, ready: int) -> Start | None:
-        """The first place after the train's last day, for a PoP whose window opened in the train, but too seldom.
-
-        A PoP that has a window every other day or more, and for which others left no room, has none.
-        """
-        works = self._works
-        if works.first(pop, works.begin(pop)) is None:
-            return None
-        if works.first(pop, since) is not None and not works.is_sparse(pop):
-            return None
-        self.overtime.add(pop)
-        return works.first(pop, ready, overtime=True)
-
     def _take(self, left: Sequence[PopId], night: _Night) -> None:
         board, regions = self._board, Counter[RegionId]()
         for pop in left:
@@ -259,7 +278,7 @@ class Nights:
                     break
 
     def _starts(self, pop: PopId, night: _Night) -> Iterator[Start]:
-        return self._works.starts(pop, night.after, night.before, overtime=pop in self.overtime)
+        return self._works.starts(pop, night.after, night.before)
 
     def _is_spare(self, pop: PopId, beside: int, night: _Night) -> bool:
         """Whether a gentle night has room: for its region, and for its groups."""
@@ -275,12 +294,7 @@ class Nights:
         where = {pop: index for index, night in enumerate(nights) for pop in night.starts}
         counts = [Counter(board.region_of[pop] for pop in night.starts) for night in nights]
         choices = {
-            pop: [
-                (start, index)
-                for index, night in enumerate(nights)
-                if night.before < FOREVER or pop in self.overtime
-                for start in self._starts(pop, night)
-            ]
+            pop: [(start, index) for index, night in enumerate(nights) for start in self._starts(pop, night)]
             for pop in pops
         }
         turn = [pop for pop in pops if len(choices[pop]) > 1]
@@ -338,10 +352,19 @@ class Nights:
         return False
 
 
+def _starts_of(filled: _Filled) -> dict[PopId, Start]:
+    starts = {pop: start for night in filled.nights for pop, start in night.starts.items()}
+    return starts | filled.beside
+
+
+def _alone(beside: dict[PopId, Start]) -> _Night:
+    """The wave of a last ring in which everybody straggles."""
+    return _Night(min(start.start for start in beside.values()), FOREVER, {})
+
+
 def _ends(nights: Sequence[_Night]) -> int:
-    """When the last of the nights is over, the tail left out."""
-    ends = [start.end for night in nights if night.before < FOREVER for start in night.starts.values()]
-    return max(ends, default=0)
+    """When the last of the nights is over."""
+    return max((start.end for night in nights for start in night.starts.values()), default=0)
 
 
 def _few(pops: Sequence[PopId]) -> int:

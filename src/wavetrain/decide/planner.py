@@ -176,7 +176,7 @@ def _plan(draft: Draft) -> None:
         return
     if draft.rollout.hotfix.how is How.BEHIND and not draft.turns:
         draft.rollout = draft.rollout.changed(departs=facts.now)
-    text = announce(draft) if not draft.turns else None
+    text = (facts.unplannable or announce(draft)) if not draft.turns else None
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
         _hold(draft, None)
@@ -291,8 +291,8 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
     moved = [turn for turn in draft.turns.values() if goes_with(turn, wave)]
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
-    wave = _sight(draft, wave, moved)
     last = wave.ordinal + 1 == draft.rollout.waves
+    wave = _sight(draft, wave, moved if last else [turn for turn in moved if not turn.beside])
     if all(turn.at_end or (not last and is_carried(draft, turn)) for turn in moved):
         if (hold := handover.unproven(draft)) is not None:
             return wave.changed(hold=hold)

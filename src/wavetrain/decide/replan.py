@@ -2,13 +2,15 @@
 
 Everything that still keeps the hard rules stays where it is. What cannot stay takes the nearest place that moves nobody
 else: in its own wave, else along with a later wave. Where there is none, where its ring is an early one, or where its
-wave would be empty, it goes later in its own wave, which may force the waves behind it to move in their turn.
+wave would be empty, it goes later in its own wave, which may force the waves behind it to move in their turn; but for a
+place more than a day away they do not wait (`stragglers`), as long as half of the wave is waited for.
 """
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from wavetrain.decide import stragglers
 from wavetrain.decide.board import Board
 from wavetrain.decide.work import DAY, FOREVER, Start, Works
 from wavetrain.model.fleet import PopId
@@ -37,6 +39,8 @@ class PlanWave(msgspec.Struct, frozen=True):
     """Its PoPs may go along with a later wave, and it takes in those of earlier ones; an early ring shows a release."""
     has_begun: bool = False
     """Whether some of its PoPs have gone already, so that it is not empty when all others leave it."""
+    size: int = 0
+    """How many PoPs are in it, those included that are done."""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -46,6 +50,8 @@ class Move(msgspec.Struct, frozen=True):
     wave: int
     start: Start
     why: str
+    beside: bool = False
+    """No other wave waits for it."""
 
 
 class Replan:
@@ -145,7 +151,7 @@ class Replan:
 
     def _rehouse(self, pop: PopId, ordinal: int, ready: int, why: str) -> None:
         after = max(self._now, ready, self._standing[pop].start)  # nobody is disturbed sooner than was said
-        before = self._first(ordinal) - self._waves[ordinal].soak
+        before = self._first(ordinal) - self._waves[ordinal].soak if self._standing[pop].holds else FOREVER
         place = self._place(pop, after, before)
         if place is not None:
             self._move(pop, ordinal, place, why)
@@ -170,11 +176,31 @@ class Replan:
         if place is None:
             self.homeless[pop] = why
             return
-        self._move(pop, ordinal, place, why)
+        over = max(self._over(ordinal, pop), self._now, ready)
+        beside = stragglers.is_far(place, over) and self.may_straggle(pop, ordinal)
+        self._move(pop, ordinal, place, f"{why}; nobody waits for it" if beside else why, beside=beside)
+
+    def may_straggle(self, pop: PopId, ordinal: int) -> bool:
+        """Whether the waves behind a PoP's wave need not wait for it: enough others of the wave are waited for."""
+        if ordinal == len(self._waves) - 1:
+            return False
+        beside = {other for other in self._members[ordinal] if not self._standing[other].holds}
+        size = max(self._waves[ordinal].size, len(self._members[ordinal]))
+        return stragglers.may_go_on(size - len(beside | {pop}), size)
+
+    def _over(self, ordinal: int, pop: PopId) -> int:
+        """When the others of a wave are planned to be over."""
+        ends = [
+            self._standing[other].end
+            for other in self._members[ordinal]
+            if other != pop and other in self._board.placed and self._standing[other].holds
+        ]
+        return max(ends, default=0)
 
     def _may_leave(self, ordinal: int) -> bool:
         wave = self._waves[ordinal]
-        return wave.is_general and (wave.has_begun or len(self._members[ordinal]) > 1)
+        waited_for = sum(self._standing[pop].holds for pop in self._members[ordinal])
+        return wave.is_general and (wave.has_begun or waited_for > 1)
 
     def _place(self, pop: PopId, after: int, before: int) -> Start | None:
         """The cheapest fitting place of the first day that has one."""
@@ -189,7 +215,10 @@ class Replan:
         costs = self._board.costs(pop, fitting, (), is_early=False)
         return min(zip(costs, fitting, strict=True))[1]
 
-    def _move(self, pop: PopId, wave: int, place: Start, why: str) -> None:
+    def _move(self, pop: PopId, wave: int, place: Start, why: str, *, beside: bool = False) -> None:
+        beside |= not self._standing[pop].holds
         self._board.place(pop, place.start, place.end)
-        self._standing[pop] = Standing(wave, place.start, place.end, place.closes, is_free=True)
-        self._moves[pop] = Move(pop, wave, place, why)
+        self._standing[pop] = Standing(
+            wave, place.start, place.end, place.closes, is_free=True, holds=not beside
+        )
+        self._moves[pop] = Move(pop, wave, place, why, beside)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wavetrain.decide import calendar, cohort, rings, unmet
+from wavetrain.decide import calendar, cohort, rings, stragglers, unmet
 from wavetrain.decide import waves as budgets
 from wavetrain.decide.layout import Asked, Layout, lay
+from wavetrain.decide.nights import Laid
 from wavetrain.decide.rings import Crew, Unplannable
+from wavetrain.decide.work import Start, Works
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, PopId, UnitId
 from wavetrain.model.lane import Lane, UnitKind
@@ -55,17 +57,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 0.0
     """What all wishes cost that are not granted, in weighted sites."""
     uncovered: tuple[str, ...] = ()
+    beside: tuple[PopId, ...] = ()
+    """Stragglers, whose windows are rare or fall badly: no ring waits for them."""
     late: tuple[PopId, ...] = ()
     """PoPs that go after the last planned day, in the days that are kept for those who slip."""
     tail: tuple[PopId, ...] = ()
-    """PoPs whose windows come too seldom: they go after the train's last day, with this release or a newer one."""
+    """Stragglers that go after the train's last day, with this release or a newer one."""
     short: tuple[PopId, ...] = ()
     """PoPs that the forecast load does not spare a single node of, at the one load that is known."""
 
     @property
     def windows(self) -> int:
-        """How many windows are used in the train's days: waves of at most one night each."""
-        behind = set(self.tail)
+        """How many windows the rings use: waves of at most one night each. Stragglers are in none."""
+        behind = set(self.beside)
         return len({stop.wave for stop in self.stops if stop.pop not in behind})
 
 
@@ -104,6 +108,7 @@ def plan(
 def plan_of(layout: Layout) -> Plan:
     """A laid train as it is written down."""
     listed = unmet.listed(layout.works, layout.board, layout.waves)
+    behind = set(layout.tail)
     return Plan(
         waves=tuple(PlannedWave(ring=one.ring, last_of_ring=one.last_of_ring) for one in layout.waves),
         stops=_stops(layout),
@@ -111,7 +116,8 @@ def plan_of(layout: Layout) -> Plan:
         unmet_sites=listed.sites,
         cost=listed.cost,
         uncovered=layout.uncovered,
-        late=tuple(pop for pop in layout.late if pop not in set(layout.tail)),
+        beside=tuple(sorted(pop for one in layout.waves for pop in one.beside)),
+        late=tuple(pop for pop in layout.late if pop not in behind),
         tail=layout.tail,
         short=layout.works.short(),
     )
@@ -120,6 +126,7 @@ def plan_of(layout: Layout) -> Plan:
 def _stops(layout: Layout) -> tuple[Stop, ...]:
     works = layout.works
     ring_of = {pop: crew.ring.name for crew in layout.crews for pop in crew.pops}
+    overdue = set(layout.overdue)
     return tuple(
         Stop(
             pop=pop,
@@ -128,10 +135,20 @@ def _stops(layout: Layout) -> tuple[Stop, ...]:
             opens=works.instant(start.start),
             closes=works.instant(start.closes),
             ends=works.instant(start.end),
+            beside=pop in one.beside,
+            why=_why(works, one, pop, start, is_late=pop in overdue),
         )
         for index, one in enumerate(layout.waves)
-        for pop, start in sorted(one.starts.items(), key=lambda item: (item[1].start, item[0]))
+        for pop, start in sorted(one.every.items(), key=lambda item: (item[1].start, item[0]))
     )
+
+
+def _why(works: Works, wave: Laid, pop: PopId, start: Start, *, is_late: bool) -> str:
+    """Why it does not go with its ring, or not on the planned days; empty where it does."""
+    if pop in wave.beside:
+        return stragglers.why(works, pop, wave.after, start)
+    days = works.policy.timing.planned_to_day
+    return f"the rings before it and its own use the {days} planned days up" if is_late else ""
 
 
 def legs(lane: Lane, policy: Policy, fleet: Fleet, salt: str) -> list[Leg] | Unplannable:

@@ -108,7 +108,7 @@ def _alone(case: Case, pop: Pop, stop: Stop) -> Iterator[Broken]:
         yield _broken("window", stop, "starts outside its window")
         return
     least = _length(case, pop, _share(len(pop.nodes), case.policy.budgets.pop_share)) + undo
-    is_split = least > opening.closes - max(opening.opens, begins)
+    is_split = least > opening.closes - opening.opens
     clear = stop.opens + 2 * unit if is_split else ends + undo
     if clear > opening.closes:
         yield _broken(
@@ -194,17 +194,39 @@ def _order(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
             yield _broken(
                 "ring order", stop, f"of ring {stop.ring} goes with the earlier {case.rings[stop.wave]}"
             )
+    yield from _half(case, stops)
     ordinals = sorted(ordinal for ordinal in waves if ordinal < len(case.rings))
+    free, last = datetime.min.replace(tzinfo=UTC), PopId("")
     for before, after in pairwise(ordinals):
         ring, following = case.rings[before], case.rings[after]
         if place[ring] > place[following]:
             yield Broken("ring order", (), f"wave {after} of {following} comes after wave {before} of {ring}")
-        last = max(waves[before], key=lambda stop: (stop.ends or stop.opens, stop.pop))
+        soak = soaks[ring] if ring != following else timedelta(0)
+        waited = [stop for stop in waves[before] if not stop.beside]
+        free, last = max([(free, last), *(((stop.ends or stop.opens) + soak, stop.pop) for stop in waited)])
         first = min(waves[after], key=lambda stop: (stop.opens, stop.pop))
-        free = (last.ends or last.opens) + (soaks[ring] if ring != following else timedelta(0))
         if first.opens < free:
             text = f"{first.pop} of wave {after} starts before wave {before} has ended and soaked at {free:%m-%d %H:%M}"
-            yield Broken("ring order", (last.pop, first.pop), text)
+            yield Broken("ring order", (last, first.pop), text)
+
+
+def _half(case: Case, stops: Sequence[Stop]) -> Iterator[Broken]:
+    """In a whole plan the next ring waits for half of a ring at least, whoever straggles or goes along with it."""
+    if case.expected is not None or not case.rings:
+        return
+    members: dict[str, list[Stop]] = {}
+    for stop in stops:
+        members.setdefault(stop.ring, []).append(stop)
+    for ring, mine in members.items():
+        if ring == case.rings[-1]:
+            continue
+        waited = sum(
+            not stop.beside and 0 <= stop.wave < len(case.rings) and case.rings[stop.wave] == ring
+            for stop in mine
+        )
+        if 2 * waited < len(mine):
+            text = f"only {waited} of the {len(mine)} PoPs of ring {ring} go before the next ring; at least half must"
+            yield Broken("ring order", tuple(stop.pop for stop in mine if stop.beside), text)
 
 
 def _begin(case: Case, pop: Pop) -> datetime:

@@ -25,6 +25,8 @@ def forward(draft: Draft, turn: Turn) -> Turn:
 def _step(draft: Draft, turn: Turn) -> Turn:
     if draft.facts.newer and not turn.at_end and handover.is_taken(draft, turn):
         return turn.changed(phase=TurnPhase.HANDED, hold=None)
+    if not turn.cursor and not turn.at_end and draft.facts.now < turn.opens:
+        return turn.changed(hold=Hold(Reason.NOT_YET, until=turn.opens))
     match turn.phase:
         case TurnPhase.WAITING:
             return _begin(draft, turn)
@@ -40,8 +42,6 @@ def _step(draft: Draft, turn: Turn) -> Turn:
 
 def _begin(draft: Draft, turn: Turn) -> Turn:
     facts = draft.facts
-    if facts.now < turn.opens:
-        return turn.changed(hold=Hold(Reason.NOT_YET, until=turn.opens))
     turn = turn.changed(order=_sound_first(draft, turn), hold=None)
     bakes = facts.lane.bakes and 0 < turn.canaries < len(turn.order)
     return turn.changed(phase=TurnPhase.CANARY if bakes else TurnPhase.REST)

@@ -61,7 +61,7 @@ def _own(works: Works, board: Board, laid: Sequence[Laid]) -> Iterator[Unmet]:
     for waves in of_ring.values():
         last = len(waves) - 1
         for index, one in enumerate(waves):
-            for pop, start in one.starts.items():
+            for pop, start in one.every.items():
                 sites = board.blacked(pop, start.day)
                 if sites:
                     day = works.instant(start.start)

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from wavetrain.decide import calendar
 from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import Fleet, Pop, PopId, Reported, UnitId
 from wavetrain.model.fleet import Phase as NodePhase
@@ -43,10 +44,20 @@ def is_disturbed(said: Reported | None) -> bool:
     return said is not None and said.phase is not NodePhase.STEADY and said.phase in DISTURBED
 
 
-def is_out(pop: Pop, out: int, headroom: float) -> bool:
-    """Whether a PoP with `out` of its nodes away cannot carry its forecast load times the headroom."""
+def is_out(pop: Pop, out: int, headroom: float, load: float) -> bool:
+    """Whether a PoP with `out` of its nodes away cannot carry a forecast load times the headroom."""
     in_service = len(pop.nodes) - out
-    return in_service / len(pop.nodes) < min(1.0, pop.load * headroom) - 1e-9
+    return in_service / len(pop.nodes) < min(1.0, load * headroom) - 1e-9
+
+
+def load_between(pop: Pop, now: datetime, needed: timedelta) -> float:
+    """The forecast load of a PoP from now on for as long as is needed: the greatest of those hours, where known."""
+    if not pop.hours:
+        return pop.load
+    begins = calendar.local(now, pop.zone)
+    past = timedelta(minutes=begins.minute, seconds=begins.second)
+    count = min(len(pop.hours), max(1, -(-(past + needed) // timedelta(hours=1))))
+    return max(pop.hours[(begins.hour + index) % len(pop.hours)] for index in range(count))
 
 
 def region_size(fleet: Fleet, region: str, budgets: Budgets) -> int:

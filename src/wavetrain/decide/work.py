@@ -17,6 +17,8 @@ from wavetrain.model.window import MINUTES_MAX, Freeze, WindowRule
 HOUR, DAY = 3_600, 86_400
 FOREVER = 1 << 62
 OVERTIME_DAYS = 8
+EARLY = timedelta(hours=15)
+"""So long before its departure in UTC a train may leave in the zones that are farthest ahead."""
 _EPSILON = 1e-9
 
 
@@ -33,7 +35,10 @@ class Start(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A start slot of a window rule, with the local hours that follow each other from it on."""
+    """A start slot of a window rule, with the local hours that follow each other from it on.
+
+    `opens` is when the train may use the window first: at its departure, where that comes after the opening.
+    """
 
     start: int
     opens: int
@@ -122,13 +127,14 @@ class Works:
 
     def is_sparse(self, pop: PopId) -> bool:
         """Whether its window opens on fewer than half of the train's days."""
-        return 2 * self._opening_days(pop) < self.days
+        return 2 * self.opening_days(pop) < self.days
 
     def is_seldom(self, pop: PopId) -> bool:
         """Whether there are days of the train on which its window does not open."""
-        return self._opening_days(pop) < self.days
+        return self.opening_days(pop) < self.days
 
-    def _opening_days(self, pop: PopId) -> int:
+    def opening_days(self, pop: PopId) -> int:
+        """On how many of the train's days its window opens."""
         place = self.fleet.pops[pop]
         begin = self.begin(pop)
         opens = self._opens(place.window, begin)
@@ -165,7 +171,7 @@ class Works:
             if end + undo <= slot.closes:
                 if end <= before and not _hits(frozen, slot.start, end + undo):
                     yield Start(slot.start, end, slot.closes, slot.day)
-            elif slot.closes - slot.opens < length + undo:
+            elif place.window.minutes * 60 < length + undo:
                 split = self._walked(place, slot, length)
                 if split is not None and split <= before:
                     yield Start(slot.start, split, slot.closes, slot.day)

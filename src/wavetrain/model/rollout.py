@@ -181,6 +181,8 @@ class Turn(Record, frozen=True, kw_only=True):
     opens: datetime
     """The start of the window that the timetable gives it."""
     closes: datetime
+    beside: bool = False
+    """A straggler: its wave may pass without it, and the rollout ends only when it is done."""
     cursor: int = 0
     progress: tuple[Progress, ...] = ()
     quarantined: tuple[UnitId, ...] = ()
@@ -225,8 +227,10 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     closes: datetime
     ends: datetime | None = None
     """When its work is predicted to be over; None where nothing is predicted."""
+    beside: bool = False
+    """A straggler: it goes beside the waves that follow its own, and none of them waits for it."""
     why: str = ""
-    """In a revision: why it was moved here."""
+    """In a revision, why it was moved here; in the first plan, why it goes late or beside its ring."""
 
 
 class Unmet(msgspec.Struct, frozen=True, kw_only=True):

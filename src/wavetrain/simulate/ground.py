@@ -4,6 +4,7 @@ It is what the sentinel looks at: no code of the house is asked, and following c
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from wavetrain.control.ports import View
@@ -13,7 +14,7 @@ from wavetrain.model.record import Record
 from wavetrain.model.release import Tombstone
 from wavetrain.model.rollout import Rollout, Slot, Turn, TurnPhase, Wave
 from wavetrain.model.window import Freeze
-from wavetrain.simulate.mirror import Line
+from wavetrain.simulate.mirror import Line, load_at
 
 R = TypeVar("R", bound=Record)
 Pair = tuple[Any, Any]
@@ -141,10 +142,10 @@ class Ground:
             out |= {node for node in pop.nodes if (node,) in people}
         return out & pop.members
 
-    def is_out(self, pop: Pop, headroom: float) -> bool:
-        """Whether the rest of a PoP's nodes cannot carry its load times the headroom."""
+    def is_out(self, pop: Pop, headroom: float, now: datetime) -> bool:
+        """Whether the rest of a PoP's nodes cannot carry its load of this hour times the headroom."""
         left = len(pop.nodes) - len(self.out_of(pop))
-        return left / len(pop.nodes) + 1e-9 < min(1.0, pop.load * headroom)
+        return left / len(pop.nodes) + 1e-9 < min(1.0, load_at(pop, now) * headroom)
 
     def _set(self, kind: str, key: tuple[str, ...], record: Record | None) -> None:
         if record is None:

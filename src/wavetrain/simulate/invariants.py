@@ -120,7 +120,7 @@ def g4(seen: Seen) -> Iterator[str]:
                 continue
             for member in group.members:
                 other = seen.mirror.get(Pop, member)
-                if member != pop.id and other is not None and seen.mirror.is_out(other, headroom):
+                if member != pop.id and other is not None and seen.mirror.is_out(other, headroom, seen.now):
                     yield f"{told.order.node} may be disturbed while {member} of group {group.id} is out"
 
 
@@ -173,7 +173,7 @@ def g10(seen: Seen) -> Iterator[str]:
     """G10: shares round down but are at least one; capacity is never exceeded by that one."""
     for told, pop in _disturbing(seen):
         policy = policy_of(seen.mirror, told.rollout)
-        if len(pop.nodes) > 1 and seen.mirror.is_out(pop, policy.budgets.headroom):
+        if len(pop.nodes) > 1 and seen.mirror.is_out(pop, policy.budgets.headroom, seen.now):
             forward = any(approval.kind == "forward" for approval in told.rollout.approvals)
             alone = told.is_back and _only_the_lost_are_away(seen, pop, told.order.node, told.rollout)
             serves = told.order.node not in _away_before(seen) and not _has_just_joined(seen, told)

@@ -1,7 +1,9 @@
 """Mirror: what stands in the store now, what stood there before, and what did the last commits change?"""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.model.fleet import Cordon, Desired, Pop, Quarantine, Reported, Retired
@@ -83,10 +85,10 @@ class Mirror:
         }
         return members & out
 
-    def is_out(self, pop: Pop, headroom: float) -> bool:
-        """Whether the rest of a PoP's nodes cannot carry its load times the headroom."""
+    def is_out(self, pop: Pop, headroom: float, now: datetime) -> bool:
+        """Whether the rest of a PoP's nodes cannot carry its load of this hour times the headroom."""
         left = len(pop.nodes) - len(self.out_of(pop))
-        return left / len(pop.nodes) + 1e-9 < min(1.0, pop.load * headroom)
+        return left / len(pop.nodes) + 1e-9 < min(1.0, load_at(pop, now) * headroom)
 
     def rollout_of(self, told: Desired) -> Rollout | None:
         """The rollout that an instruction belongs to."""
@@ -122,3 +124,8 @@ def difference(before: Record | None, after: Record | None) -> str:
         if name != "version" and getattr(before, name) != getattr(after, name)
     ]
     return f"{type(after).__name__} {'/'.join(after.key)} {'; '.join(changed)}"
+
+
+def load_at(pop: Pop, now: datetime) -> float:
+    """The forecast load of a PoP at an instant: of the hour on its own clock, where that is known."""
+    return pop.hours[now.astimezone(ZoneInfo(pop.zone)).hour] if pop.hours else pop.load

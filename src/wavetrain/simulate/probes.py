@@ -1,6 +1,7 @@
 """Probes: what would follow if a person asked for it now? Asked of a fork of the store, of which nothing comes back."""
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import rollouts
@@ -51,6 +52,8 @@ class Probes:
     def broken(self, store: MemoryStore, mirror: Mirror, seen: Seen) -> Iterator[str]:
         """The guards that do not hold, as `G2: what, where`."""
         frozen = bool(mirror.all(Freeze))
+        with store.read() as view:
+            now = view.now
         for rollout in mirror.all(Rollout):
             if rollout.status in OVER:
                 continue
@@ -58,7 +61,7 @@ class Probes:
             phases = frozenset((turn.phase, turn.hold.reason if turn.hold else None) for turn in turns)
             if self._is_new(("G2", rollout.lane, rollout.status, frozen, phases)):
                 yield from (f"G2: {text}" for text in self._revert(store, rollout, seen))
-            short = [turn.pop for turn in turns if _is_short(mirror, rollout, turn)]
+            short = [turn.pop for turn in turns if _is_short(mirror, rollout, turn, now)]
             if short and self._is_new(("G9", rollout.id, *short)):
                 yield from (f"G9: {text}" for text in self._forward(store, rollout, short, seen))
 
@@ -114,11 +117,11 @@ class Probes:
             return after, transaction.find(Turn, rollout=rollout.id)
 
 
-def _is_short(mirror: Mirror, rollout: Rollout, turn: Turn) -> bool:
+def _is_short(mirror: Mirror, rollout: Rollout, turn: Turn, now: datetime) -> bool:
     """Whether a turn waits for capacity in a PoP that is out whether or not it goes on."""
     if turn.hold is None or turn.hold.reason is not Reason.CAPACITY:
         return False
     if rollout.status is not Status.ROLLING or turn.phase not in (TurnPhase.CANARY, TurnPhase.REST):
         return False
     pop = mirror.get(Pop, turn.pop)
-    return pop is not None and mirror.is_out(pop, policy_of(mirror, rollout).budgets.headroom)
+    return pop is not None and mirror.is_out(pop, policy_of(mirror, rollout).budgets.headroom, now)

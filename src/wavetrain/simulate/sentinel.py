@@ -298,5 +298,5 @@ class _Around:
     def _is_out(self, pop: Pop, headroom: float) -> bool:
         known = self._out.get((pop.id, headroom))
         if known is None:
-            known = self._out[pop.id, headroom] = self._ground.is_out(pop, headroom)
+            known = self._out[pop.id, headroom] = self._ground.is_out(pop, headroom, self._now)
         return known

@@ -79,7 +79,7 @@ def measure(
     plan_s = time.perf_counter() - began
     say("the check and the bound")
     broken = _check(asked, plan)
-    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.tail))
+    bound = timetable_bound.lower_bound(laid.works, laid.crews, set(plan.beside))
     say("the freeze in mid-train")
     again = _replan(asked, laid, plan)
     better, improved = None, None
@@ -163,6 +163,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             works.at(stop.ends or stop.opens),
             works.at(stop.closes),
             is_free=works.at(stop.opens) > now,
+            holds=not stop.beside,
         )
         for stop in plan.stops
     }
@@ -183,6 +184,7 @@ def _replan(asked: Asked, laid: Layout, plan: Plan) -> tuple[float, int, int, in
             opens=works.instant(move.start.start),
             closes=works.instant(move.start.closes),
             ends=works.instant(move.start.end),
+            beside=move.beside,
         )
     after = msgspec.structs.replace(plan, stops=tuple(stops.values()))
     begun = frozenset(pop for pop, stop in standing.items() if not stop.is_free)
