@@ -45,6 +45,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     middle_cpu_s: float
     guards_violated: int
     rounds: int
+    wave_pops: int
     tick_warm_p99_ms: float
     tick_warm_cpu_p99_ms: float
     tick_cold_p99_ms: float
@@ -94,6 +95,7 @@ def _measured(folder: Path | None, part: int, progress: Progress) -> Bench:
         middle_cpu_s=median(one.said.cpu_seconds for one in middle),
         guards_violated=sum(one.violated for one in (full, *middle)),
         rounds=rounds,
+        wave_pops=took[0].pops,
         tick_warm_p99_ms=_ms(one.warm_p99_s for one in took),
         tick_warm_cpu_p99_ms=_ms(one.warm_cpu_p99_s for one in took),
         tick_cold_p99_ms=_ms(one.cold_p99_s for one in took),
@@ -139,7 +141,7 @@ def _pace(part: int, progress: Progress) -> "Pace":
 
 def _rows(bench: Bench) -> list[list[str]]:
     pops, nodes = bench.pops, bench.nodes // bench.pops
-    wave = "{} PoPs x {} nodes".format(*WAVE)
+    wave = f"{bench.wave_pops} PoPs x {WAVE[1]} nodes"
     of_median = f"the median of {bench.rounds}" if bench.rounds > 1 else "one round"
     return [
         [

@@ -3,7 +3,8 @@
 import gc
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic, process_time
 
 import msgspec
@@ -57,19 +58,25 @@ def play(
 def _one(plan: Plan, told: Told, with_picture: bool, decide: Decide) -> tuple[Outcome, str]:
     began, cpu = monotonic(), process_time()
     run = Rehearsal(plan, decide)
-    # What was furnished stays to the end: looking for rubbish in it again and again would cost a third of the time.
+    with settled():
+        for stand in run.play():
+            told(stand)
+    said = outcome(run, monotonic() - began, process_time() - cpu, peak_rss_mb())
+    return said, picture(run) if with_picture else ""
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """What was furnished stays to the end: looking for rubbish in it again and again would cost a third of the time."""
     gc.collect()
     gc.freeze()
     before = gc.get_threshold()
     gc.set_threshold(100_000, 20, 100)
     try:
-        for stand in run.play():
-            told(stand)
+        yield
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-    said = outcome(run, monotonic() - began, process_time() - cpu, peak_rss_mb())
-    return said, picture(run) if with_picture else ""
 
 
 def peak_rss_mb() -> int:
