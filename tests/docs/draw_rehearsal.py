@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wavetrain.cli.rehearse_command import plan_of
 from wavetrain.simulate.mishaps import read_fault
-from wavetrain.simulate.rehearsal_text import lines
+from wavetrain.simulate.rehearsal_text import fault_lines, lines
 from wavetrain.simulate.run_rehearsal import play
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -26,7 +26,7 @@ def transcript() -> str:
         f"wavetrain rehearse --pops {pops} --nodes {nodes} --sites {sites} --metrics {METRICS} --fault x10"
     )
     said = [*lines(played.said)][:-SUM]
-    fault = [*lines(played.faulty[0])][-3:-SUM]
+    fault = [*fault_lines(played.faulty[0])][:-SUM]
     return "\n".join([f"$ {command}", *said, "...", *fault, "..."])
 
 

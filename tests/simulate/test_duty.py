@@ -53,7 +53,7 @@ def test_where_nobody_answers_the_questions_stand_and_the_train_waits() -> None:
     assert said.unanswered >= 1
     assert not run.crowd.rebuilt
     assert said.waiting[0].reason
-    assert any("unanswered at the end" in line for line in lines(said))
+    assert any("unanswered at the end: " in line for line in lines(said))
 
 
 def test_a_node_that_a_rebuild_does_not_help_is_retired() -> None:

@@ -1,5 +1,6 @@
 """Rehearsals of whole trains on small fleets: they complete, stop, repeat themselves, refuse what makes no sense."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -15,7 +16,7 @@ from wavetrain.simulate.outcome import Outcome, outcome
 from wavetrain.simulate.rehearsal import Plan, Rehearsal
 from wavetrain.simulate.rehearsal_text import lines
 from wavetrain.simulate.run_rehearsal import play
-from wavetrain.simulate.train_picture import picture
+from wavetrain.simulate.train_picture import LEFT, TOP, WIDTH, picture
 
 ROUGHER = msgspec.structs.replace(
     ROUGH,
@@ -197,6 +198,12 @@ def test_a_picture_shows_each_pop_and_stays_small_for_thousands() -> None:
     drawn = picture(small)
     assert drawn.count("<rect") >= 16
     assert drawn.startswith("<svg")
+    bars = re.findall(r'<rect x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="[0-9.]+" fill', drawn)
+    of_pops = [(float(x), float(width)) for x, y, width in bars if float(y) >= TOP]
+    assert len(of_pops) == 16
+    assert all(x >= LEFT and x + width <= LEFT + WIDTH for x, width in of_pops), (
+        "a Sunday east of UTC is on it"
+    )
     large = Rehearsal(plan(pops=4_000, nodes=1, metrics=0))
     next(large.play())
     assert 10_000 < len(picture(large)) < 1_500_000

@@ -106,9 +106,9 @@ def _persons(said: Outcome) -> Iterator[str]:
         after = f"after {_span(said.answer_median_s)} in the median, {_span(said.answer_max_s)} at most"
         parts.append(f"answered {said.answers} {after} ({_listed(said.answered)})")
     if said.ended_unasked:
-        parts.append(f"{said.ended_unasked} had ended by themselves when somebody looked")
+        parts.append(f"no cause any more when somebody looked: {said.ended_unasked}")
     if said.unanswered:
-        parts.append(f"{said.unanswered} unanswered at the end")
+        parts.append(f"unanswered at the end: {said.unanswered}")
     yield "  " + ", ".join(parts)
 
 
