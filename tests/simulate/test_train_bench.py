@@ -40,6 +40,7 @@ def test_without_a_solver_its_figures_are_left_out() -> None:
             replan_moved=found.replan_moved,
             replan_forced=found.replan_forced,
             demand_seconds=found.demand_seconds,
+            beside=found.beside,
             tail=found.tail,
             optimize_seconds=None,
             optimum_90_seconds=None,

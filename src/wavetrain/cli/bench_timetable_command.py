@@ -39,6 +39,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     replan_moved: int
     replan_forced: int
     demand_seconds: float
+    beside: int
     tail: int
     optimize_seconds: float | None
     optimum_90_seconds: float | None
@@ -81,6 +82,7 @@ def rows(figures: Figures) -> list[list[str]]:
             f"{figures.windows}, {figures.lower_bound}",
             f"at most {figures.lower_bound + WINDOWS_OVER}",
         ],
+        ["PoPs that no ring waits for", str(figures.beside), ""],
         ["PoPs after the train's days", str(figures.tail), ""],
         ["cost of broken wishes, in sites", f"{figures.soft_unmet:g}", ""],
         ["the same with --optimize", "no OR-Tools here" if better is None else f"{better:g}", ""],
@@ -127,6 +129,7 @@ def _measured(fleet: Path | None, policy: Path | None, seconds: float, status: o
         replan_moved=made.replan_moved,
         replan_forced=made.replan_forced,
         demand_seconds=made.demand_seconds,
+        beside=made.beside,
         tail=made.tail,
         optimize_seconds=made.optimize_seconds,
         optimum_90_seconds=small.optimize_seconds if small is not None else None,

@@ -29,14 +29,19 @@ def lines(plan: PlanSeen, *, listed: int = LISTED) -> Iterator[str]:
     yield ""
     yield from _stops(plan, listed)
     yield from _wishes(plan, listed)
+    why = {stop.pop: stop.why for stop in plan.stops}
     for what, names in (
         ("no canary shows", plan.uncovered),
+        ("beside their rings, and nobody waits for them", plan.beside),
         ("after the last planned day", plan.late),
         ("after the train's days, since their windows are rare", plan.tail),
         ("cannot spare a node at their forecast load", plan.short),
     ):
         if names:
             yield f"{what}: {_named(names, listed)}"
+    for name in [*plan.late, *plan.tail][:listed]:
+        if why.get(name):
+            yield f"  {name}: {why[name]}"
     if plan.optimized is not None:
         said = "nothing better exists in these windows" if plan.optimized.proven else "the time was over"
         costs = f"{plan.optimized.cost_before:g} -> {plan.cost:g}"

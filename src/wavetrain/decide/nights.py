@@ -179,8 +179,12 @@ class Nights:
             if stuck:
                 return Unplannable("", crew.ring.name, (*stuck, *(one for one in left if one not in stuck)))
             is_shown = is_last or stragglers.may_go_on(len(own.difference(left)), len(own))
-            few = 0 if is_last else _few(pops)
-            is_enough = rare.issuperset(left) or len(left) <= few or (not is_last and after > ready + DAY)
+            is_rare, is_far = rare.issuperset(left), after > ready + DAY
+            is_enough = (
+                (is_rare and (is_far or not self._gentle))
+                if is_last
+                else (is_rare or is_far or len(left) <= _few(pops))
+            )
             if (nights and is_shown and is_enough) or (is_last and after == FOREVER):
                 break
             if after == FOREVER:

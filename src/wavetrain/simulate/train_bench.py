@@ -35,6 +35,7 @@ class TrainBench(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     windows: int
     lower_bound: int
+    beside: int
     tail: int
     hard_broken: int
     soft_unmet: float
@@ -97,6 +98,7 @@ def measure(
         seconds=round(plan_s, 3),
         windows=plan.windows,
         lower_bound=bound,
+        beside=len(plan.beside),
         tail=len(plan.tail),
         hard_broken=broken,
         soft_unmet=round(plan.cost, 2),
