@@ -56,7 +56,7 @@ def test_a_train_is_told_in_lines_drawn_and_written_down(tmp_path: Path) -> None
     figures, drawn = tmp_path / "out.json", tmp_path / "train.svg"
     code, out, _ = said(*SMALL, "--json", str(figures), "--svg", str(drawn))
     assert code == 0
-    assert out.splitlines()[-1].startswith("completed: 8 of 8 PoPs done")
+    assert "\ncompleted: 8 of 8 PoPs done" in out
     read = json.loads(figures.read_text())
     assert (read["pops"], read["nodes"], read["train_days"], read["guards_violated"]) == (8, 32, 14.0, 0)
     assert read["status"] == "completed"
@@ -74,7 +74,7 @@ def test_figures_go_to_standard_output_alone() -> None:
 def test_the_same_seed_says_the_same() -> None:
     first, again = (json.loads(said(*SMALL, "--seed", "5", "--json", "-")[1]) for _ in range(2))
     for figures in (first, again):
-        del figures["seconds"], figures["peak_rss_mb"]
+        del figures["seconds"], figures["cpu_seconds"], figures["peak_rss_mb"]
     assert first == again
 
 
@@ -91,6 +91,31 @@ def test_a_guard_broken_on_purpose_is_found_and_is_the_exit_code() -> None:
     code, out, _ = said("rehearse", "--pops", "12", "--nodes", "20", "--metrics", "0", "--plant")
     assert code == 4
     assert "BROKEN" in out
+
+
+def test_a_guard_that_could_not_be_broken_is_no_success() -> None:
+    code, _, err = said("rehearse", "--pops", "4", "--nodes", "2", "--metrics", "0", "--plant")
+    assert code == 1
+    assert "nothing was broken on purpose" in err
+
+
+def test_a_fleet_is_rehearsed_by_the_policy_beside_it_or_by_one_that_is_made_for_it(tmp_path: Path) -> None:
+    fleet = tmp_path / "edge.toml"
+    fleet.write_text(FLEET)
+    _, made, _ = said("rehearse", "--fleet", str(fleet))
+    assert "policy made for this fleet: lab (1 named), all (the rest)" in made
+    beside = tmp_path / "edge.policy.toml"
+    beside.write_text(POLICY.format(first="fra").replace('"lab"', '"first"'))
+    _, found, _ = said("rehearse", "--fleet", str(fleet))
+    assert f"policy {beside}, beside the fleet: first (1 named), all (the rest)" in found
+    code, _, err = said("rehearse", "--fleet", str(fleet), "--metrics", "3")
+    assert code == 1
+    assert "--metrics" in err
+
+
+def test_nobody_answers_where_that_is_asked_for() -> None:
+    read = json.loads(said(*SMALL, "--nobody", "--json", "-")[1])
+    assert (read["answers"], read["answered"]) == (0, {})
 
 
 def test_fleet_policy_and_release_are_read_from_their_files(tmp_path: Path) -> None:
@@ -136,6 +161,7 @@ def test_a_file_that_cannot_be_rehearsed_is_refused(tmp_path: Path, name: str, t
         (["--nodes", "5000"], "--nodes"),
         (["--sites", "-1"], "--sites"),
         (["--fault", "often"], "cannot be read"),
+        (["--fault", "crash", "--plant"], "leave one of them out"),
         (["--fault", "x2@nowhere"], "does not have"),
         (["--freeze", "tomorrow"], "START/END"),
         (["--freeze", "2026-02-01/2026-01-01"], "START/END"),

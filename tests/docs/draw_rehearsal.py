@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wavetrain.cli.rehearse_command import plan_of
 from wavetrain.simulate.mishaps import read_fault
-from wavetrain.simulate.rehearsal_text import lines
+from wavetrain.simulate.rehearsal_text import fault_lines, lines
 from wavetrain.simulate.run_rehearsal import play
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -12,21 +12,21 @@ PAGE = DOCS / "rehearsal.md"
 PICTURE = DOCS / "train.svg"
 BEGINS = "<!-- drawn from here by: .venv/bin/python -m tests.docs.draw_rehearsal -->\n"
 ENDS = "<!-- to here -->\n"
-SIZE = (30, 8, 1_500, 4)
+SIZE, METRICS = (30, 8, 1_500), 4
 SUM = 1
 """The last line says how long it took on this machine: it is not compared."""
 
 
 def transcript() -> str:
     """What `wavetrain rehearse` says of a small fleet, with a fault."""
-    plan = plan_of(None, None, None, 1, 14.0, [], False, SIZE)
+    plan = plan_of(size=SIZE, metrics=METRICS)
     played = play(plan, [read_fault("x10", ())])
-    pops, nodes, sites, metrics = SIZE
+    pops, nodes, sites = SIZE
     command = (
-        f"wavetrain rehearse --pops {pops} --nodes {nodes} --sites {sites} --metrics {metrics} --fault x10"
+        f"wavetrain rehearse --pops {pops} --nodes {nodes} --sites {sites} --metrics {METRICS} --fault x10"
     )
     said = [*lines(played.said)][:-SUM]
-    fault = [*lines(played.faulty[0])][-3:-SUM]
+    fault = [*fault_lines(played.faulty[0])][:-SUM]
     return "\n".join([f"$ {command}", *said, "...", *fault, "..."])
 
 
@@ -39,7 +39,7 @@ def drawn(page: str) -> str:
 
 def train() -> str:
     """The picture of the page."""
-    plan = plan_of(None, None, None, 1, 14.0, [], False, (90, 12, 0, 2))
+    plan = plan_of(size=(90, 12, 0), metrics=2)
     return play(plan, with_picture=True).svg
 
 

@@ -10,9 +10,9 @@ from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Fleet, NodeId, Pop, PopId, Reported
 from wavetrain.model.lane import CONTENT
 from wavetrain.simulate import practice
+from wavetrain.simulate.answers import OLGA
 from wavetrain.simulate.history import History
 from wavetrain.simulate.nodes import ContentUnit, SimNode
-from wavetrain.simulate.persons import OLGA
 
 CHANCE = 0.02
 CHANGES_MAX = 6

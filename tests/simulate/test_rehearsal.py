@@ -1,5 +1,6 @@
 """Rehearsals of whole trains on small fleets: they complete, stop, repeat themselves, refuse what makes no sense."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -15,7 +16,7 @@ from wavetrain.simulate.outcome import Outcome, outcome
 from wavetrain.simulate.rehearsal import Plan, Rehearsal
 from wavetrain.simulate.rehearsal_text import lines
 from wavetrain.simulate.run_rehearsal import play
-from wavetrain.simulate.train_picture import picture
+from wavetrain.simulate.train_picture import LEFT, TOP, WIDTH, picture
 
 ROUGHER = msgspec.structs.replace(
     ROUGH,
@@ -51,7 +52,7 @@ def ended(of: Plan) -> tuple[Rehearsal, Outcome]:
     run = Rehearsal(of)
     for _ in run.play():
         pass
-    return run, outcome(run, 0.0, 0)
+    return run, outcome(run, 0.0, 0.0, 0)
 
 
 def test_a_sound_release_gets_everywhere_and_nothing_is_left_open() -> None:
@@ -63,6 +64,9 @@ def test_a_sound_release_gets_everywhere_and_nothing_is_left_open() -> None:
     assert said.waves[-1].so_far.sites == 160
     assert said.waves[-1].so_far.accounts <= len(run.plan.fleet.accounts)
     assert sum(sum(night.waves.values()) for night in said.nights) == said.pop_windows
+    assert said.nights[-1].so_far == said.waves[-1].so_far
+    assert said.nights[-1].undo_s == said.undo_max_s
+    assert said.waiting == ()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -70,7 +74,7 @@ def test_mishaps_delay_a_train_and_break_no_guard(seed: int) -> None:
     run, said = ended(plan(seed=seed, chances=ROUGHER))
     assert said.broken == ()
     assert said.sweeps >= 2
-    assert run.crowd.down, "nobody went down: this shows nothing"
+    assert run.crowd.down or run.crowd.rebuilt, "nobody went down: this shows nothing"
     assert said.pops_done >= 8
 
 
@@ -121,7 +125,8 @@ def test_a_fleet_without_telemetry_is_rehearsed_by_time_alone() -> None:
 def test_a_train_that_is_longer_than_the_rehearsal_says_who_waits() -> None:
     said = ended(plan(days=3.0))[1]
     assert said.status == "rolling"
-    assert 0 < said.pops_waiting < 16
+    assert 0 < said.pops_waiting == sum(wait.pops for wait in said.waiting) < 16
+    assert all(wait.reason != "nothing is said" for wait in said.waiting)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +198,12 @@ def test_a_picture_shows_each_pop_and_stays_small_for_thousands() -> None:
     drawn = picture(small)
     assert drawn.count("<rect") >= 16
     assert drawn.startswith("<svg")
+    bars = re.findall(r'<rect x="([0-9.]+)" y="([0-9.]+)" width="([0-9.]+)" height="[0-9.]+" fill', drawn)
+    of_pops = [(float(x), float(width)) for x, y, width in bars if float(y) >= TOP]
+    assert len(of_pops) == 16
+    assert all(x >= LEFT and x + width <= LEFT + WIDTH for x, width in of_pops), (
+        "a Sunday east of UTC is on it"
+    )
     large = Rehearsal(plan(pops=4_000, nodes=1, metrics=0))
     next(large.play())
     assert 10_000 < len(picture(large)) < 1_500_000
@@ -203,5 +214,8 @@ def test_the_lines_tell_nights_waves_and_the_sum() -> None:
     told = list(lines(said))
     assert told[0].startswith("gateway-2.0.0 departs Sun 2026-01-18 00:00")
     assert any(line.startswith("0 lab") for line in told)
-    assert told[-1].startswith("completed: 16 of 16 PoPs done")
-    assert "0 guards violated" in told[-1]
+    for night in said.nights:
+        line = next(line for line in told if line.startswith(f"{night.day:%a %d %b}"))
+        assert f" {night.so_far.pops} " in line.partition("|")[2]
+    assert told[-2].startswith("completed: 16 of 16 PoPs done")
+    assert told[-1].startswith("0 guards violated")

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wavetrain.decide import demand, rings
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Fleet, PopId, SiteKind
+from wavetrain.model.rollout import Fairness
 from wavetrain.simulate.places import ANCHORS, allotted, distance_km, metros
 from wavetrain.simulate.sample import Size, sample
 from wavetrain.simulate.sample_policy import policy_text
@@ -103,6 +105,21 @@ def test_small_fleets_are_good_too(pops: int, nodes: int, sites: int) -> None:
     assert read_lines(fleet_lines(made), NOW) == made
     assert read_policy(policy_text(made), made).rings[-1].rest
     assert len(made.sites) == sites
+
+
+@pytest.mark.parametrize("pops", [1, 2, 5, 6, 7, 11, 30])
+def test_the_policy_of_a_fleet_of_any_size_can_be_planned(pops: int) -> None:
+    made = sample(Size(pops=pops, nodes=2, sites=40, seed=3))
+    policy = read_policy(policy_text(made), made)
+    wishes = demand.summed(made, NOW.date(), NOW.date(), 2)
+    found = rings.crews(policy, made, wishes, Fairness(lane="pop"))
+    assert isinstance(found, rings.Crews)
+    assert sum(len(crew.pops) for crew in found.crews) == pops
+
+
+def test_the_policy_of_a_large_fleet_gives_its_nodes_leave_to_fail_now_and_then() -> None:
+    made = sample(Size(pops=300, nodes=100, sites=0, seed=3))
+    assert read_policy(policy_text(made), made).failures_max == 3
 
 
 def test_the_number_of_nodes_differs_where_that_is_asked_for() -> None:

@@ -1,8 +1,7 @@
 """Rehearse command: what becomes of a release on this fleet, before a byte moves?"""
 
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavetrain.cli.desk import OTHERWISE, exit_codes, text_of
+from wavetrain.cli.rehearse_policy import policy_of, rings_in_words
+from wavetrain.cli.rehearse_progress import Progress
 from wavetrain.errors import RefusedError
 
 if TYPE_CHECKING:
     from wavetrain.model.fleet import Fleet
-    from wavetrain.model.policy import Policy
     from wavetrain.model.window import Freeze
-    from wavetrain.simulate.rehearsal import Plan, Stand
+    from wavetrain.simulate.rehearsal import Plan
     from wavetrain.simulate.run_rehearsal import Played
-
-LINE_S = 10.0
-"""Seconds between two lines about how far it has come, where nobody watches a bar."""
 
 FleetFile = Annotated[
     Path | None, typer.Option("--fleet", help="A fleet file; without: one is made up, see --pops.")
@@ -31,7 +28,8 @@ ReleaseFile = Annotated[
 PolicyFile = Annotated[
     Path | None,
     typer.Option(
-        "--policy", help="A policy file of the lane pop; without: lab, canary, pilot, 10%, 35%, all."
+        "--policy",
+        help="A policy file of the lane pop; without: NAME.policy.toml beside the fleet file NAME, else one is made.",
     ),
 ]
 Seed = Annotated[
@@ -57,12 +55,17 @@ Pops = Annotated[int, typer.Option("--pops", help="PoPs of a fleet that is made 
 Nodes = Annotated[int, typer.Option("--nodes", help="Nodes of each of its PoPs.")]
 Sites = Annotated[int, typer.Option("--sites", help="Sites of its customers.")]
 Metrics = Annotated[
-    int, typer.Option("--metrics", min=0, max=40, help="Metrics of the policy that is made up.")
+    int | None,
+    typer.Option(
+        "--metrics", min=0, max=40, help="Metrics of a policy that is made up: 8, or the sample's two."
+    ),
 ]
+Nobody = Annotated[bool, typer.Option("--nobody", help="Let nobody answer what persons are asked.")]
 Planted = Annotated[
     bool,
     typer.Option(
-        "--plant", help="Break a guard on purpose, to see that it is found: then the exit code is 4."
+        "--plant",
+        help="Break a guard on purpose, to see that it is found: then it ends there, with exit code 4.",
     ),
 ]
 JsonFile = Annotated[
@@ -83,7 +86,8 @@ def rehearse(
     pops: Pops = 60,
     nodes: Nodes = 8,
     sites: Sites = 3_000,
-    metrics: Metrics = 8,
+    metrics: Metrics = None,
+    nobody: Nobody = False,
     plant: Planted = False,
     json_file: JsonFile = None,
     svg: SvgFile = None,
@@ -93,18 +97,30 @@ def rehearse(
     Prints the calendar, whom each wave touches, how soon all could be undone, and what each fault would expose.
     """
     with exit_codes():
+        import msgspec
+
         from wavetrain.simulate.mishaps import read_fault
-        from wavetrain.simulate.planted_breach import impatient
+        from wavetrain.simulate.planted_breach import Impatient
         from wavetrain.simulate.run_rehearsal import play
 
+        size = (pops, nodes, sites)
         planned = plan_of(
-            fleet, release, policy, seed, days, freeze or [], calm, (pops, nodes, sites, metrics)
+            fleet, release, policy, seed, days, freeze or [], size, metrics, calm=calm, nobody=nobody
         )
         rings = tuple(ring.name for ring in planned.policy.rings)
         faults = [read_fault(text, rings) for text in fault or []]
         with Progress(json_file == Path("-")) as progress:
-            more = {"decide": impatient(planned)} if plant else {}
-            played = play(planned, faults, told=progress.tell, with_picture=svg is not None, **more)
+            if plant and faults:
+                raise RefusedError(
+                    "--plant ends where the breach is found, before any --fault; leave one of them out"
+                )
+            if plant:
+                planned = msgspec.structs.replace(planned, ends_broken=True)
+                breach = Impatient(planned)
+                played = play(planned, told=progress.tell, with_picture=svg is not None, decide=breach)
+                _check_planted(breach.planted, played)
+            else:
+                played = play(planned, faults, told=progress.tell, with_picture=svg is not None)
         if svg is not None:
             svg.write_text(played.svg)
         _say(played, json_file)
@@ -112,24 +128,41 @@ def rehearse(
             raise typer.Exit(OTHERWISE)
 
 
+def _check_planted(pop: str, played: "Played") -> None:
+    """`RefusedError` where nothing was broken that could have been found."""
+    said = played.said
+    if not pop:
+        raise RefusedError(
+            f"nothing was broken on purpose: {said.pops_done} of {said.pops} PoPs were through, and a breach comes "
+            "after half of them, in a PoP of three nodes or more; rehearse more --days, or a larger fleet"
+        )
+    if not played.violated:
+        raise RefusedError(
+            f"{pop} had more nodes out than its budget allows, and no guard has seen it: do not trust this rehearsal; "
+            "see docs/guards.md, and report it with the seed"
+        )
+
+
 def plan_of(
-    fleet: Path | None,
-    release: Path | None,
-    policy: Path | None,
-    seed: int,
-    days: float,
-    freezes: list[str],
-    calm: bool,
-    size: tuple[int, int, int, int],
+    fleet: Path | None = None,
+    release: Path | None = None,
+    policy: Path | None = None,
+    seed: int = 1,
+    days: float = 14.0,
+    freezes: Sequence[str] = (),
+    size: tuple[int, int, int] = (0, 0, 0),
+    metrics: int | None = None,
+    *,
+    calm: bool = False,
+    nobody: bool = False,
 ) -> "Plan":
-    """What the options and files say is to be rehearsed."""
+    """What the options and files say is to be rehearsed. `size`: PoPs, nodes of each, and sites, where no file says."""
     from wavetrain.simulate import made_up
     from wavetrain.simulate.mishaps import CALM, ROUGH, Mishaps
     from wavetrain.simulate.rehearsal import COMPONENT, Plan
 
-    pops, nodes, sites, metrics = size
-    known = _fleet(fleet) if fleet is not None else made_up.fleet(pops, nodes, sites, seed)
-    rules = _policy(policy, known) if policy is not None else made_up.policy(known, metrics)
+    known = _fleet(fleet) if fleet is not None else made_up.fleet(*size, seed)
+    rules, origin = policy_of(policy, fleet, known, metrics)
     component, number = _release(release) if release is not None else (COMPONENT, "2.0.0")
     return Plan(
         fleet=known,
@@ -139,6 +172,8 @@ def plan_of(
         number=number,
         freezes=tuple(_freeze(text, place) for place, text in enumerate(freezes)),
         days=days,
+        rules=f"{origin}: {rings_in_words(rules)}",
+        answered=not nobody,
     )
 
 
@@ -146,17 +181,6 @@ def _fleet(file: Path) -> "Fleet":
     from wavetrain.cli.fleet_source import read
 
     return read(file)
-
-
-def _policy(file: Path, fleet: "Fleet") -> "Policy":
-    from wavetrain.wire.policy_file import read_policy
-
-    read = read_policy(text_of(file), fleet, str(file))
-    if read.lane != "pop":
-        raise RefusedError(
-            f"{file} is a policy of lane {read.lane}; a rehearsal plays lane pop, name its policy"
-        )
-    return read
 
 
 def _release(file: Path) -> tuple[str, str]:
@@ -196,7 +220,7 @@ def _freeze(text: str, place: int) -> "Freeze":
 def _say(played: "Played", json_file: Path | None) -> None:
     import msgspec
 
-    from wavetrain.simulate.rehearsal_text import lines
+    from wavetrain.simulate.rehearsal_text import fault_lines, lines
 
     if json_file is not None:
         said = msgspec.to_builtins(played.said)
@@ -215,60 +239,7 @@ def _say(played: "Played", json_file: Path | None) -> None:
         typer.echo(line)
     for one in played.faulty:
         typer.echo("")
-        for line in list(lines(one))[-FAULT_LINES:]:
+        for line in fault_lines(one):
             typer.echo(line)
-
-
-FAULT_LINES = 3
-"""Of a run with a fault only its end is told: the rest is as before."""
-
-
-class Progress:
-    """A bar where a person watches, else a line now and then; on standard error."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet and not sys.stderr.isatty()
-        self._bar: Callable[[Stand], None] | None = None
-        self._close: Callable[[], None] = lambda: None
-        self._told_at = time.monotonic()
-
-    def __enter__(self) -> "Progress":
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            bar = Bar(
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f}%"),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            bar.start()
-            task = bar.add_task("furnishing", total=1.0)
-            self._close = bar.stop
-            self._bar = lambda stand: bar.update(task, completed=stand.share, description=_stand(stand))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def tell(self, stand: "Stand") -> None:
-        """After each tick."""
-        now = time.monotonic()
-        if self._bar is not None:
-            if now - self._told_at > BAR_S:
-                self._told_at = now
-                self._bar(stand)
-        elif not self._quiet and now - self._told_at > LINE_S:
-            self._told_at = now
-            typer.echo(f"{stand.share:.0%} {_stand(stand)}", err=True)
-
-
-BAR_S = 0.2
-
-
-def _stand(stand: "Stand") -> str:
-    return f"{stand.now:%a %d %b %H:%M}, {stand.text}, {stand.done} PoPs done"
+    if not played.faulty:
+        typer.echo("what a bad release would expose before it is stopped: --fault x10, --fault crash@RING")

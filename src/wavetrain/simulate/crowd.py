@@ -43,6 +43,8 @@ class Crowd:
         """The nodes that serve on no release."""
         self.down: dict[NodeId, tuple[float, float]] = {}
         """From when until when a node is down."""
+        self.rebuilt: set[NodeId] = set()
+        """The nodes that a person has set up anew: they do not go down once more."""
         self.cut_off: dict[str, float] = {}
         """Until when a PoP is cut off."""
         self.longest_s = 0.0
@@ -129,6 +131,7 @@ class Crowd:
 
     def rebuild(self, node: NodeId, pop: PopId, now: float) -> None:
         """A person has set the machine up anew."""
+        self.rebuilt.add(node)
         self.down.pop(node, None)
         self.errands.pop(node, None)
         self.failed.discard(node)
@@ -137,6 +140,20 @@ class Crowd:
         self._later.pop(node, None)
         self.returned_at[node] = now
         self._unsaid[node] = (pop, FIRST, self.baseline, Phase.STEADY, "")
+
+    def retire(self, node: NodeId) -> None:
+        """A person has taken the machine away: it does and says nothing any more, and nobody misses it."""
+        for known in (
+            self.down,
+            self.errands,
+            self.runs,
+            self.returned_at,
+            self._read,
+            self._later,
+            self._unsaid,
+        ):
+            known.pop(node, None)
+        self.failed.add(node)
 
     def forget(self, nodes: Iterable[NodeId]) -> None:
         """Nobody asks any more when these came back, nor what they have read: their PoP is through."""
@@ -202,7 +219,7 @@ class Crowd:
         if at < until:
             self._plan(until, node)
             return
-        down_s = self.mishaps.down_s(node) if node not in self.down else 0.0
+        down_s = self.mishaps.down_s(node) if node not in self.down and node not in self.rebuilt else 0.0
         if down_s:
             self.down[node] = (at, at + down_s)
             if down_s != float("inf"):
@@ -228,7 +245,8 @@ class Crowd:
         left = order.permitted_s - max(0.0, at - order.permitted_at)
         if left < 1.0:
             return
-        drain_s = self.mishaps.between("drain", node, DRAIN_S, order.generation.counter)
+        slowness = self.mishaps.slowness(pop)
+        drain_s = slowness * self.mishaps.between("drain", node, DRAIN_S, order.generation.counter)
         drain_s = min(drain_s, DRAIN_SHARE_MAX * order.permitted_s)
         is_new = order.release != self.baseline
         sick = is_new and (self.crashing or (node not in self.spared and self.mishaps.is_sick(node)))
@@ -241,7 +259,7 @@ class Crowd:
             at=at,
             until=at + left,
             drain_s=drain_s,
-            slowness=self.mishaps.slowness(pop),
+            slowness=slowness,
             is_sick=sick,
         )
         self.errands[node] = errand

@@ -10,10 +10,11 @@ from wavetrain.control import nodes, rollouts
 from wavetrain.decide import planner
 from wavetrain.errors import RefusedError
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
+from wavetrain.simulate.answers import OLGA
 from wavetrain.simulate.cut import Cut
 from wavetrain.simulate.history import Decide, History
 from wavetrain.simulate.mortal_store import CrashPoint
-from wavetrain.simulate.persons import OLGA, OVER
+from wavetrain.simulate.persons import OVER
 
 PAUSE_TICKS = 3
 ANSWERS = frozenset(f"answer-{count}" for count in range(1, 100))

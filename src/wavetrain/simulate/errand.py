@@ -131,9 +131,12 @@ def begun(
     slowness: float,
     is_sick: bool,
 ) -> Errand:
-    """The whole errand of a permission that ends at `until`; `is_sick`: the new release does not pass its probe."""
+    """The whole errand of a permission that ends at `until`; `is_sick`: the new release does not pass its probe.
+
+    `slowness` is how many times longer all steps take but the drain, which ends after `drain_s`.
+    """
     ready = at + SECONDS[Step.STAGE] * slowness
-    drained = ready + drain_s * slowness
+    drained = ready + drain_s
     if is_sick:
         strides = course(Step.VERIFY, Event.REFUSED, f"{release} was not healthy")
     elif ready >= until:

@@ -23,6 +23,7 @@ from wavetrain.model.fleet import (
 from wavetrain.model.policy import Bake, MetricRule, Policy, Ring, Timing, Verdicts
 from wavetrain.model.release import Stage
 from wavetrain.model.window import WindowRule
+from wavetrain.simulate.sample_policy import failures_max
 
 ZONES = (
     "Europe/Lisbon",
@@ -55,8 +56,6 @@ ZONES = (
 SITES_MAX = 1_000_000
 METRICS = 8
 EXCESS_MAX = 0.004
-NODES_PER_FAILURE = 10_000
-"""For one node in so many that goes back by itself a release is not called bad."""
 
 
 def fleet(pops: int, nodes: int, sites: int, seed: int) -> Fleet:
@@ -133,7 +132,6 @@ def _sites(random: Random, count: int, homes: dict[str, list[PopId]], accounts: 
 def policy(fleet: Fleet, metrics: int = METRICS) -> Policy:
     """The lane `pop` with rings lab, canary, pilot, 10 %, 35 %, all, for a fleet of any size."""
     names = sorted(fleet.pops)
-    nodes = sum(len(pop.nodes) for pop in fleet.pops.values())
     by_region: dict[str, PopId] = {}
     for name in names:
         by_region.setdefault(fleet.pops[PopId(name)].region, name)
@@ -151,8 +149,20 @@ def policy(fleet: Fleet, metrics: int = METRICS) -> Policy:
         Ring(name="35%", stage=Stage.GENERAL, share_percent=35, soak_minutes=1_440),
         Ring(name="all", stage=Stage.GENERAL, rest=True, soak_minutes=0),
     ]
+    return Policy(
+        lane="pop",
+        rings=tuple(rings),
+        failures_max=failures_max(fleet),
+        bake=Bake(minutes=30),
+        verdicts=Verdicts(metrics=rules(metrics), pre_period_s=86_400.0),
+        timing=Timing(permission_s=300.0, report_late_s=120.0),
+    )
+
+
+def rules(metrics: int) -> tuple[MetricRule, ...]:
+    """So many metrics, of which the first four are gates."""
     weight = 1.0 / metrics if metrics else 0.0
-    rules = tuple(
+    return tuple(
         MetricRule(
             name=f"metric {index}",
             events=f"failures_{index}_total",
@@ -162,12 +172,4 @@ def policy(fleet: Fleet, metrics: int = METRICS) -> Policy:
             gate=index < 4,
         )
         for index in range(metrics)
-    )
-    return Policy(
-        lane="pop",
-        rings=tuple(rings),
-        failures_max=max(1, nodes // NODES_PER_FAILURE),
-        bake=Bake(minutes=30),
-        verdicts=Verdicts(metrics=rules, pre_period_s=86_400.0),
-        timing=Timing(permission_s=300.0, report_late_s=120.0),
     )

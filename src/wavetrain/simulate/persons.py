@@ -7,19 +7,16 @@ from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import cordons, freezes, hotfixes, nodes, rollouts, standstill, withdraw
 from wavetrain.control.rollouts import Consent
 from wavetrain.decide.desired import is_joining
-from wavetrain.decide.permit import Caller
 from wavetrain.errors import RefusedError
-from wavetrain.model.access import Role
 from wavetrain.model.fleet import Cordon, Desired, Phase, Quarantine, Reported, Retired
 from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave
 from wavetrain.model.standstill import Cause
+from wavetrain.simulate.answers import OLGA, PAVEL, answer
 from wavetrain.simulate.mirror import Mirror
 from wavetrain.simulate.nature import Nature
 
-OLGA = Caller("olga", (Role.OPERATOR, Role.VIEWER))
-PAVEL = Caller("pavel", (Role.APPROVER, Role.VIEWER))
 OVER = frozenset(
     {"completed", "completed with residue", "reverted", "partly reverted", "stopped", "superseded"}
 )
@@ -173,29 +170,12 @@ class Persons:
         self._mend(node)
 
     def _answer(self, store: MemoryStore, mirror: Mirror, rollout: Rollout, hold: Hold) -> None:
+        self.consented = self.consented or hold.reason is Reason.INCONCLUSIVE
+        said = answer(store, rollout, hold, "practice")
+        if said is not None:
+            self.done.append(said)
+            return
         match hold.reason:
-            case Reason.PAUSED:
-                if "worse" in rollout.cause:
-                    self.revert(store, rollout)
-                else:
-                    rollouts.resume(store, OLGA, rollout.id)
-                    self.done.append(f"resume {rollout.id}")
-            case Reason.APPROVAL:
-                rollouts.approve(store, PAVEL, rollout.id, Consent.GENERAL)
-                self.done.append(f"approve {rollout.id}")
-            case Reason.WAY_IN:
-                rollouts.approve(store, PAVEL, rollout.id, Consent.HOTFIX)
-                self.done.append(f"approve the way of {rollout.id}")
-            case Reason.PREVIOUS_BAKE:
-                rollouts.approve(store, PAVEL, rollout.id, Consent.CUT)
-                self.done.append(f"consent to a cut by {rollout.id}")
-            case Reason.INCONCLUSIVE:
-                self.consented = True
-                rollouts.approve(store, PAVEL, rollout.id, Consent.INCONCLUSIVE)
-                self.done.append(f"consent {rollout.id}")
-            case Reason.NO_WINDOW | Reason.TOMBSTONED | Reason.REVERTING:
-                rollouts.abort(store, OLGA, rollout.id, "practice")
-                self.done.append(f"abort {rollout.id}")
             case Reason.CLOCK | Reason.NODE_CLOCK:
                 self._set_right(store, hold)
             case Reason.CAPACITY if self._random.random() < 0.4:

@@ -50,10 +50,10 @@ class RecordBook:
         self.stopped_at = 0.0
         self.wave_ends: dict[int, tuple[datetime, int]] = {}
         """By wave: when it passed, and in how many rounds all that was exposed by then could have gone back."""
-        self.asked: dict[str, int] = {}
-        """By reason: how often a person was asked."""
         self.rounds = 0
         """In how many rounds all that is exposed now could go back."""
+        self.night_rounds: dict[date, int] = {}
+        """The same at the end of each night."""
 
     def note(self, now: datetime, changes: Iterable[Line]) -> None:
         """What changed."""
@@ -103,10 +103,6 @@ class RecordBook:
                 pass
             case _:
                 visit.outcome = MOVES
-        was_asked = was is not None and was.hold is not None and was.hold.asks
-        if turn.hold is not None and turn.hold.asks and not was_asked:
-            name = turn.hold.reason.name.lower()
-            self.asked[name] = self.asked.get(name, 0) + 1
 
     def _expose(self, turn: Turn, before: int) -> None:
         if turn.cursor > self.exposed.get(turn.pop, 0):
@@ -116,3 +112,4 @@ class RecordBook:
                 self.rounds = max(self.rounds, undo_rounds(pop, turn.cursor, self._budgets))
         if turn.cursor > before:
             self.used.add((turn.pop, turn.opens))
+            self.night_rounds[turn.opens.date()] = self.rounds

@@ -7,20 +7,17 @@ and telemetry that are played. The clock jumps to the next instant at which anyt
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from time import perf_counter
+from time import perf_counter, process_time
 
 import msgspec
 
 from wavetrain.adapters.memory_store import MemoryStore
-from wavetrain.control import nodes as machines
 from wavetrain.control.poll import hear_all
 from wavetrain.control.ports import Store
 from wavetrain.control.tick import Ticker
 from wavetrain.decide import calendar, planner
 from wavetrain.decide.facts import Choice, Facts
-from wavetrain.decide.permit import Caller
-from wavetrain.errors import RefusedError, WavetrainError
-from wavetrain.model.access import Role
+from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Desired, Fleet, NodeId
 from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
@@ -29,6 +26,7 @@ from wavetrain.model.rollout import Rollout, Status, Timetable, Turn, TurnPhase,
 from wavetrain.model.window import Freeze
 from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.crowd import Crowd
+from wavetrain.simulate.duty import Duty
 from wavetrain.simulate.furniture import furnish
 from wavetrain.simulate.ground import Ground
 from wavetrain.simulate.invariants import OVER
@@ -47,13 +45,10 @@ TRIM_EACH = 100_000
 """Changes after which the store forgets its older ones."""
 JOURNAL_KEPT = 1_000
 BROKEN_MAX = 20
-MENDED_S = 2 * 3_600.0
-"""After so long a person rebuilds a node that is gone for good."""
 LEAD_S = 172_800.0
 """The release comes so long before its train."""
 BASELINE = "1.0.0"
 COMPONENT = "gateway"
-ADA = Caller("ada", (Role.APPROVER, Role.OPERATOR))
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +67,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     """The train is the first one to depart after this."""
     sweep_each: int = SWEEP_EACH
+    ends_broken: bool = False
+    """Whether it ends with the first guard that is violated."""
+    rules: str = ""
+    """Where the policy comes from, in words."""
+    answered: bool = True
+    """Whether persons answer what they are asked."""
 
 
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,17 +123,21 @@ class Rehearsal:
         )
         self.sentinel = Sentinel(self.ground, self)
         self.book = RecordBook(plan.fleet, self.ground, plan.policy.budgets)
+        self.duty = Duty(
+            self.store, self.ground, self.crowd, self.telemetry, plan.mishaps, here=plan.answered
+        )
         self.broken: list[str] = []
         self.ticks = 0
         self.changing = 0
         """Ticks that committed something."""
         self.took_s = 0.0
         """How long the last tick took."""
+        self.took_cpu_s = 0.0
+        """How much of a processor it took."""
         self.refused = 0
         self.sweeps = 0
         self._due: list[tuple[float, int]] = []
         self._count = 0
-        self._mended: list[tuple[float, NodeId]] = []
         self._trimmed = 0
         self._ticked = 0
         """The ticker has followed the store at least to this change."""
@@ -156,8 +161,10 @@ class Rehearsal:
     def is_over(self) -> bool:
         """Whether nothing is to come."""
         rollout = self.rollout
-        if rollout is None or len(self.broken) >= BROKEN_MAX:
-            return len(self.broken) >= BROKEN_MAX
+        if len(self.broken) >= (1 if self.plan.ends_broken else BROKEN_MAX):
+            return True
+        if rollout is None:
+            return False
         return (rollout.status in OVER and not self.ground.under_way) or self.now >= self.ends
 
     def on_release(self, node: NodeId) -> tuple[str, float]:
@@ -188,16 +195,18 @@ class Rehearsal:
         reports = self.crowd.reports(now)
         if reports:
             self.refused += len(hear_all(self.store, reports))
-        self._mend(now)
+        if self.duty.next_at <= now:
+            self._follow()  # who answers has seen what was just said
+            self.duty.act(now)
 
     def tick(self) -> None:
         """One tick of the control plane; then everybody hears of it, and the guards look."""
         self.ticks += 1
         with self.store.read() as view:
             self._ticked = view.sequence
-        began = perf_counter()
+        began, cpu = perf_counter(), process_time()
         ticked = self.ticker.tick()
-        self.took_s = perf_counter() - began
+        self.took_s, self.took_cpu_s = perf_counter() - began, process_time() - cpu
         self.changing += ticked.commits > 0
         self.broken += [f"G14: a commit fails although nobody else writes: {text}" for text in ticked.stale]
         self._follow()
@@ -226,6 +235,7 @@ class Rehearsal:
                 self._await(record.hold)
         self._begin_fault()
         self.book.note(self.now, changes)
+        self.duty.note(self.clock(), changes)
         if self.ground.sequence - self._trimmed > TRIM_EACH:
             self._trimmed = self.ground.sequence
             self._put_away()
@@ -283,14 +293,13 @@ class Rehearsal:
             for turn in self.ground.under_way.values()
         )
         step = self.plan.step_s
-        ends = [due[0][0] if due else now + 6 * 3_600.0, self.crowd.next_at, self.ends.timestamp()]
-        if self._mended:
-            ends.append(self._mended[0][0])
+        ends = [due[0][0] if due else now + 6 * 3_600.0, self.ends.timestamp()]
+        ends += [self.crowd.next_at, self.duty.next_at]
         until = now + step if is_busy else min(ends)
         whole = -(-until // step) * step
         self.clock.advance(max(whole, (now // step + 1) * step) - now)
 
-    # Persons, and what is known to go wrong
+    # What is known before it begins
 
     def _check(self) -> None:
         """A train that cannot depart as it is planned is refused before it is played."""
@@ -303,7 +312,7 @@ class Rehearsal:
             )
             raise RefusedError(f"{plan.component} {plan.number} cannot be planned: {why}")
         rings = {wave.ring for wave in self.ground.all(Wave)}
-        empty = [ring.name for ring in plan.policy.rings if ring.name not in rings]
+        empty = [ring.name for ring in plan.policy.rings if ring.name not in rings and not ring.rest]
         if empty:
             raise RefusedError(
                 f"ring {empty[0]} has no PoP that an earlier ring has not; name PoPs or a share for it, or leave it out"
@@ -328,22 +337,6 @@ class Rehearsal:
                 self.telemetry.dark[turn.pop] = opens + dark[0], opens + dark[0] + dark[1]
             if mishaps.is_away(turn.pop):
                 self.crowd.cut(turn.pop, opens + AWAY_S)
-
-    def _mend(self, now: float) -> None:
-        """A person rebuilds a node that is gone for good, when it has been missed for long enough."""
-        known = {node for _, node in self._mended}
-        for node, (since, _) in self.crowd.down.items():
-            if self.crowd.is_gone(node) and node not in known:
-                heappush(self._mended, (since + MENDED_S, node))
-        while self._mended and self._mended[0][0] <= now:
-            _, node = heappop(self._mended)
-            pop = self.ground.reported[node].pop
-            try:
-                machines.rebuild(self.store, ADA, node, "rebuilt in the rehearsal")
-            except WavetrainError:
-                heappush(self._mended, (now + MENDED_S, node))
-                return
-            self.crowd.rebuild(node, pop, now)
 
     def _sweep(self) -> None:
         """Everything is looked at once: by the ticker, which must find nothing new, and by the guards."""

@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, process_time
 
 import msgspec
 
@@ -56,12 +56,12 @@ def play(
 
 
 def _one(plan: Plan, told: Told, with_picture: bool, decide: Decide) -> tuple[Outcome, str]:
-    began = monotonic()
+    began, cpu = monotonic(), process_time()
     run = Rehearsal(plan, decide)
     with settled():
         for stand in run.play():
             told(stand)
-    said = outcome(run, monotonic() - began, peak_rss_mb())
+    said = outcome(run, monotonic() - began, process_time() - cpu, peak_rss_mb())
     return said, picture(run) if with_picture else ""
 
 

@@ -1,10 +1,16 @@
 """Sample policy: which rings suit a sample fleet?"""
 
-from wavetrain.model.fleet import Fleet, PopId
+from collections import Counter
+
+from wavetrain.model.fleet import Fleet, PopId, RegionId
 
 LABS = 2
 SMALL = 6
 """A fleet of fewer PoPs has a lab and the rest."""
+CANARY_SHARE = 4
+"""At most one PoP in so many is a canary, however many regions there are."""
+NODES_PER_FAILURE = 10_000
+"""For one node in so many that goes back by itself a release is not called bad."""
 
 _RING = """[[ring]]
 name = "{name}"
@@ -38,7 +44,7 @@ beta = 0.05
 def policy_text(fleet: Fleet) -> str:
     """The policy file of the lane `pop`: lab, canaries in every region, pilots, 10 %, 35 %, all."""
     labs = _labs(fleet)
-    rings = [_ring("lab", "early", _named(labs), 60)]
+    rings = [_ring("lab", "early", _named(labs), 60)] if len(fleet.pops) > 1 else []
     if len(fleet.pops) >= SMALL:
         rings += [
             _ring("canary", "early", _named(_canaries(fleet, labs)), 60),
@@ -47,8 +53,21 @@ def policy_text(fleet: Fleet) -> str:
             _ring("third", "general", "share_percent = 35", 1440),
         ]
     rings.append(_ring("all", "general", "rest = true", 0))
-    head = '# Who goes when: the lab, one PoP of each region, pilots, then ever more.\nlane = "pop"\n\n'
-    return head + "".join(rings) + _REST
+    head = '# Who goes when: the lab, one PoP of each region, pilots, then ever more.\nlane = "pop"\n'
+    lost = failures_max(fleet)
+    if lost > 1:
+        head += f"# So many nodes of a wave, of {_nodes(fleet)} in all, may go back by themselves.\n"
+        head += f"failures_max = {lost}\n"
+    return head + "\n" + "".join(rings) + _REST
+
+
+def failures_max(fleet: Fleet) -> int:
+    """How many nodes of a wave may go back by themselves in a fleet of this size."""
+    return max(1, _nodes(fleet) // NODES_PER_FAILURE)
+
+
+def _nodes(fleet: Fleet) -> int:
+    return sum(len(pop.nodes) for pop in fleet.pops.values())
 
 
 def _ring(name: str, stage: str, who: str, soak: int) -> str:
@@ -74,9 +93,14 @@ def _labs(fleet: Fleet) -> list[PopId]:
 
 
 def _canaries(fleet: Fleet, labs: list[PopId]) -> list[PopId]:
-    """In each region the PoP with the most hardware classes; of equals the one with the least capacity."""
-    made: dict[str, PopId] = {}
+    """In each region the PoP with the most hardware classes; of equals the one with the least capacity.
+
+    Where there are too many regions for that, in those with the most PoPs.
+    """
+    sizes = Counter(pop.region for pop in fleet.pops.values())
+    made: dict[RegionId, PopId] = {}
     for pop in sorted(fleet.pops.values(), key=lambda pop: (-len(pop.hardware), pop.capacity, pop.id)):
         if pop.id not in labs and not pop.dedicated:
             made.setdefault(pop.region, pop.id)
-    return sorted(made.values())
+    largest = sorted(made, key=lambda region: (-sizes[region], region))
+    return sorted(made[region] for region in largest[: max(1, len(fleet.pops) // CANARY_SHARE)])

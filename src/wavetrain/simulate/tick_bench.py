@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import msgspec
 
@@ -36,8 +36,11 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
     warm_p50_s: float
     warm_p99_s: float
     warm_max_s: float
+    warm_cpu_p99_s: float
+    """Of the processor: what it would be where nobody else works."""
     cold_p50_s: float
     cold_p99_s: float
+    cold_cpu_p99_s: float
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     per_minute: float
     """How many fit in a minute: the median of the runs."""
+    per_cpu_minute: float
+    """How many fit in a minute of one processor."""
 
 
 def one_wave(fleet: Fleet) -> Policy:
@@ -72,25 +77,26 @@ def ticks(
     plan = Plan(
         fleet=fleet, policy=one_wave(fleet), mishaps=Mishaps(1, CALM), step_s=STEP_S, sweep_each=0, days=3.0
     )
-    warm: list[float] = []
-    cold: list[float] = []
+    warm: list[tuple[float, float]] = []
+    cold: list[tuple[float, float]] = []
     clock = VirtualClock()
     with ExitStack() as left:
-        gc.collect()
-        gc.freeze()  # what is imported, as `wavetrain up` does before it serves
-        left.callback(gc.unfreeze)
         store = left.enter_context(closing(SqlStore(folder / "bench.sqlite", exclusive=True, clock=clock)))
         run = Rehearsal(plan, store=store, clock=clock)
         stands = run.play()
+        # As `wavetrain up` does before it serves. The fleet that is played here is no part of a control plane.
+        gc.collect()
+        gc.freeze()
+        left.callback(gc.unfreeze)
         for _ in stands:
             if run.ground.under_way:
-                warm.append(run.took_s)
+                warm.append((run.took_s, run.took_cpu_s))
                 told(len(warm))
             if run.ground.under_way and run.ticks % COLD_EACH == 0:
                 fresh = Ticker(store, run.telemetry)
-                began = perf_counter()
+                began, cpu = perf_counter(), process_time()
                 fresh.tick()
-                cold.append(perf_counter() - began)
+                cold.append((perf_counter() - began, process_time() - cpu))
             if len(warm) >= most:
                 break
     return Ticks(
@@ -98,11 +104,13 @@ def ticks(
         nodes=pops * nodes,
         warm=len(warm),
         cold=len(cold),
-        warm_p50_s=share(warm, 0.5),
-        warm_p99_s=share(warm, 0.99),
-        warm_max_s=max(warm, default=0.0),
-        cold_p50_s=share(cold, 0.5),
-        cold_p99_s=share(cold, 0.99),
+        warm_p50_s=share([took for took, _ in warm], 0.5),
+        warm_p99_s=share([took for took, _ in warm], 0.99),
+        warm_max_s=max((took for took, _ in warm), default=0.0),
+        warm_cpu_p99_s=share([cpu for _, cpu in warm], 0.99),
+        cold_p50_s=share([took for took, _ in cold], 0.5),
+        cold_p99_s=share([took for took, _ in cold], 0.99),
+        cold_cpu_p99_s=share([cpu for _, cpu in cold], 0.99),
     )
 
 
@@ -110,6 +118,7 @@ def pace(pops: int, nodes: int, rounds: int) -> Pace:
     """How fast a small fleet is rehearsed, in ticks that committed something, over several seeds."""
     changing: list[int] = []
     seconds: list[float] = []
+    cpu_seconds: list[float] = []
     for seed in range(rounds):
         fleet = made_up.fleet(pops, nodes, 0, seed)
         plan = Plan(
@@ -117,15 +126,25 @@ def pace(pops: int, nodes: int, rounds: int) -> Pace:
         )
         run = Rehearsal(plan)
         with settled():
-            began = perf_counter()
+            began, cpu = perf_counter(), process_time()
             for _ in run.play():
                 pass
             seconds.append(perf_counter() - began)
+            cpu_seconds.append(process_time() - cpu)
         changing.append(run.changing)
-    rates = [60.0 * count / took for count, took in zip(changing, seconds, strict=True)]
     return Pace(
-        pops=pops, nodes=pops * nodes, changing=sum(changing), seconds=sum(seconds), per_minute=median(rates)
+        pops=pops,
+        nodes=pops * nodes,
+        changing=sum(changing),
+        seconds=sum(seconds),
+        per_minute=rate(changing, seconds),
+        per_cpu_minute=rate(changing, cpu_seconds),
     )
+
+
+def rate(counts: list[int], took: list[float]) -> float:
+    """How many a minute, as the median of the runs."""
+    return median(60.0 * count / seconds for count, seconds in zip(counts, took, strict=True))
 
 
 def share(took: list[float], rank: float) -> float:

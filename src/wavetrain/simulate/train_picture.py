@@ -21,6 +21,9 @@ ROWS_MAX = 640
 """More PoPs than that share rows."""
 CELLS_MAX = 12_000
 MISSED_SHOWN = 2_000
+NARROWEST, NARROW = 3.0, 1.6
+"""A bar is at least so wide where each PoP has a row, and where PoPs share one."""
+DAY = timedelta(days=1)
 
 
 def picture(run: Rehearsal) -> str:
@@ -50,7 +53,9 @@ class _Frame:
 
 
 def _drawn(run: Rehearsal, rings: list[str], of_wave: dict[int, int], visits: list[Visit]) -> Iterator[str]:
-    frame = _Frame(run.departs, run.plan.days, len(visits))
+    early = min([run.departs, *(visit.began for visit in visits if visit.began is not None)])
+    lead = -((early - run.departs) // DAY)  # whoever is east of UTC has its Sunday earlier
+    frame = _Frame(run.departs - lead * DAY, run.plan.days + lead, len(visits))
     full = TOP + frame.height + FOOT
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 20} {full:.0f}" '
@@ -77,7 +82,13 @@ def _legend(rings: list[str]) -> Iterator[str]:
     yield f'<text x="{x + 15:.0f}" y="42">went back</text>'
     x += 90
     yield f'<path d="M{x:.0f} 32v11" stroke="#000000" stroke-width="2"/>'
-    yield f'<text x="{x + 8:.0f}" y="42">still moving at the end; pale: not begun; grey tick: missed a window</text>'
+    yield f'<text x="{x + 8:.0f}" y="42">still moving at the end</text>'
+    x += 150
+    yield f'<rect x="{x:.0f}" y="32" width="11" height="11" fill="{_colour(0)}" opacity="0.25"/>'
+    yield f'<text x="{x + 15:.0f}" y="42">not begun, where it is planned</text>'
+    x += 200
+    yield f'<path d="M{x:.0f} 32v11" stroke="#999999" stroke-width="1.4"/>'
+    yield f'<text x="{x + 8:.0f}" y="42">has missed a window</text>'
 
 
 def _days(frame: _Frame) -> Iterator[str]:
@@ -123,7 +134,7 @@ def _bars(frame: _Frame, visits: list[Visit], of_wave: dict[int, int]) -> Iterat
         drawn.add(key)
         colour = BACK_COLOUR if visit.outcome == WENT_BACK else _colour(of_wave.get(visit.wave, 0))
         pale = "" if visit.outcome in (DONE, WENT_BACK, MOVES) else ' opacity="0.25"'
-        width = max(1.6, min(frame.x(ends), LEFT + WIDTH) - x)
+        width = max(NARROWEST if frame.share == 1 else NARROW, min(frame.x(ends), LEFT + WIDTH) - x)
         yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"{pale}/>'
         if visit.outcome == MOVES:
             yield f'<path d="M{x + width:.1f} {y:.1f}v{height:.1f}" stroke="#000000" stroke-width="2"/>'
