@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from wavetrain.decide import portion, timetable, turns
+from wavetrain.decide import portion, stragglers, timetable, turns
 from wavetrain.decide.board import Board
 from wavetrain.decide.facts import Draft, Facts
 from wavetrain.decide.replan import Move, PlanWave, Replan, Standing
@@ -249,10 +249,14 @@ def _replan(
             del forced[pop]
             goes_on = _first_opening(draft, works, pop)
             if goes_on is not None:
+                beside = draft.turns[pop].beside or _may_be_left(draft, pop)
                 standing[pop] = msgspec.structs.replace(
-                    standing[pop], start=goes_on.start, end=goes_on.end, closes=goes_on.closes
+                    standing[pop],
+                    start=goes_on.start,
+                    end=goes_on.end,
+                    closes=goes_on.closes,
+                    holds=standing[pop].holds and not beside,
                 )
-                beside = draft.turns[pop].beside
                 changed.append(_take(draft, Move(pop, standing[pop].wave, goes_on, why, beside), works))
     begun = {turn.wave for turn in draft.turns.values() if turn.cursor}
     sizes = Counter(turn.wave for turn in draft.turns.values())
@@ -276,6 +280,16 @@ def _replan(
             changed.append(_take(draft, Move(pop, wave, far, why, beside), works))
     if changed or text:
         _record(draft, text or "; ".join(list(missed.values())[:NOTED_MAX]), changed)
+
+
+def _may_be_left(draft: Draft, pop: PopId) -> bool:
+    """Whether the waves behind need not wait for a PoP of a general wave that missed its window half way."""
+    wave = draft.turns[pop].wave
+    if wave == max(draft.waves) or draft.waves[wave].stage is not Stage.GENERAL:
+        return False
+    members = [turn for turn in draft.turns.values() if turn.wave == wave]
+    waited = [turn for turn in members if turn.pop != pop and not is_carried(draft, turn)]
+    return stragglers.may_go_on(len(waited), len(members))
 
 
 def _stay(draft: Draft, missed: Mapping[PopId, str]) -> bool:

@@ -1,9 +1,9 @@
 """Replan: which stops does a change force to move, where do they go?
 
 Everything that still keeps the hard rules stays where it is. What cannot stay takes the nearest place that moves nobody
-else: in its own wave, else along with a later wave. Where there is none, where its ring is an early one, or where its
-wave would be empty, it goes later in its own wave, which may force the waves behind it to move in their turn; but for a
-place more than a day away they do not wait (`stragglers`), as long as half of the wave is waited for.
+else: in its own wave, else along with a later wave. Where there is none it goes later in its own wave, and the waves
+behind do not wait for it (`stragglers`), as long as they wait for half of the wave. An early ring is waited for: for a
+place up to a day away the waves behind move in their turn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -177,7 +177,9 @@ class Replan:
             self.homeless[pop] = why
             return
         over = max(self._over(ordinal, pop), self._now, ready)
-        beside = stragglers.is_far(place, over) and self.may_straggle(pop, ordinal)
+        # It has no place before the next wave: an early ring's is waited for, for a day; a general one's is not.
+        is_left = self._waves[ordinal].is_general or stragglers.is_far(place, over)
+        beside = is_left and self.may_straggle(pop, ordinal)
         self._move(pop, ordinal, place, f"{why}; nobody waits for it" if beside else why, beside=beside)
 
     def may_straggle(self, pop: PopId, ordinal: int) -> bool:
