@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
 from wavetrain.evidence.counters import Array, laws, laws_of, log_e_rows, log_sum_exp
-from wavetrain.evidence.judgement import MAX_STRATA, WAYS, Judgement, Metric, check, judgement_of
+from wavetrain.evidence.judgement import MAX_METRICS, MAX_STRATA, WAYS, Judgement, Metric, check, judgement_of
 from wavetrain.evidence.processes import (
     BINS,
     CONTROL_EXPOSURE,
@@ -54,12 +54,13 @@ class Strata:
         tau_floor: float = 0.0,
         beta: float = 0.05,
         totals: Array | None = None,
+        most: int = MAX_METRICS,
     ) -> None:
         """`tau_floor` widens every null to at least itself; a gate passes falsely with probability at most beta.
 
-        `totals` are those of an earlier part of this test.
+        `totals` are those of an earlier part of this test. More metrics than `most` are refused.
         """
-        check(metrics)
+        check(metrics, most)
         self.metrics = tuple(metrics)
         self._weights = budget.normalised([metric.weight for metric in metrics])
         self._margins = np.array([log1p(metric.margin_ratio) for metric in metrics])

@@ -1,0 +1,136 @@
+"""Scorecard evidence: what do the counts of many trains give to each method to look at?"""
+
+import numpy as np
+from msgspec import Struct
+
+from wavetrain.evidence.counters import Array
+from wavetrain.simulate.scorecard_history import STRANDS, History
+from wavetrain.simulate.scorecard_latency import p99
+from wavetrain.simulate.scorecard_recording import Counts, Recording
+from wavetrain.simulate.scorecard_worlds import BAD, NEW, NODES, Mask
+
+
+class Arms(Struct, frozen=True, eq=False):
+    """Counters as tools see them that add up arms: (trains, counters, looks)."""
+
+    new_events: Array
+    new_exposure: Array
+    control_events: Array
+    control_exposure: Array
+    rates: Array
+    """(trains, counters): events per exposure in the pre-period."""
+
+
+class Gauge(Struct, frozen=True, eq=False):
+    """The p99 by the minute: (trains, looks) by arm, NaN where nothing was seen; the rest (trains,)."""
+
+    new: Array
+    control: Array
+    mean: Array
+    sd: Array
+    difference_sd: Array
+
+
+class Streams(Struct, frozen=True, eq=False):
+    """What our own test looks at, node by node: events and exposure (looks, trains, processes, nodes).
+
+    The processes are some of a train's: the latency's three strands, then the counters; `first` is the first of them.
+    """
+
+    events: Array | Counts
+    exposure: Array
+    first: int
+    new: Mask
+    """(looks, nodes)"""
+    histories: tuple[History, ...]
+    """By train."""
+
+
+class Evidence(Struct, frozen=True, eq=False):
+    """Some metrics of some trains: those of the counters, the latency, or both."""
+
+    arms: Arms | None
+    gauge: Gauge | None
+    streams: Streams
+
+    @property
+    def metrics(self) -> int:
+        """How many metrics are in it."""
+        counters = self.arms.new_events.shape[1] if self.arms is not None else 0
+        return counters + (self.gauge is not None)
+
+
+def healthy(whole: Recording, new: Mask) -> Evidence:
+    """All metrics of clean trains."""
+    looks, trains, counters, nodes = whole.events.shape
+    events = np.empty((looks, trains, STRANDS + counters, nodes), dtype=np.int32)
+    events[:, :, :STRANDS] = _strands(whole.over, whole.histories)
+    events[:, :, STRANDS:] = whole.events
+    exposure = np.empty(events.shape, dtype=np.float32)
+    exposure[:, :, :STRANDS] = whole.requests[:, :, None]
+    exposure[:, :, STRANDS:] = whole.exposure[:, :, None]
+    return Evidence(
+        _arms(whole.events, whole, new, slice(None)),
+        _gauge(whole.over, whole, new),
+        Streams(events, exposure, 0, new, whole.histories),
+    )
+
+
+def with_counter(whole: Recording, events: Counts, new: Mask) -> Evidence:
+    """The counter that goes bad, with these events (looks, trains, nodes)."""
+    return Evidence(
+        _arms(events[:, :, None], whole, new, slice(BAD - 1, BAD)),
+        None,
+        Streams(
+            events[:, :, None],
+            whole.exposure[:, :, None].astype(np.float32),
+            STRANDS + BAD - 1,
+            new,
+            whole.histories,
+        ),
+    )
+
+
+def with_latency(whole: Recording, over: Array, new: Mask) -> Evidence:
+    """The latency, with so many requests slower than each edge (looks, trains, nodes, edges)."""
+    events = _strands(over, whole.histories)
+    exposure = np.broadcast_to(whole.requests[:, :, None], events.shape).astype(np.float32)
+    return Evidence(None, _gauge(over, whole, new), Streams(events, exposure, 0, new, whole.histories))
+
+
+def _strands(over: Array, histories: tuple[History, ...]) -> Array:
+    picked = [over[:, train][..., history.edges] for train, history in enumerate(histories)]
+    return np.moveaxis(np.stack(picked, axis=1), 3, 2)
+
+
+def _arms(events: Counts, whole: Recording, new: Mask, which: slice) -> Arms:
+    control = np.broadcast_to(np.arange(NODES) >= NEW, new.shape)
+    sides = []
+    for mask in (new, control):
+        weight = mask.astype(float)
+        counted = np.einsum("ltmn,ln->tml", events, weight, optimize=False)
+        height = np.einsum("ltn,ln->tl", whole.exposure, weight)
+        sides += [counted, np.broadcast_to(height[:, None], counted.shape)]
+    rates = np.stack([history.rates[which] for history in whole.histories])
+    return Arms(*sides, rates)
+
+
+def _gauge(over: Array, whole: Recording, new: Mask) -> Gauge:
+    control = np.broadcast_to(np.arange(NODES) >= NEW, new.shape)
+    sides = [
+        p99(
+            np.einsum("ltnb,ln->tlb", over, mask.astype(float)),
+            np.einsum("ltn,ln->tl", whole.requests, mask.astype(float)),
+        )
+        for mask in (new, control)
+    ]
+    known = ([getattr(h, name) for h in whole.histories] for name in ("gauge_mean", "gauge_sd", "difference_sd"))
+    return Gauge(*sides, *(np.array(values) for values in known))
+
+
+def put_in(all_metrics: Array, some: Array, evidence: Evidence) -> Array:
+    """The scores of all metrics (trains, metrics, looks), with those of one metric in their place."""
+    out = all_metrics.copy()
+    out[:, 0 if evidence.arms is None else BAD] = some[:, 0]
+    return out
+
