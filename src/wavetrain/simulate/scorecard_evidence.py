@@ -1,5 +1,8 @@
 """Scorecard evidence: what do the counts of many trains give to each method to look at?"""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 from msgspec import Struct
 
@@ -8,6 +11,8 @@ from wavetrain.simulate.scorecard_history import STRANDS, History
 from wavetrain.simulate.scorecard_latency import p99
 from wavetrain.simulate.scorecard_recording import Counts, Recording
 from wavetrain.simulate.scorecard_worlds import BAD, NEW, NODES, Mask
+
+Kind = TypeVar("Kind", "Arms", "Gauge")
 
 
 class Arms(Struct, frozen=True, eq=False):
@@ -52,12 +57,6 @@ class Evidence(Struct, frozen=True, eq=False):
     arms: Arms | None
     gauge: Gauge | None
     streams: Streams
-
-    @property
-    def metrics(self) -> int:
-        """How many metrics are in it."""
-        counters = self.arms.new_events.shape[1] if self.arms is not None else 0
-        return counters + (self.gauge is not None)
 
 
 def healthy(whole: Recording, new: Mask) -> Evidence:
@@ -124,13 +123,36 @@ def _gauge(over: Array, whole: Recording, new: Mask) -> Gauge:
         )
         for mask in (new, control)
     ]
-    known = ([getattr(h, name) for h in whole.histories] for name in ("gauge_mean", "gauge_sd", "difference_sd"))
+    known = (
+        [getattr(h, name) for h in whole.histories] for name in ("gauge_mean", "gauge_sd", "difference_sd")
+    )
     return Gauge(*sides, *(np.array(values) for values in known))
 
 
-def put_in(all_metrics: Array, some: Array, evidence: Evidence) -> Array:
-    """The scores of all metrics (trains, metrics, looks), with those of one metric in their place."""
+def put_in(all_metrics: Array, place: int, scores: Array) -> Array:
+    """The scores of all metrics (trains, metrics, looks), with those of one (trains, looks) in its place."""
     out = all_metrics.copy()
-    out[:, 0 if evidence.arms is None else BAD] = some[:, 0]
+    out[:, place] = scores
     return out
 
+
+def stacked(parts: Sequence[Evidence]) -> Evidence:
+    """The same metrics of more trains: one part's after the other's."""
+    arms = [part.arms for part in parts if part.arms is not None]
+    gauges = [part.gauge for part in parts if part.gauge is not None]
+    streams = [part.streams for part in parts]
+    return Evidence(
+        _joined(Arms, arms) if arms else None,
+        _joined(Gauge, gauges) if gauges else None,
+        Streams(
+            np.concatenate([of.events for of in streams], axis=1),
+            np.concatenate([of.exposure for of in streams], axis=1),
+            streams[0].first,
+            streams[0].new,
+            tuple(history for of in streams for history in of.histories),
+        ),
+    )
+
+
+def _joined(kind: type[Kind], parts: Sequence[Kind]) -> Kind:
+    return kind(*(np.concatenate([getattr(part, name) for part in parts]) for name in kind.__struct_fields__))

@@ -66,9 +66,7 @@ def recorded(world: World, rng: Generator, trains: int) -> Recording:
     )
 
 
-def _train(
-    world: World, rng: Generator
-) -> tuple[Counts, Array, Array, Array, Array, Array, History]:
+def _train(world: World, rng: Generator) -> tuple[Counts, Array, Array, Array, Array, Array, History]:
     noise = world.noise
     traffic = _spread(rng, TRAFFIC_CV if noise.season else 0.0, (NODES,))
     phase = rng.uniform(0, 2 * np.pi)
@@ -166,9 +164,7 @@ def _unseen(rng: Generator, noise: Noise, exposure: Array) -> Array:
     return np.array(np.broadcast_to(seen, (NODES, seen.shape[-1])))
 
 
-def _latencies(
-    rng: Generator, noise: Noise, exposure: Array, lasting: Array
-) -> tuple[Array, Array, Array]:
+def _latencies(rng: Generator, noise: Noise, exposure: Array, lasting: Array) -> tuple[Array, Array, Array]:
     exposure = np.broadcast_to(exposure, lasting.shape)
     shift = lasting + LATENCY_PART / 2 * noise.burst_cv * rng.standard_normal(lasting.shape)
     requests = rng.poisson(REQUESTS * exposure).astype(float)
@@ -191,4 +187,3 @@ def more(rng: Generator, whole: Recording, ratios: Array) -> Counts:
     extra = rng.poisson(whole.intensity * (ratios[:, None, :] - 1))
     out: Counts = (whole.events[:, :, BAD - 1] + extra).astype(np.int32)
     return out
-
