@@ -1,10 +1,10 @@
 """Rival CUSUM: what has a cumulated sum gathered for "twice as many", against history or against the control?
 
-Page (1954); for Poisson counts Lucas (1985): S <- max(0, S + log likelihood ratio), of theta = 2 against 1. Against history
-the expected count is the pre-period's rate times the exposure; against the control the count is a binomial share of both
-arms' events. A gauge's values are standardised by the pre-period and tested for a shift of one standard deviation. The
-threshold is log(metrics x looks / alpha): with it the sum's false alarms over all looks are at most alpha, as long as
-counts are Poisson.
+Page (1954); for Poisson counts Lucas (1985): S <- max(0, S + log likelihood ratio), of theta = 2 against 1. Against
+history the expected count is the pre-period's rate times the exposure; against the control the count is a binomial
+share of both arms' events. A gauge's values are standardised by the pre-period and tested for a shift of one standard
+deviation. The threshold is log(metrics x looks / alpha): with it the sum's false alarms over all looks are at most
+alpha, as long as counts are Poisson.
 """
 
 from math import log

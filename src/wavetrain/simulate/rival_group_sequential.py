@@ -1,9 +1,9 @@
 """Rival group-sequential: how far is the new arm off, at the share of the planned information that there is?
 
-O'Brien & Fleming (1979) with the spending function of Lan & DeMets (1983), looked at so often that the boundary is that of
-Brownian motion: P(sup B_t >= c, t <= 1) = 2 (1 - Phi(c)), so a metric stops where z sqrt(t) >= c = Phi^-1(1 - alpha / 2),
-with alpha shared out over the metrics (Jennison & Turnbull 2000). t is the share of the events that the pre-period lets
-expect by the planned end; what comes beyond counts as 1.
+O'Brien & Fleming (1979) with the spending function of Lan & DeMets (1983), looked at so often that the boundary is
+that of Brownian motion: P(sup B_t >= c, t <= 1) = 2 (1 - Phi(c)), so a metric stops where z sqrt(t) >= c = Phi^-1(1 -
+alpha / 2), with alpha shared out over the metrics (Jennison & Turnbull 2000). t is the share of the events that the
+pre-period lets expect by the planned end; what comes beyond counts as 1.
 """
 
 import numpy as np

@@ -2,10 +2,10 @@
 
 Written from the description of NetflixACAJudge in Spinnaker's Kayenta (docs/canary-judge; Graff & Sanden, "Automated
 Canary Analysis at Netflix with Kayenta", 2018): Mann-Whitney (1947) on the points of both series, with a confidence
-interval of the shift at 98 %, which must lie above a tolerance of 25 % *of the estimated shift itself* (Hodges & Lehmann
-1963). That its lower end does so is the same as that the test rejects once the canary's points are moved down by the
-tolerance: so the score is the standard normal deviate of that test, with R's correction for continuity and for ties,
-and the judge's own threshold is the 99 % quantile.
+interval of the shift at 98 %, which must lie above a tolerance of 25 % *of the estimated shift itself* (Hodges &
+Lehmann 1963). That its lower end does so is the same as that the test rejects once the canary's points are moved down
+by the tolerance: so the score is the standard normal deviate of that test, with R's correction for continuity and for
+ties, and the judge's own threshold is the 99 % quantile.
 
 A window is the last hour by the minute, looked at every ten minutes. The group's score is the share of metrics that
 pass: a canary fails when any metric does, when the score is below 95, or below 75.

@@ -1,10 +1,10 @@
 """Rival thresholds: by how much has the canary's worst metric exceeded its threshold, in as many checks as it may?
 
-The form of Flagger (docs.flagger.app, "metric analysis": an interval, a threshold, a number of failed checks) and of Argo
-Rollouts (argoproj.github.io, "analysis": interval, failureLimit): each interval a query over a window of the canary's
-own samples is held against a fixed threshold, and after so many failed checks, counted from the start of the analysis,
-the release is rolled back. The threshold is a multiple of what the metric was before: the score is the multiple that has
-been exceeded in as many checks as it takes.
+The form of Flagger (docs.flagger.app, "metric analysis": an interval, a threshold, a number of failed checks) and of
+Argo Rollouts (argoproj.github.io, "analysis": interval, failureLimit): each interval a query over a window of the
+canary's own samples is held against a fixed threshold, and after so many failed checks, counted from the start of the
+analysis, the release is rolled back. The threshold is a multiple of what the metric was before: the score is the
+multiple that has been exceeded in as many checks as it takes.
 """
 
 import numpy as np

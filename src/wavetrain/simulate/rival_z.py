@@ -1,7 +1,7 @@
 """Rival z: how far is the new arm's share of all events from what its exposure explains, by an ordinary z-test?
 
-The test of two proportions on everything counted so far, at each look, with Bonferroni's correction over metrics but, as
-is common, none over looks.
+The test of two proportions on everything counted so far, at each look, with Bonferroni's correction over metrics but,
+as is common, none over looks.
 """
 
 import numpy as np

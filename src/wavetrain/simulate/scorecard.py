@@ -29,18 +29,24 @@ DEVELOPMENT_SEEDS: Final = range(1000)
 
 
 class Suite(msgspec.Struct, frozen=True):
-    """How many batches of clean trains each world has, and how many of them have its faults laid over them too."""
+    """How many batches of clean trains each world has, and how many of them have its faults laid over them too.
 
+    `per_fleet` trains share the nodes and their pre-period: quicker, but no longer independent of each other.
+    """
+
+    per_fleet: int
     clean: dict[str, int]
     faulty: dict[str, int]
 
 
 SUITES: Final = {
     "smoke": Suite(
+        per_fleet=5,
         clean={"poisson": 6, "realistic": 8} | {world.name: 2 for world in WORLDS[2:]},
         faulty={"poisson": 2, "realistic": 2} | {world.name: 1 for world in WORLDS[2:]},
     ),
     "full": Suite(
+        per_fleet=1,
         clean={"poisson": 40, "realistic": 120, "mixed-rates": 120}
         | {world.name: 20 for world in WORLDS[3:]},
         faulty={world.name: 8 for world in WORLDS},
@@ -49,7 +55,7 @@ SUITES: Final = {
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell in which another method is sooner at the matched false rate, by mean delay; `sigmas` as pairs of trains."""
+    """A cell in which another method is sooner at the matched false rate, by the mean delay of the same trains."""
 
     scenario: str
     method: str
@@ -104,6 +110,7 @@ def tasks(suite: Suite, seed: int, of_methods: Sequence[str], of_scenarios: Sequ
                 world.name,
                 seed,
                 number,
+                suite.per_fleet,
                 faults if number < suite.faulty.get(world.name, 0) else (),
                 named,
             )

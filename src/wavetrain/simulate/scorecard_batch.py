@@ -34,6 +34,7 @@ class Task(Struct, frozen=True):
     world: str
     seed: int
     number: int
+    per_fleet: int
     scenarios: tuple[str, ...]
     methods: tuple[str, ...]
 
@@ -50,7 +51,7 @@ def scored(task: Task) -> Scored:
     """One batch; the same task gives the same scores, in whichever process."""
     world = next(world for world in WORLDS if world.name == task.world)
     rng = np.random.default_rng([task.seed, crc32(world.name.encode()), task.number])
-    whole = recorded(world, rng, TRAINS)
+    whole = recorded(world, rng, TRAINS, task.per_fleet)
     new = world.new_nodes()
     clean = healthy(whole, new)
     faults = [(name, fault) for name, fault in world.faults if name in task.scenarios]

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from wavetrain.evidence.counters import Array
 from wavetrain.simulate.scorecard_history import STRANDS, History
@@ -42,8 +43,8 @@ class Streams(Struct, frozen=True, eq=False):
     The processes are some of a train's: the latency's three strands, then the counters; `first` is the first of them.
     """
 
-    events: Array | Counts
-    exposure: Array
+    events: NDArray[np.int32] | Array
+    exposure: NDArray[np.float32]
     first: int
     new: Mask
     """(looks, nodes)"""
@@ -65,7 +66,7 @@ def healthy(whole: Recording, new: Mask) -> Evidence:
     events = np.empty((looks, trains, STRANDS + counters, nodes), dtype=np.int32)
     events[:, :, :STRANDS] = _strands(whole.over, whole.histories)
     events[:, :, STRANDS:] = whole.events
-    exposure = np.empty(events.shape, dtype=np.float32)
+    exposure: NDArray[np.float32] = np.empty(events.shape, dtype=np.float32)
     exposure[:, :, :STRANDS] = whole.requests[:, :, None]
     exposure[:, :, STRANDS:] = whole.exposure[:, :, None]
     return Evidence(
@@ -103,15 +104,15 @@ def _strands(over: Array, histories: tuple[History, ...]) -> Array:
 
 
 def _arms(events: Counts, whole: Recording, new: Mask, which: slice) -> Arms:
-    control = np.broadcast_to(np.arange(NODES) >= NEW, new.shape)
-    sides = []
-    for mask in (new, control):
+    def summed(mask: Mask) -> tuple[Array, Array]:
         weight = mask.astype(float)
-        counted = np.einsum("ltmn,ln->tml", events, weight, optimize=False)
+        counted = np.einsum("ltmn,ln->tml", events, weight)
         height = np.einsum("ltn,ln->tl", whole.exposure, weight)
-        sides += [counted, np.broadcast_to(height[:, None], counted.shape)]
+        return counted, np.broadcast_to(height[:, None], counted.shape)
+
+    control = np.broadcast_to(np.arange(NODES) >= NEW, new.shape)
     rates = np.stack([history.rates[which] for history in whole.histories])
-    return Arms(*sides, rates)
+    return Arms(*summed(new), *summed(control), rates)
 
 
 def _gauge(over: Array, whole: Recording, new: Mask) -> Gauge:

@@ -72,7 +72,8 @@ def _edges(before: Before) -> NDArray[np.intp]:
     over = before.over[control].sum(axis=(0, 1)) + 0.5
     under = before.requests[control].sum() + 1 - over
     aims = np.log([(1 - quantile) / quantile for quantile in QUANTILES])
-    return np.abs(np.log(over / under) - aims[:, None]).argmin(axis=1)
+    places: NDArray[np.intp] = np.abs(np.log(over / under) - aims[:, None]).argmin(axis=1)
+    return places
 
 
 def _calibrated(

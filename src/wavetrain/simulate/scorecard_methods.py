@@ -1,7 +1,7 @@
 """Scorecard methods: who is compared, how does each score a train, where does it stop one?
 
-A method scores metrics, (trains, metrics, looks), and trains by all their metrics, (trains, looks). It stops a train at the
-first look whose score reaches its threshold; the higher the threshold, the fewer it stops.
+A method scores metrics, (trains, metrics, looks), and trains by all their metrics, (trains, looks). It stops a train
+at the first look whose score reaches its threshold; the higher the threshold, the fewer it stops.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ from wavetrain.evidence.preperiod import (
 
 
 def preperiods(events: Array, exposure: Array, nodes: Sequence[str], seconds: float) -> list[Preperiod]:
-    """One per metric, from events of the shape (metrics, nodes, bins) over one exposure (nodes, bins), 0 where not seen."""
+    """One per metric, from events (metrics, nodes, bins) over one exposure (nodes, bins), 0 where not seen."""
     seen = exposure > 0
     histograms = [_histogram(of[seen]) for of in events]
     heights = exposure.sum(axis=1).tolist()

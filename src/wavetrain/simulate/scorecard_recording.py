@@ -1,6 +1,6 @@
 """Scorecard recording: which increments does every method get to see, of trains under one kind of noise?
 
-Per train: three days of pre-period in bins of four minutes, then 300 bins of one minute. A sum of four bursts that are
+Per fleet three days of pre-period in bins of four minutes; per train 300 bins of one minute. A sum of four bursts that are
 exponential by the minute is one gamma variable of shape four, and a Poisson count over it is what four minutes would
 have counted together; so the coarse pre-period has the law of the fine one, as long as a rate stands still for four
 minutes. Drift moves every twenty.
@@ -25,8 +25,6 @@ PRE_MIN: Final = 4
 """Minutes of a bin of the pre-period."""
 PRE_BINS: Final = 3 * 24 * 60 // PRE_MIN
 KNOT_MIN: Final = 20
-KNOTS_BEFORE: Final = PRE_BINS * PRE_MIN // KNOT_MIN
-KNOTS: Final = KNOTS_BEFORE + LOOKS // KNOT_MIN
 DAY_MIN: Final = 1440
 EVENT_MIN: Final = 30
 RUN_MIN: Final = 3
@@ -57,63 +55,73 @@ class Recording(Struct, frozen=True, eq=False):
     histories: tuple[History, ...]
 
 
-def recorded(world: World, rng: Generator, trains: int) -> Recording:
-    """A batch of clean trains."""
-    parts = [_train(world, rng) for _ in range(trains)]
+def recorded(world: World, rng: Generator, trains: int, per_fleet: int = 1) -> Recording:
+    """A batch of clean trains; so many follow each other on the same nodes, and share their pre-period."""
+    parts = []
+    for number in range(trains):
+        if number % per_fleet == 0:
+            fleet = _fleet(world, rng)
+        parts.append(_train(world.noise, fleet, rng))
     return Recording(
-        *(np.stack([part[field] for part in parts], axis=1) for field in range(6)),
-        histories=tuple(part[6] for part in parts),
+        events=np.stack([part.events for part in parts], axis=1),
+        exposure=np.stack([part.exposure for part in parts], axis=1),
+        over=np.stack([part.over for part in parts], axis=1),
+        requests=np.stack([part.requests for part in parts], axis=1),
+        intensity=np.stack([part.intensity for part in parts], axis=1),
+        shift=np.stack([part.shift for part in parts], axis=1),
+        histories=tuple(history for part in parts for history in part.histories),
     )
 
 
-def _train(world: World, rng: Generator) -> tuple[Counts, Array, Array, Array, Array, Array, History]:
+class _Fleet(Struct, frozen=True, eq=False):
+    """What lasts: the load of each node, its events per minute, its log latency; what its pre-period has shown."""
+
+    traffic: Array
+    mean: Array
+    slow: Array
+    history: History
+
+
+def _fleet(world: World, rng: Generator) -> _Fleet:
     noise = world.noise
     traffic = _spread(rng, TRAFFIC_CV if noise.season else 0.0, (NODES,))
-    phase = rng.uniform(0, 2 * np.pi)
-    effect = _spread(rng, noise.node_cv, (COUNTERS, NODES))
-    drift = _drift(rng, noise.drift_sd, (COUNTERS, NODES))
-    lasting = LATENCY_PART * (
-        noise.node_cv * rng.standard_normal((NODES, 1)) + _drift(rng, noise.drift_sd, (NODES,))
-    )
-    per_minute = rates(noise)
-
-    course = _season(noise.season, phase, (np.arange(PRE_BINS) + 0.5) * PRE_MIN)
+    mean = rates(noise)[:, None] * _spread(rng, noise.node_cv, (COUNTERS, NODES))
+    slow = LATENCY_PART * noise.node_cv * rng.standard_normal((NODES, 1))
+    course = _season(noise.season, rng.uniform(0, 2 * np.pi), PRE_BINS, PRE_MIN)
     exposure = _unseen(rng, noise, PRE_MIN * traffic[:, None] * course)
-    mean = per_minute[:, None] * effect
-    knots = np.repeat(drift[..., :KNOTS_BEFORE], KNOT_MIN // PRE_MIN, axis=-1)
-    expected = mean[..., None] * np.exp(knots) * exposure * np.sqrt(course)
+    expected = mean[..., None] * exposure * np.sqrt(course)
+    if noise.drift_sd:
+        expected *= np.exp(_drift(rng, noise.drift_sd, (COUNTERS, NODES), PRE_BINS, PRE_MIN))
     events = rng.poisson(expected * _bursts(rng, noise, expected.shape, PRE_MIN)).astype(float)
-    over, requests, _ = _latencies(
-        rng, noise, exposure, np.repeat(lasting[:, :KNOTS_BEFORE], KNOT_MIN // PRE_MIN, axis=1)
-    )
-
-    recent = np.repeat(lasting[:, KNOTS_BEFORE - LOOKS // KNOT_MIN : KNOTS_BEFORE], KNOT_MIN, axis=1)
-    minutes = PRE_BINS * PRE_MIN - LOOKS + np.arange(LOOKS) + 0.5
-    load = traffic[:, None] * _season(noise.season, phase, minutes)
-    fine_over, fine_requests, _ = _latencies(rng, noise, load, recent)
+    drift = _drift(rng, LATENCY_PART * noise.drift_sd, (NODES,), PRE_BINS, PRE_MIN)
+    over, requests, _ = _latencies(rng, noise, exposure, slow + drift)
+    recent = slow + _drift(rng, LATENCY_PART * noise.drift_sd, (NODES,), LOOKS, 1)
+    fine_over, fine_requests, _ = _latencies(rng, noise, np.repeat(traffic[:, None], LOOKS, axis=1), recent)
     before = Before(events, exposure, over, requests, _looks(fine_over), fine_requests.T)
-    known = known_from(before, world.new_nodes()[-1], PRE_MIN * 60.0)
+    return _Fleet(traffic, mean, slow, known_from(before, world.new_nodes()[-1], PRE_MIN * 60.0))
 
-    course = _season(noise.season, phase, PRE_BINS * PRE_MIN + np.arange(LOOKS) + 0.5)
-    exposure = _unseen(rng, noise, traffic[:, None] * course)
+
+def _train(noise: Noise, fleet: _Fleet, rng: Generator) -> Recording:
+    """One train, without the axis of trains, at any time of the day."""
+    course = _season(noise.season, rng.uniform(0, 2 * np.pi), LOOKS, 1)
+    exposure = _unseen(rng, noise, fleet.traffic[:, None] * course)
     event = np.ones(LOOKS)
     starts = int(rng.integers(0, LOOKS - EVENT_MIN))
     event[starts : starts + EVENT_MIN] = noise.outside
-    knots = np.repeat(drift[..., KNOTS_BEFORE:], KNOT_MIN, axis=-1)
-    intensity = mean[..., None] * np.exp(knots) * exposure * np.sqrt(course) * event
+    drift = _drift(rng, noise.drift_sd, (COUNTERS, NODES), LOOKS, 1)
+    intensity = fleet.mean[..., None] * np.exp(drift) * exposure * np.sqrt(course) * event
     intensity *= _bursts(rng, noise, intensity.shape, 1)
     events = rng.poisson(intensity)
-    over, requests, shift = _latencies(
-        rng, noise, exposure, np.repeat(lasting[:, KNOTS_BEFORE:], KNOT_MIN, axis=1)
-    )
-    return (
-        np.ascontiguousarray(np.moveaxis(events, 2, 0).astype(np.int32)),
-        exposure.T,
-        _looks(over),
-        requests.T,
-        intensity[BAD - 1].T,
-        shift.T,
-        known,
+    drift = _drift(rng, LATENCY_PART * noise.drift_sd, (NODES,), LOOKS, 1)
+    over, requests, shift = _latencies(rng, noise, exposure, fleet.slow + drift)
+    return Recording(
+        events=np.ascontiguousarray(np.moveaxis(events, 2, 0).astype(np.int32)),
+        exposure=exposure.T,
+        over=_looks(over),
+        requests=requests.T,
+        intensity=intensity[BAD - 1].T,
+        shift=shift.T,
+        histories=(fleet.history,),
     )
 
 
@@ -126,18 +134,20 @@ def _spread(rng: Generator, cv: float, shape: tuple[int, ...]) -> Array:
     return rng.gamma(1 / cv**2, cv**2, shape) if cv else np.ones(shape)
 
 
-def _drift(rng: Generator, sd: float, shape: tuple[int, ...]) -> Array:
-    """A stationary autoregression in steps of a knot (last axis)."""
+def _drift(rng: Generator, sd: float, shape: tuple[int, ...], bins: int, length: int) -> Array:
+    """A stationary autoregression in steps of a knot, held over the bins of this length (last axis)."""
+    knots = bins * length // KNOT_MIN
     if not sd:
-        return np.zeros((*shape, KNOTS))
+        return np.zeros((*shape, bins))
     kept = forgets(KNOT_MIN)
-    steps = rng.standard_normal((*shape, KNOTS)) * sd * np.sqrt(1 - kept**2)
+    steps = rng.standard_normal((*shape, knots)) * sd * np.sqrt(1 - kept**2)
     steps[..., 0] /= np.sqrt(1 - kept**2)
-    out: Array = lfilter([1.0], [1.0, -kept], steps, axis=-1)
-    return out
+    return np.repeat(lfilter([1.0], [1.0, -kept], steps, axis=-1), KNOT_MIN // length, axis=-1)
 
 
-def _season(amplitude: float, phase: float, minutes: Array) -> Array:
+def _season(amplitude: float, phase: float, bins: int, length: int) -> Array:
+    """Traffic over its usual, in bins of this length."""
+    minutes = (np.arange(bins, dtype=np.float64) + 0.5) * length
     out: Array = np.exp(amplitude * np.sin(2 * np.pi * minutes / DAY_MIN + phase))
     return out
 
