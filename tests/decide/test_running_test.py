@@ -2,10 +2,13 @@
 
 import msgspec
 import pytest
-from tests.decide.test_comparison import POLICY, fed, kept
+from tests.decide.engine import NEW, OLD, pop
+from tests.decide.test_comparison import POLICY, a_bin, baking, fed, kept, sample
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.running_test import RunningTest
+from wavetrain.errors import RefusedError
+from wavetrain.model.fleet import NodeId
 
 
 def taken_up(test: RunningTest) -> RunningTest:
@@ -56,6 +59,55 @@ def test_only_what_has_changed_is_written_down() -> None:
     test = fed(kept(), failed=9, bins=3)
     assert [item.pop for item in test.unwritten(-1)] == ["a"]
     assert test.unwritten(test.record.changes) == []
+
+
+def test_a_test_of_another_width_is_refused_with_the_way_out() -> None:
+    test = fed(kept(), failed=9, bins=3)
+    older = test.record.changed(together=test.record.together[:-8])
+    with pytest.raises(RefusedError, match=r"another version kept it: run wavetrain store migrate"):
+        RunningTest("r", POLICY, older)
+
+
+BY_CLASS = {"a": pop("a", 4).changed(hardware={"old": (NodeId("a1"), NodeId("a2")), "new": (NodeId("a3"),)})}
+
+
+def compared(test: RunningTest, worse: str, bins: int) -> RunningTest:
+    turn, canary = baking()
+    for _ in range(bins):
+        samples = [
+            sample(node, NEW if node == canary else OLD, failed=20 if node == worse else 2)
+            for node in ("a1", "a2", "a3", "a4")
+        ]
+        test.compare([(turn, a_bin(*samples))], NEW, 1.0, BY_CLASS)
+    test.judge()
+    return test
+
+
+def test_a_canary_is_held_against_the_control_of_its_hardware_class_too() -> None:
+    """The canary is a1: what a2 says is said of its class, and what other nodes say is not."""
+    assert baking()[1] == "a1"
+    test = compared(kept(), "a1", 5)
+    assert test.record.classes == ("old",)
+    ((name, worse),) = test.judgement().per_metric[0].classes
+    assert name == "old"
+    ((_, like),) = compared(kept(), "a3", 5).judgement().per_metric[0].classes
+    ((_, unlike),) = compared(kept(), "a2", 5).judgement().per_metric[0].classes
+    assert unlike < like < worse
+    again = taken_up(test)
+    assert again.record == test.record
+    assert compared(again, "a1", 2).record == compared(test, "a1", 2).record
+
+
+def test_a_class_without_a_control_of_its_own_says_nothing() -> None:
+    only = {"a": BY_CLASS["a"].changed(hardware={"old": (NodeId("a1"),)})}
+    turn, canary = baking()
+    test = kept()
+    samples = [sample(node, NEW if node == canary else OLD) for node in ("a1", "a2", "a3", "a4")]
+    test.compare([(turn, a_bin(*samples))], NEW, 1.0, only)
+    assert test.record.classes == ()
+    alike = {"a": BY_CLASS["a"].changed(hardware={"old": tuple(map(NodeId, ("a1", "a2", "a3", "a4")))})}
+    test.compare([(turn, a_bin(*samples))], NEW, 1.0, alike)
+    assert test.record.classes == ("old",)
 
 
 def test_the_evidence_on_other_metrics_is_not_gone_on_with() -> None:

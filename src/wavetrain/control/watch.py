@@ -12,7 +12,7 @@ from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.running_test import RunningTest
-from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
+from wavetrain.model.fleet import NodeId, Pop, PopId, Reported, Retired
 from wavetrain.model.health import PopBin, PopCounts
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
@@ -277,7 +277,7 @@ class Watch:
         for name in sorted(told):
             if rollouts[name].status in (Status.ROLLING, Status.PAUSED):
                 test = self._tests[name]
-                if test.compare(told[name], rollouts[name].number, steady):
+                if test.compare(told[name], rollouts[name].number, steady, self._image.by_name(Pop)):
                     test.judge()
 
     def _pre_period(self, seen: PopCounts, policy: Policy) -> None:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.waves import DISTURBED
 from wavetrain.evidence import calibration, judgement, preperiod
-from wavetrain.evidence.arms import Mask, split_all
+from wavetrain.evidence.arms import Mask, split_each
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, Calibrations
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.judgement import Metric
 from wavetrain.evidence.processes import ARMS, unpacked
+from wavetrain.evidence.strata import NO_CLASS
+from wavetrain.evidence.together import OfClass
 from wavetrain.model.fleet import NodeId, Phase, Reported
 from wavetrain.model.health import PopBin, PopCounts
 from wavetrain.model.policy import MetricRule, Policy
@@ -164,19 +166,49 @@ def share_of(seen: PopCounts, arms: tuple[Mask, Mask]) -> float:
     return mine / fair
 
 
+def classes_of(
+    hardware: Mapping[str, Sequence[NodeId]], nodes: Sequence[NodeId], arms: tuple[Mask, Mask]
+) -> str | dict[str, tuple[Mask, Mask]]:
+    """The hardware class of all nodes in the arms; or the arms of each class that is in both, where there are several.
+
+    A class is compared with itself alone: where it has no control in the PoP it says nothing.
+    """
+    names = {node: name for name, members in hardware.items() for node in members}
+    among = arms[0] | arms[1]
+    named = np.array([names.get(node, NO_CLASS) for node in nodes])
+    found = sorted(set(named[among].tolist()))
+    if len(found) == 1:
+        return str(found[0])
+    split = {name: (arms[0] & (named == name), arms[1] & (named == name)) for name in found}
+    return {name: both for name, both in split.items() if both[0].any() and both[1].any()}
+
+
 def split_bin(
     seen: PopCounts, arms: tuple[Mask, Mask], places: tuple[Places, Places], known: Calibrations
 ) -> Array:
     """What a bin says of each metric, by arm: shape (metrics, ARMS). `known` is for the bin's nodes."""
+    return split_classes(seen, arms, NO_CLASS, places, known)[0]
+
+
+def split_classes(
+    seen: PopCounts,
+    arms: tuple[Mask, Mask],
+    classes: str | Mapping[str, tuple[Mask, Mask]],
+    places: tuple[Places, Places],
+    known: Calibrations,
+) -> tuple[Array, OfClass]:
+    """As `split_bin`, and the same by hardware class, as `classes_of` has told them apart."""
+    apart = {} if isinstance(classes, str) else classes
     if not seen.counters:
-        return np.zeros((len(places[0]), ARMS))
+        return np.zeros((len(places[0]), ARMS)), classes if isinstance(classes, str) else {}
     events, exposure = (
         np.where(rows[:, None] >= 0, seen.counted[rows], np.nan) if (rows < 0).any() else seen.counted[rows]
         for rows in places
     )
     among = arms[0] | arms[1]
     exposure[:, ~among] = np.nan
-    return split_all(events, exposure, arms, seen.seconds, known)
+    whole, *parts = split_each(events, exposure, (arms, *apart.values()), seen.seconds, known)
+    return whole, classes if isinstance(classes, str) else dict(zip(apart, parts, strict=True))
 
 
 def gate_of(kept: PopEvidence | None, policy: Policy) -> judgement.GateAnswer | None:

@@ -62,6 +62,10 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """How often anything of the test has changed: what its PoPs said up to here is in their records."""
     totals: bytes = b""
     """Of the PoPs that are done, by metric (`evidence.strata.TOTALS` little-endian doubles)."""
+    classes: tuple[str, ...] = ()
+    """The hardware classes that were compared, in the order in which they came."""
+    together: bytes = b""
+    """By metric what all PoPs say as one, then what each class says (`evidence.together.WIDTH` doubles)."""
     pre_period_s: float | None = None
     """The shortest pre-period of the PoPs that gave evidence; None before the first."""
     first_s: float = 0.0

@@ -8,6 +8,7 @@ import numpy as np
 from wavetrain.decide import comparison
 from wavetrain.decide.comparison import Places
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
 from wavetrain.evidence.arms import Mask
 from wavetrain.evidence.calibration import Calibrations
@@ -15,9 +16,14 @@ from wavetrain.evidence.counters import Array
 from wavetrain.evidence.judgement import Judgement
 from wavetrain.evidence.processes import packed, unpacked, unstarted
 from wavetrain.evidence.strata import TOTALS, Strata
+from wavetrain.evidence.together import WIDTH, OfClass
+from wavetrain.model.fleet import Pop
 from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import Policy
 from wavetrain.model.rollout import Turn
+
+Apart = tuple[tuple[Mask, Mask], str | dict[str, tuple[Mask, Mask]]]
+"""The arms of a PoP, and how they fall to its hardware classes."""
 
 
 class RunningTest:
@@ -41,14 +47,23 @@ class RunningTest:
             kept, pops = None, ()
         self._kept = (kept or RolloutEvidence(rollout=rollout, metrics=names)).changed(version=0)
         verdicts = policy.verdicts
-        totals = None
+        totals = rows = None
         if self._kept.totals:
-            totals = np.frombuffer(self._kept.totals, dtype="<f8").reshape(len(names), TOTALS)
-        self._strata = Strata(comparison.metrics_of(policy), verdicts.tau_floor, verdicts.beta, totals)
+            totals = _kept_rows(self._kept.totals, len(names), TOTALS)
+            rows = _kept_rows(self._kept.together, (1 + len(self._kept.classes)) * len(names), WIDTH)
+            rows = rows.reshape(-1, len(names), WIDTH)
+        self._strata = Strata(
+            comparison.metrics_of(policy),
+            verdicts.tau_floor,
+            verdicts.beta,
+            totals,
+            self._kept.classes,
+            rows,
+        )
         self._calibrations = {item.pop: item for item in known}
         self._known: dict[str, Calibrations] = {}
         self._pops: dict[str, PopEvidence] = {}
-        self._arms: dict[str, tuple[tuple[object, ...], tuple[Mask, Mask] | None]] = {}
+        self._arms: dict[str, tuple[tuple[object, ...], Apart | None]] = {}
         self._placed: tuple[tuple[str, ...], tuple[Places, Places]] | None = None
         self._stale: set[str] = set()
         self._touched: dict[str, int] = {}
@@ -96,18 +111,27 @@ class RunningTest:
         self._take(start.changed(version=0, live=1), state)
         self._change({known.pop})
 
-    def compare(self, seen: Sequence[tuple[Turn, PopCounts]], number: str, steady: float) -> set[str]:
+    def compare(
+        self,
+        seen: Sequence[tuple[Turn, PopCounts]],
+        number: str,
+        steady: float,
+        fleet: Mapping[str, Pop] | None = None,
+    ) -> set[str]:
         """Lay quiet bins to the evidence, in their order; the names of the PoPs whose evidence that changed.
 
-        Counts enter once the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
+        `fleet` says of which hardware class nodes are; in a PoP that is not in it they are of none. Counts enter once
+        the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
         """
         changed: set[str] = set()
-        counts: dict[str, Array] = {}
+        counts: dict[str, tuple[Array, OfClass]] = {}
         for turn, bin_ in seen:
             kept, known = self._pops.get(turn.pop), self._known.get(turn.pop)
-            arms = self._arms_of(turn, bin_, number) if kept is not None else None
-            if kept is None or known is None or arms is None or bin_.seconds <= 0:
+            pop = fleet.get(turn.pop) if fleet is not None else None
+            apart = self._apart(turn, bin_, number, pop) if kept is not None else None
+            if kept is None or known is None or apart is None or bin_.seconds <= 0:
                 continue
+            arms, classes = apart
             changed.add(turn.pop)
             share = comparison.share_of(bin_, arms)
             kept = kept.changed(share=share)
@@ -115,8 +139,8 @@ class RunningTest:
                 if turn.pop in counts:
                     self._absorb(counts)
                     counts = {}
-                counts[turn.pop] = comparison.split_bin(
-                    bin_, arms, self._places_of(bin_), known.of(bin_.nodes)
+                counts[turn.pop] = comparison.split_classes(
+                    bin_, arms, classes, self._places_of(bin_), known.of(bin_.nodes)
                 )
                 kept = kept.changed(compared_s=kept.compared_s + bin_.seconds)
                 self._compared(turn.pop, steady)
@@ -167,8 +191,12 @@ class RunningTest:
         return [*(item for _, item in self._gone.values()), *(self.pops[pop] for pop in live)]
 
     def _change(self, pops: set[str]) -> None:
+        together = self._strata.together
         self._kept = self._kept.changed(
-            changes=self._kept.changes + 1, totals=self._strata.totals.astype("<f8").tobytes()
+            changes=self._kept.changes + 1,
+            totals=self._strata.totals.astype("<f8").tobytes(),
+            classes=tuple(together.classes),
+            together=together.rows.astype("<f8").tobytes(),
         )
         self._touched.update(dict.fromkeys(pops, self._kept.changes))
 
@@ -180,12 +208,15 @@ class RunningTest:
         if state is None:
             self._stale.add(kept.pop)
 
-    def _arms_of(self, turn: Turn, seen: PopCounts, number: str) -> tuple[Mask, Mask] | None:
-        """The arms of a bin; those of the PoP's last one while nothing moved there."""
-        asked = (turn, seen.nodes, seen.releases)
+    def _apart(self, turn: Turn, seen: PopCounts, number: str, pop: Pop | None) -> Apart | None:
+        """The arms of a bin, also by hardware class; those of the PoP's last one while nothing moved there."""
+        hardware = pop.hardware if pop is not None else None
+        asked = (turn, seen.nodes, seen.releases, hardware)
         before = self._arms.get(turn.pop)
         if before is None or before[0][0] is not turn or before[0] != asked:
-            before = self._arms[turn.pop] = (asked, comparison.arms_of(turn, seen, number))
+            arms = comparison.arms_of(turn, seen, number)
+            apart = None if arms is None else (arms, comparison.classes_of(hardware or {}, seen.nodes, arms))
+            before = self._arms[turn.pop] = (asked, apart)
             known = self._known.get(turn.pop)
             if known is not None:
                 whole = comparison.calibrations(self._calibrations[turn.pop])
@@ -203,10 +234,21 @@ class RunningTest:
         if not self._kept.first_s or least != self._kept.pre_period_s:
             self._kept = self._kept.changed(first_s=self._kept.first_s or steady, pre_period_s=least)
 
-    def _absorb(self, counts: Mapping[str, Array]) -> None:
+    def _absorb(self, counts: Mapping[str, tuple[Array, OfClass]]) -> None:
         if counts:
-            self._strata.absorb(tuple(counts), np.stack(list(counts.values())))
+            whole = np.stack([counted for counted, _ in counts.values()])
+            self._strata.absorb(tuple(counts), whole, {pop: of_it for pop, (_, of_it) in counts.items()})
             self._stale |= counts.keys()
+
+
+def _kept_rows(kept: bytes, rows: int, width: int) -> Array:
+    """Little-endian doubles of this shape. Refuses those of another."""
+    if len(kept) != 8 * rows * width:
+        raise RefusedError(
+            f"a running test of {len(kept)} bytes: {rows} rows take {8 * rows * width}; another version "
+            f"kept it: run wavetrain store migrate, or start the version that wrote it"
+        )
+    return np.frombuffer(kept, dtype="<f8").reshape(rows, width)
 
 
 class Pops(Mapping[str, PopEvidence]):

@@ -3,7 +3,7 @@
 Every answer follows from the processes' states and from the pinned policy alone, so it can be replayed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan, log
 from typing import Final
 
@@ -19,6 +19,9 @@ MAX_STRATA: Final = 8192
 MAX_MARGIN_RATIO: Final = 9.0
 WAYS: Final = 2
 """Ways through the gate; each gets its part of beta, so that passing wrongly has probability at most beta."""
+
+Parts = tuple[tuple[str, float], ...]
+"""Log e by name of what has said something."""
 
 
 class Metric(Struct, frozen=True):
@@ -57,7 +60,8 @@ class Metric(Struct, frozen=True):
 class MetricJudgement(Struct, frozen=True):
     """One metric's part in the verdict. Rates are per unit of exposure; None where there is no exposure yet.
 
-    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum.
+    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum, `classes` by hardware
+    class.
     """
 
     name: str
@@ -71,7 +75,8 @@ class MetricJudgement(Struct, frozen=True):
     control_rate: float | None
     ratio: float | None
     excess: float | None
-    strata: tuple[tuple[str, float], ...]
+    strata: Parts
+    classes: Parts
 
 
 class Judgement(Struct, frozen=True):
@@ -115,22 +120,25 @@ def judgement_of(
     log_es: Sequence[float],
     sums: Sequence[Sequence[float]],
     alpha: float,
-    strata: Mapping[str, tuple[tuple[str, float], ...]],
+    strata: Sequence[Parts],
+    classes: Sequence[Parts],
 ) -> Judgement:
     """The verdict from each metric's log e; `sums` are its events and exposures in the order of a state's columns.
 
-    A metric without evidence counts as e = 1.
+    `strata` and `classes` are the parts by metric, or empty where there are none. A metric without evidence counts as
+    e = 1.
     """
     total = budget.log_mean(log_es, weights)
+    none: Sequence[Parts] = [()] * len(metrics)
     per_metric = tuple(
-        _judged(metric.name, weight, log_e, counted, strata[metric.name])
-        for metric, weight, log_e, counted in zip(metrics, weights, log_es, sums, strict=True)
+        _judged(metric.name, *rest)
+        for metric, *rest in zip(metrics, weights, log_es, sums, strata or none, classes or none, strict=True)
     )
     return Judgement(total, budget.log_threshold(alpha), budget.fails(total, alpha), per_metric)
 
 
 def _judged(
-    name: str, weight: float, log_e: float, sums: Sequence[float], strata: tuple[tuple[str, float], ...]
+    name: str, weight: float, log_e: float, sums: Sequence[float], strata: Parts, classes: Parts
 ) -> MetricJudgement:
     new_events, control_events, _, new_exposure, control_exposure = sums
     new_rate = new_events / new_exposure if new_exposure else None
@@ -151,6 +159,7 @@ def _judged(
         else None,
         excess=new_rate - control_rate if new_rate is not None and control_rate is not None else None,
         strata=strata,
+        classes=classes,
     )
 
 

@@ -1,11 +1,12 @@
 """Scorecard recording: which increments does every method get to see, of trains under one kind of noise?
 
-Per fleet three days of pre-period in bins of four minutes; per train 300 bins of one minute. A sum of four bursts that are
-exponential by the minute is one gamma variable of shape four, and a Poisson count over it is what four minutes would
-have counted together; so the coarse pre-period has the law of the fine one, as long as a rate stands still for four
-minutes. Drift moves every twenty.
+Per fleet three days of pre-period in bins of four minutes; per train 300 bins of one minute. A sum of four bursts
+that are exponential by the minute is one gamma variable of shape four, and a Poisson count over it is what four
+minutes would have counted together; so the coarse pre-period has the law of the fine one, as long as a rate stands
+still for four minutes. Drift moves every twenty.
 
-What a scrape missed, or a counter that started anew, has exposure 0: it was not seen, and no method is told otherwise.
+What a scrape missed, or a counter that started anew, has exposure 0: it was not seen, and no method is told
+otherwise.
 """
 
 from typing import Final
