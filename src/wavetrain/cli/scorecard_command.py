@@ -62,6 +62,8 @@ def scorecard(
             raise RefusedError(f"--jobs is {jobs}; give 1 or more")
         if json_file not in (None, Path("-")) and json_file is not None and not json_file.parent.is_dir():
             raise RefusedError(f"--json {json_file}: there is no folder {json_file.parent}; make it first")
+        # Each process has a processor of its own: threads of the linear algebra would only be in each other's way.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with progress(quiet=False) as say:
             made = card(
                 suite,

@@ -42,7 +42,7 @@ class Suite(msgspec.Struct, frozen=True):
 SUITES: Final = {
     "smoke": Suite(
         per_fleet=5,
-        clean={"poisson": 6, "realistic": 8} | {world.name: 2 for world in WORLDS[2:]},
+        clean={"poisson": 4, "realistic": 6} | {world.name: 1 for world in WORLDS[2:]},
         faulty={"poisson": 2, "realistic": 2} | {world.name: 1 for world in WORLDS[2:]},
     ),
     "full": Suite(
