@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from time import monotonic
+from time import gmtime, monotonic, strftime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,6 +71,7 @@ def scorecard(
                 seed,
                 jobs=jobs or os.cpu_count() or 1,
                 clock=monotonic,
+                day=strftime("%Y-%m-%d", gmtime()),
                 say=lambda done, of: say("batches of trains", done, of),
                 of_methods=_names(of_methods),
                 of_scenarios=_names(of_scenarios),

@@ -84,6 +84,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Limits]
     behind: list[Behind]
     seconds: float
+    day: str = ""
+    """When it was measured."""
 
 
 def scenarios() -> list[str]:
@@ -135,6 +137,7 @@ def card(
     *,
     jobs: int,
     clock: Callable[[], float],
+    day: str = "",
     say: Callable[[int, int], None] = lambda _done, _of: None,
     of_methods: Sequence[str] = (),
     of_scenarios: Sequence[str] = (),
@@ -164,6 +167,7 @@ def card(
         limits=limits,
         behind=behind,
         seconds=round(clock() - began, 1),
+        day=day,
     )
 
 
