@@ -81,31 +81,30 @@ def scorecard(
 
 
 def shown(console: "Console", made: "Card") -> None:
-    """The card as tables: false rates, then a line for each fault and method."""
+    """The card in brief: false rates; a line for each fault; where ours is behind. All of it is in the JSON."""
     from rich.table import Table
 
-    from wavetrain.simulate.scorecard_text import behind_lines, clean_rows, faulty_rows
+    from wavetrain.simulate.scorecard_text import behind_lines, brief_clean_rows, brief_faulty_rows
 
-    table = Table(title="Clean trains that were stopped, with 95 % interval")
-    rows = clean_rows(made)
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows[1:]:
-        table.add_row(*row)
-    console.print(table)
-    for what, matched in (
-        ("at its own threshold", False),
-        ("at thresholds that stop 1 % of clean trains", True),
+    for title, (head, *rows) in (
+        ("Clean trains that were stopped", brief_clean_rows(made)),
+        (
+            "Minutes to the stop (x the limit); matched: where all stop 1 % of clean trains",
+            brief_faulty_rows(made),
+        ),
     ):
-        table = Table(title=f"Minutes to the stop, {what}: mean (x the limit), misses")
-        rows = faulty_rows(made, matched=matched)
-        for name in rows[0]:
-            table.add_column(name)
-        for row in rows[1:]:
+        table = Table(*head, title=title)
+        for row in rows:
             table.add_row(*row)
-        console.print(table)
+        if rows:
+            console.print(table)
     for line in behind_lines(made):
         console.print(line, highlight=False)
+    for name, cell in made.methods.get("wavetrain", {}).items():
+        if cell.false_stops is not None:
+            low, high = cell.false_rate_interval
+            said = f"{name}: {cell.false_stops} of {cell.trains} stopped, at 95 % between {low:.4f} and {high:.4f}"
+            console.print(said, highlight=False)
 
 
 def _kept(made: "Card", json_file: Path | None) -> None:
