@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import log, log2
 
 import numpy as np
-from scipy.special import log_expit, stdtr
+from scipy.special import log_expit, ndtr
 
-from wavetrain.evidence.counters import DEGREES, GRID, PRIOR_DECAY, Array
+from wavetrain.evidence.counters import GRID, PRIOR_DECAY, Array
 
 G = np.array(GRID)
 FIRST = GRID.index(0.0)
@@ -90,7 +90,7 @@ def law(tau: float) -> tuple[Array, Array]:
 
 
 def _around(centre: float, tau: float) -> Array:
-    above = stdtr(DEGREES, -(G - centre) / tau)
+    above = ndtr(-(G - centre) / tau)
     above[-1] = 0.0
     mass = np.zeros(len(G))
     mass[FIRST] = 1 - above[FIRST]
