@@ -8,7 +8,7 @@ from tests.decide.test_comparison import POLICY, a_bin, baking, fed, kept, sampl
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.errors import RefusedError
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.fleet import NodeId, Pop
 
 
 def taken_up(test: RunningTest) -> RunningTest:
@@ -68,46 +68,47 @@ def test_a_test_of_another_width_is_refused_with_the_way_out() -> None:
         RunningTest("r", POLICY, older)
 
 
-BY_CLASS = {"a": pop("a", 4).changed(hardware={"old": (NodeId("a1"), NodeId("a2")), "new": (NodeId("a3"),)})}
+NODES = ("a1", "a2", "a3", "a4")
 
 
-def compared(test: RunningTest, worse: str, bins: int) -> RunningTest:
+def of_classes(**hardware: tuple[str, ...]) -> dict[str, Pop]:
+    members = {name: tuple(map(NodeId, nodes)) for name, nodes in hardware.items()}
+    return {"a": pop("a", 4).changed(hardware=members)}
+
+
+def compared(test: RunningTest, worse: str, bins: int, by_class: dict[str, Pop]) -> RunningTest:
     turn, canary = baking()
     for _ in range(bins):
         samples = [
-            sample(node, NEW if node == canary else OLD, failed=20 if node == worse else 2)
-            for node in ("a1", "a2", "a3", "a4")
+            sample(node, NEW if node == canary else OLD, failed=20 if node == worse else 2) for node in NODES
         ]
-        test.compare([(turn, a_bin(*samples))], NEW, 1.0, BY_CLASS)
+        test.compare([(turn, a_bin(*samples))], NEW, 1.0, by_class)
     test.judge()
     return test
 
 
 def test_a_canary_is_held_against_the_control_of_its_hardware_class_too() -> None:
-    """The canary is a1: what a2 says is said of its class, and what other nodes say is not."""
-    assert baking()[1] == "a1"
-    test = compared(kept(), "a1", 5)
+    """What its like says is said of its class, and what other nodes say is not."""
+    canary = baking()[1]
+    like, unlike, other = (node for node in NODES if node != canary)
+    by_class = of_classes(old=(canary, like), new=(unlike, other))
+    test = compared(kept(), canary, 5, by_class)
     assert test.record.classes == ("old",)
-    ((name, worse),) = test.judgement().per_metric[0].classes
-    assert name == "old"
-    ((_, like),) = compared(kept(), "a3", 5).judgement().per_metric[0].classes
-    ((_, unlike),) = compared(kept(), "a2", 5).judgement().per_metric[0].classes
-    assert unlike < like < worse
+    said = {
+        worse: compared(kept(), worse, 5, by_class).judgement().per_metric[0].classes[0]
+        for worse in (canary, like, unlike)
+    }
+    assert {name for name, _ in said.values()} == {"old"}
+    assert said[like][1] < said[unlike][1] < said[canary][1]
     again = taken_up(test)
     assert again.record == test.record
-    assert compared(again, "a1", 2).record == compared(test, "a1", 2).record
+    assert compared(again, canary, 2, by_class).record == compared(test, canary, 2, by_class).record
 
 
 def test_a_class_without_a_control_of_its_own_says_nothing() -> None:
-    only = {"a": BY_CLASS["a"].changed(hardware={"old": (NodeId("a1"),)})}
-    turn, canary = baking()
-    test = kept()
-    samples = [sample(node, NEW if node == canary else OLD) for node in ("a1", "a2", "a3", "a4")]
-    test.compare([(turn, a_bin(*samples))], NEW, 1.0, only)
-    assert test.record.classes == ()
-    alike = {"a": BY_CLASS["a"].changed(hardware={"old": tuple(map(NodeId, ("a1", "a2", "a3", "a4")))})}
-    test.compare([(turn, a_bin(*samples))], NEW, 1.0, alike)
-    assert test.record.classes == ("old",)
+    canary, test = baking()[1], kept()
+    assert compared(test, "", 1, of_classes(old=(canary,))).record.classes == ()
+    assert compared(test, "", 1, of_classes(old=NODES)).record.classes == ("old",)
 
 
 def test_the_evidence_on_other_metrics_is_not_gone_on_with() -> None:

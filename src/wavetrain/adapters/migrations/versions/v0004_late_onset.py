@@ -1,10 +1,10 @@
 """Late onset: beside each process of a running test, what a harm that began at a later bin has said.
 
 A store of the release before keeps a process as 37 doubles and adds the PoPs up anew at each look. Now a process has 61
-doubles, and what all PoPs say as one is kept by itself, as what a hardware class says is. A test that runs is converted,
-not started over: all that its PoPs have said stays, as does a verdict that it has given; a later onset is looked for
-from the next bin on, and classes begin there. What a process says is worked out again when the control plane takes up
-the test (its e-value is marked with NaN).
+doubles, and what all PoPs say as one is kept by itself, as what a hardware class says is. A test that runs is
+converted, not started over: all that its PoPs have said stays, and so does a verdict that it has given; a later onset
+is sought from the next bin on, and classes begin there. What a process says is worked out again when the test is next
+taken up (its e-value is marked with NaN).
 """
 
 from base64 import b64decode, b64encode
