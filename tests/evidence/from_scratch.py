@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from math import log, log2
 
 import numpy as np
-from scipy.special import log_expit, stdtr
+from scipy.special import log_expit, ndtr
 
-from wavetrain.evidence.counters import DEGREES, GRID, PRIOR_DECAY, Array
+from wavetrain.evidence.counters import GRID, PRIOR_DECAY, Array
 
 G = np.array(GRID)
 FIRST = GRID.index(0.0)
+LEAP = 0.4 - 1e-9
+"""Of the log ratio, at a later onset."""
 HARM = np.gradient(G) * np.exp(-PRIOR_DECAY * G)
 Told = tuple[str, Sequence[Sequence[float]]]
 """A stratum, and one row per metric as `practice.in_arms` gives it."""
@@ -90,7 +92,7 @@ def law(tau: float) -> tuple[Array, Array]:
 
 
 def _around(centre: float, tau: float) -> Array:
-    above = stdtr(DEGREES, -(G - centre) / tau)
+    above = ndtr(-(G - centre) / tau)
     above[-1] = 0.0
     mass = np.zeros(len(G))
     mass[FIRST] = 1 - above[FIRST]
@@ -99,6 +101,9 @@ def _around(centre: float, tau: float) -> Array:
 
 
 AFTER = np.array(
-    [[HARM[to] / HARM[at + 1 :].sum() if to > at else 0.0 for to in range(len(G))] for at in range(len(G))]
+    [
+        [HARM[to] / HARM[G[at] + LEAP <= G].sum() if G[to] >= G[at] + LEAP else 0.0 for to in range(len(G))]
+        for at in range(len(G))
+    ]
 )
 """By row the law of the ratio after a change from there; of the last point none."""

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import stdtr
 from tests.evidence import from_scratch
 from tests.evidence.practice import counts, in_arms
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence.counters import student_above
 from wavetrain.evidence.judgement import Metric
 from wavetrain.evidence.processes import POINTS, WIDTH, packed, steps, unpacked, unstarted
 from wavetrain.evidence.strata import Strata
@@ -134,11 +132,6 @@ def test_a_process_and_that_of_its_later_onset_take_less_than_three_hundred_byte
 def test_what_another_version_kept_is_refused_with_the_way_out() -> None:
     with pytest.raises(RefusedError, match=r"a process takes 488.*store migrate"):
         unpacked(bytes(8 * 37 * 3))
-
-
-def test_students_tail_is_exact_far_out() -> None:
-    t = np.concatenate([-np.logspace(-3, 3, 300), [0.0], np.logspace(-3, 3, 300)])
-    assert student_above(t) == pytest.approx(stdtr(5, -t), rel=1e-11)
 
 
 def test_a_stratum_that_is_named_twice_in_one_look_is_refused() -> None:

@@ -20,6 +20,7 @@ from wavetrain.cli import (
     release_commands,
     rollout_commands,
     run_commands,
+    scorecard_command,
     simulate_command,
     standstill_commands,
     store_commands,
@@ -41,6 +42,7 @@ app.command()(doctor_command.doctor)
 app.command()(api_command.api)
 app.command()(simulate_command.simulate)
 app.command()(rehearse_command.rehearse)
+app.command()(scorecard_command.scorecard)
 app.add_typer(lab_command.app, name="lab")
 app.add_typer(fleet_commands.app, name="fleet")
 app.add_typer(policy_commands.app, name="policy")

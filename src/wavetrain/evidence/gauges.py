@@ -32,7 +32,7 @@ import numpy as np
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.arms import Mask
-from wavetrain.evidence.counters import Array, log_e_rows, log_sum_exp, student_above
+from wavetrain.evidence.counters import Array, log_e_rows, log_sum_exp
 from wavetrain.evidence.gauge_blocks import AGE, LEVEL, SCALE, SECONDS_OF, SHIFT, SLOPE_SCALE, TAU_OF
 from wavetrain.evidence.processes import (
     BINS,
@@ -51,6 +51,7 @@ from wavetrain.evidence.processes import (
     TAU,
     WIDTH,
 )
+from wavetrain.evidence.student import student_above
 
 GRID: Final[tuple[float, ...]] = (
     0.0, 0.05, 0.1, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75, 1.0, 1.4, 2.0,

@@ -224,11 +224,9 @@ def gate_of_level(name: str, row: Array | None, excess_max: float, beta: float) 
     )
 
 
-def check(metrics: Sequence[Metric]) -> None:
+def check(metrics: Sequence[Metric], most: int = MAX_METRICS) -> None:
     """Raises RefusedError where the metrics cannot carry a verdict."""
-    if not 1 <= len(metrics) <= MAX_METRICS:
-        raise RefusedError(
-            f"{len(metrics)} metrics: a verdict needs 1 to {MAX_METRICS}; name them in the policy"
-        )
+    if not 1 <= len(metrics) <= most:
+        raise RefusedError(f"{len(metrics)} metrics: a verdict needs 1 to {most}; name them in the policy")
     if len({metric.name for metric in metrics}) != len(metrics):
         raise RefusedError("a metric is named twice: each has one weight; remove one from the policy")

@@ -3,7 +3,8 @@
 A plain e-process sinks while all is well, and has that to climb back when a leak, a timer or the expiry of a cache sets
 in. So half of the belief in harm is in "from the first bin", and the other half is spread over every later one. With v
 the null law of the log rate ratio, L_t the log likelihood of t bins and w(theta | g) the law of the ratio after a
-change from g (always a worse one: the addition to g has the prior's density, exp(-h / 2)), a bin s > 1 has the part
+change from g (always a worse one, by JUMP at least: the addition to g has the prior's density, exp(-h / 2)), a bin
+s > 1 has the part
 
     B_s(theta) = gamma_s w(theta | g) exp(L_{s-1}(g) + L_t(theta) - L_{s-1}(theta)), summed over g with weights v(g),
 
@@ -12,7 +13,8 @@ and  e_t = [1/2 sum_theta harm(theta) exp L_t(theta) + sum_{s=2..t} sum_theta B_
 what the null says: the ratio of two predictive laws (a likelihood ratio of mixtures; the sum over s is that of an
 e-detector: Shin, Ramdas & Rinaldo 2022, arXiv 2203.03532). Kept is late_t(theta) = log sum_s B_s(theta), by
 
-    late_t = l_t + log(exp late_{t-1} + gamma_t u_t),  u_t(theta) = sum_{g < theta} v(g) exp(L_{t-1}(g)) w(theta | g).
+    late_t = l_t + log(exp late_{t-1} + gamma_t u_t),
+    u_t(theta) = sum_{g <= theta - JUMP} v(g) exp(L_{t-1}(g)) w(theta | g).
 
 What is promised. A point null at g0 (tau = 0): for every true ratio <= g0 each e_t has mean <= 1, and so has each step
 given the past: a part's step is l_t(theta) / l_t(g0) with theta > g0, whose mean is 1 at g0 and less below, by the
@@ -31,9 +33,17 @@ from wavetrain.evidence.counters import GRID, LOG_2, PRIOR_DECAY, Array, log_sum
 
 _G: Final[Array] = np.array(GRID)
 _HARM: Final[Array] = np.gradient(_G) * np.exp(-PRIOR_DECAY * _G)
-_ABOVE: Final[Array] = np.append(np.cumsum(_HARM[:0:-1])[::-1], np.inf)
-"""w(theta | g) = _HARM[theta] / _ABOVE[g] for theta > g. Nothing is worse than the last point: its part is left out,
-which can only make e smaller."""
+JUMP: Final = 0.4
+"""A later onset is sought where the rate becomes half as much again at least (log 1.49): nodes drift a little within
+hours, which no null law of a difference that stays knows of; smaller harm is found from the first bin on."""
+
+_REACHED: Final = np.searchsorted(_G, _G - JUMP + 1e-9, side="right")
+"""Of each point theta: how many points g a jump to it is large enough from."""
+_ABOVE: Final[Array] = np.array(
+    [_HARM[g + JUMP - 1e-9 <= _G].sum() if (g + JUMP - 1e-9 <= _G).any() else np.inf for g in GRID]
+)
+"""w(theta | g) = _HARM[theta] / _ABOVE[g] for theta >= g + JUMP. From the last points there is no such jump: their part
+is left out, which can only make e smaller."""
 _LOG_ABOVE: Final[Array] = np.log(_ABOVE)
 
 
@@ -51,8 +61,9 @@ def later(late: Array, before: Array, step: Array, null: Array, bins: Array) -> 
     """
     reach = before + null - _LOG_ABOVE
     top = np.maximum(reach, late).max(axis=-1, keepdims=True)
-    begun = np.zeros(reach.shape)
-    np.cumsum(np.exp(reach - top)[..., :-1], axis=-1, out=begun[..., 1:])
+    sums = np.zeros((*reach.shape[:-1], reach.shape[-1] + 1))
+    np.cumsum(np.exp(reach - top), axis=-1, out=sums[..., 1:])
+    begun = sums[..., _REACHED]
     with np.errstate(divide="ignore"):
         out: Array = np.log(np.exp(late - top) + gamma(bins)[..., None] * _HARM * begun)
     out += top

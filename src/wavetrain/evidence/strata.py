@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
 from wavetrain.evidence.counters import Array, laws_of
-from wavetrain.evidence.judgement import MAX_STRATA, WAYS, Judgement, Metric, check, judgement_of
+from wavetrain.evidence.judgement import MAX_METRICS, MAX_STRATA, WAYS, Judgement, Metric, check, judgement_of
 from wavetrain.evidence.processes import (
     BINS,
     CONTROL_EXPOSURE,
@@ -64,12 +64,14 @@ class Strata:
         totals: Array | None = None,
         classes: Sequence[str] = (),
         together: Array | None = None,
+        most: int = MAX_METRICS,
     ) -> None:
         """`tau_floor` widens every null to at least itself; a gate passes falsely with probability at most beta.
 
-        `totals`, the hardware `classes` and the rows of `together` are those of an earlier part of this test.
+        `totals`, the hardware `classes` and the rows of `together` are those of an earlier part of this test. More
+        metrics than `most` are refused.
         """
-        check(metrics)
+        check(metrics, most)
         self.metrics = tuple(metrics)
         self._weights = budget.normalised([metric.weight for metric in metrics])
         self._margins = np.array([log1p(metric.margin_ratio) for metric in metrics])

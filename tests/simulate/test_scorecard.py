@@ -1,0 +1,145 @@
+"""The score card in miniature: the same code, a batch or two of trains, and rows that are wrong on purpose."""
+
+import msgspec
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from wavetrain.errors import RefusedError
+from wavetrain.simulate.scorecard import SUITES, Card, Suite, card, scenarios, tasks
+from wavetrain.simulate.scorecard_batch import TRAINS, Task, scored
+from wavetrain.simulate.scorecard_cells import clean_cell, found, interval, matched_threshold
+from wavetrain.simulate.scorecard_methods import OURS, methods
+from wavetrain.simulate.scorecard_text import behind_lines, clean_rows, faulty_rows
+from wavetrain.simulate.scorecard_worlds import WORLDS, limit_min
+
+WITHOUT_PHI = "wavetrain without phi"
+ONE_BATCH = Suite(per_fleet=5, clean={"poisson": 1}, faulty={"poisson": 1})
+FAULTS = ("x2", "x3", "x10", "late-x2", "tail")
+RIVALS = ("kayenta any", "threshold x2", "cusum control", "z bonferroni", "group sequential")
+SIMPLE = ("cusum history", "z bonferroni")
+
+
+@pytest.fixture(scope="module")
+def small() -> Card:
+    return card(
+        "small",
+        ONE_BATCH,
+        1,
+        jobs=1,
+        clock=lambda: 0.0,
+        of_methods=(OURS, *RIVALS),
+        of_scenarios=("clean-poisson", *FAULTS),
+    )
+
+
+@pytest.mark.timeout(600)
+def test_ours_stops_no_clean_train_and_finds_what_is_plain(small: Card) -> None:
+    ours = small.methods[OURS]
+    assert ours["clean-poisson"].false_stops == 0
+    assert [ours[name].missed for name in ("x2", "x3", "x10", "tail")] == [0, 0, 0, 0]
+    for name in ("x2", "x3"):
+        ratio = ours[name].ratio_to_limit
+        assert ratio is not None
+        assert 1 <= ratio < 3.2
+    late = ours["late-x2"]
+    assert (late.missed, late.early) == (0, 0)
+
+
+def test_at_the_matched_rate_a_tenfold_is_found_by_all_that_look_at_one_metric(small: Card) -> None:
+    for name in (OURS, *RIVALS):
+        cell = small.methods[name]["x10"].matched
+        assert cell is not None
+        assert cell.missed == 0, name
+
+
+@pytest.mark.timeout(600)
+def test_bursts_stop_clean_trains_without_the_dispersion_or_by_simple_tests() -> None:
+    asked = Task("mixed-rates", 1, 0, 5, (), (OURS, WITHOUT_PHI, *SIMPLE))
+    once = scored(asked)
+    threshold = methods((WITHOUT_PHI,))[0].threshold
+    broken = clean_cell(once.clean[WITHOUT_PHI], threshold)
+    whole = clean_cell(once.clean[OURS], threshold)
+    assert whole.false_rate < 0.15 < 0.3 < broken.false_rate
+    assert (
+        scored(msgspec.structs.replace(asked, methods=("cusum history",))).clean["cusum history"]
+    ).tolist() == (once.clean["cusum history"].tolist())
+
+
+def test_the_card_says_where_it_is_behind_and_is_told_in_rows(small: Card) -> None:
+    heading, *rows = clean_rows(small)
+    assert heading == ["method", "clean-poisson"]
+    assert [row[0] for row in rows] == list(small.methods)
+    heading, *rows = faulty_rows(small, matched=True)
+    assert [row[0] for row in rows] == list(FAULTS)
+    assert heading[:2] == ["scenario", "limit"]
+    told = behind_lines(small)
+    assert len(told) == max(1, len(small.behind))
+    for cell in small.behind:
+        ours, theirs = (small.methods[name][cell.scenario].matched for name in (OURS, cell.method))
+        assert ours is not None
+        assert theirs is not None
+        assert cell.theirs_min < cell.ours_min
+
+
+def test_suites_name_worlds_that_exist() -> None:
+    known = {world.name for world in WORLDS}
+    for suite in SUITES.values():
+        assert set(suite.clean) == set(suite.faulty) == known
+        assert all(suite.faulty[name] <= batches for name, batches in suite.clean.items())
+    assert {"clean-poisson", "clean-realistic", "x2", "x3", "x10", "late-x2", "tail"} <= set(scenarios())
+    full = SUITES["full"]
+    assert full.clean["realistic"] * TRAINS >= 3000
+
+
+def test_names_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(RefusedError, match=r"no scenario is called x7; there are: clean-poisson, x1\.5"):
+        tasks(ONE_BATCH, 1, (), ("x7",))
+    with pytest.raises(RefusedError, match="no method is called guess; there are: wavetrain"):
+        tasks(ONE_BATCH, 1, ("guess",), ())
+    with pytest.raises(RefusedError, match="seed -1"):
+        tasks(ONE_BATCH, -1, (), ())
+
+
+def test_a_scenario_alone_brings_its_world_and_nothing_else() -> None:
+    asked = tasks(SUITES["full"], 1, (OURS,), ("x2-node-cv",))
+    assert {task.world for task in asked} == {"node-cv"}
+    faulty = SUITES["full"].faulty["node-cv"]
+    assert [task.scenarios for task in asked[faulty - 1 : faulty + 1]] == [("x2-node-cv",), ()]
+
+
+def test_clopper_and_pearson_by_their_definition() -> None:
+    low, high = interval(3, 3000)
+    assert binom.sf(2, 3000, low) == pytest.approx(0.025)
+    assert binom.cdf(3, 3000, high) == pytest.approx(0.025)
+    assert interval(0, 3000)[0] == 0.0
+    assert interval(0, 3000)[1] == pytest.approx(1 - 0.025 ** (1 / 3000))
+    assert interval(40, 40)[1] == 1.0
+
+
+def test_the_matched_threshold_lets_one_in_a_hundred_through() -> None:
+    highest = np.arange(200, dtype=np.float32)
+    threshold = matched_threshold(highest)
+    assert clean_cell(highest, threshold).false_stops == 2
+    tied = np.zeros(200, dtype=np.float32)
+    assert clean_cell(tied, matched_threshold(tied)).false_stops == 0
+
+
+def test_early_stops_are_no_finds_and_misses_wait_to_the_end() -> None:
+    world = WORLDS[0]
+    so_far = np.zeros((4, 300), dtype=np.float32)
+    so_far[0, 99:] = 1.0  # before the onset
+    so_far[1, 180:] = 1.0  # at its first look
+    so_far[2, 199:] = 1.0
+    cell = found(so_far, 1.0, world, onset=180, limit=10.0)
+    assert cell.early == 0.25
+    assert cell.missed == pytest.approx(1 / 3)
+    assert cell.delay_median_min == 20
+    assert cell.delay_mean_min == pytest.approx((1 + 20 + 120) / 3, abs=0.01)
+
+
+def test_the_limit_is_where_the_nats_suffice() -> None:
+    nats = np.full(300, 0.5)
+    assert limit_min(nats, 0, 0.01) == pytest.approx(np.log(100) / 0.5)
+    assert limit_min(nats, 200, 0.01) == pytest.approx(np.log(100) / 0.5)
+    assert limit_min(nats / 1000, 0, 0.01) == 300
