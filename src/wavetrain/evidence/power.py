@@ -64,9 +64,9 @@ class Plan(Struct, frozen=True, eq=False):
                     f"plan: {name} must be finite, by check and stratum, and not negative (phi at least 1); "
                     "leave out a PoP that was not watched"
                 )
-        if not ((self.weights > 0) & (self.weights <= 1)).all():
+        if not ((self.weights >= 0) & (self.weights <= 1)).all():
             raise RefusedError(
-                f"plan: weights {self.weights.tolist()} must be shares in (0, 1]; leave out a check without weight"
+                f"plan: weights {self.weights.tolist()} must be shares in [0, 1]; check the policy"
             )
 
 
@@ -153,7 +153,8 @@ def _log_e(plan: Plan, law: Array, ratios: Array, seconds: Array) -> Array:
 def _threshold(plan: Plan, alpha: float) -> Array:
     if not 0 < alpha < 1:
         raise RefusedError(f"plan at alpha {alpha}: a share of clean trains in (0, 1); check the policy")
-    return -np.log(alpha * plan.weights * POOLED_SHARE)
+    with np.errstate(divide="ignore"):  # what has no share of the budget never fails a train
+        return -np.log(alpha * plan.weights * POOLED_SHARE)
 
 
 def _information(plan: Plan, ratios: Array, new: Array, control: Array) -> Array:
