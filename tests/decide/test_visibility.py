@@ -8,10 +8,12 @@ import pytest
 from tests.decide.engine import measured
 
 from wavetrain.decide.evidence_kept import PopWatch
-from wavetrain.decide.visibility import Planned, PopLoad, Role, load_of, of_waves, span
+from wavetrain.decide.visibility import Planned, PopLoad, Role, load_of, of_waves, span, watched_in
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
+from wavetrain.model.fleet import NodeId, PopId
+from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import MetricRule, Policy
 
 ERRORS = MetricRule(name="errors", events="failures", exposure="operations", weight=0.5, excess_max=0.002)
@@ -146,3 +148,24 @@ def test_what_cannot_be_asked_is_refused() -> None:
 def test_times_are_said_in_a_unit_that_suits_them() -> None:
     said = [span(seconds) for seconds in (None, 30.0, 600.0, 7_200.0, 259_200.0)]
     assert said == ["no time", "30 s", "10 min", "2 h", "3 days"]
+
+
+def test_a_pre_period_in_a_recording_ends_where_the_first_node_of_its_pop_changes() -> None:
+    def seen(pop: str, at: int, release: str) -> PopCounts:
+        return PopCounts(
+            pop=PopId(pop),
+            ended=60.0 * at,
+            seconds=60.0,
+            nodes=(NodeId(f"{pop}-1"), NodeId(f"{pop}-2")),
+            releases=(release, "1.0.0"),
+            counters=("failures", "operations"),
+            counted=np.array([[1.0, 2.0], [600.0, 600.0]]),
+            sessions=np.ones(2),
+        )
+
+    times = [
+        [seen("fra1", at, "2.0.0" if at > 3 else "1.0.0"), seen("ber1", at, "1.0.0")] for at in range(1, 6)
+    ]
+    back = [[seen("fra1", 6, "1.0.0"), seen("ber1", 6, "1.0.0")]]
+    found = watched_in(policy(), times + back)
+    assert {pop: watch.metrics["errors"].bins for pop, watch in found.items()} == {"fra1": 3, "ber1": 6}

@@ -12,8 +12,8 @@ from wavetrain.evidence.judgement import WAYS, Metric, gate
 from wavetrain.evidence.limit import least_ratio, time_to_fail, two_arm_information
 from wavetrain.evidence.power import (
     POWER,
-    Z,
     Plan,
+    Z,
     least_ratios,
     log_e_planned,
     passed,

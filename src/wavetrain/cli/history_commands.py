@@ -10,6 +10,7 @@ from wavetrain.cli.desk import Desk, Json, command, exit_codes, text_of
 
 if TYPE_CHECKING:
     from wavetrain.decide.backtest import Outcome
+    from wavetrain.decide.evidence_kept import PopWatch
     from wavetrain.model.policy import Policy
     from wavetrain.wire.history_file import Head
 
@@ -120,6 +121,16 @@ def _judged(file: Path, policy: "Policy", place: int, many: int) -> tuple[dict[s
         outcome = trial.replay(policy, read_bins(told(lines), head, policy, file.name))
     row = {"history": file.name, "change": head.change, "label": head.label, **msgspec.to_builtins(outcome)}
     return {**row, "answer": _answer(head, outcome)}, _cells(file, head, outcome)
+
+
+def watched(file: Path, policy: "Policy") -> "dict[str, PopWatch]":
+    """The pre-periods that a recording holds, by PoP."""
+    from wavetrain.decide.visibility import watched_in
+    from wavetrain.wire.history_file import read_bins, read_head
+
+    with _opened(file) as lines, _progress(file, 1, 1) as told:
+        head = read_head(next(lines, b""), file.name)
+        return watched_in(policy, read_bins(told(lines), head, policy, file.name))
 
 
 def _opened(file: Path) -> Any:

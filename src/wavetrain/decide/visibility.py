@@ -6,7 +6,7 @@ a bad release follows from all its PoPs together, in the time that its gates tak
 have said comes on top.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from math import inf, isfinite
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget, calibration, power
@@ -21,6 +22,7 @@ from wavetrain.evidence.counters import Array
 from wavetrain.evidence.limit import two_arm_information
 from wavetrain.evidence.power import Plan
 from wavetrain.evidence.preperiod import Preperiod
+from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import MetricRule, Policy
 
 RATIO_MAX: Final = 1000.0
@@ -108,6 +110,23 @@ def load_of(pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> Pop
         rate = fit.rate or HALF_AN_EVENT / exposure
         figures[:, place] = rate, exposure / pre.seconds / len(pre.totals), fit.phi, fit.tau
     return PopLoad(pop, nodes, *figures)
+
+
+def watched_in(policy: Policy, times: Iterable[Sequence[PopCounts]]) -> dict[str, PopWatch]:
+    """The pre-periods in a recording, by PoP: of each what comes before the first node of it that changes."""
+    watches: dict[str, PopWatch] = {}
+    ran: dict[str, dict[str, str]] = {}
+    changed: set[str] = set()
+    for bins in times:
+        for seen in bins:
+            pop = str(seen.pop)
+            runs = ran.setdefault(pop, {})
+            said = list(zip(seen.nodes, seen.releases, strict=True))
+            if any(runs.setdefault(node, release) != release for node, release in said):
+                changed.add(pop)
+            if pop not in changed:
+                watches[pop] = comparison.watched(watches.get(pop) or PopWatch(pop=pop), seen, policy)
+    return watches
 
 
 def of_waves(
@@ -229,15 +248,13 @@ def _added(
         if not np.isfinite(load.rates[row]):
             return 0.0
         each = float(load.exposures[row])
-        return (
-            two_arm_information(
-                control_rate=float(load.rates[row]),
-                new_exposure=each * canaries,
-                control_exposure=each * (load.nodes - canaries),
-                ratio=ratio,
-            )
-            / load.phis[row]
+        information = two_arm_information(
+            control_rate=float(load.rates[row]),
+            new_exposure=each * canaries,
+            control_exposure=each * (load.nodes - canaries),
+            ratio=ratio,
         )
+        return information / float(load.phis[row])
 
     best = sorted((load for load in spare if tells(load) > 0), key=lambda load: (-tells(load), load.pop))
 
