@@ -8,6 +8,7 @@ from scipy import stats
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget, processes
+from wavetrain.evidence.counters import Array
 from wavetrain.evidence.judgement import WAYS, Metric, gate
 from wavetrain.evidence.limit import least_ratio, time_to_fail, two_arm_information
 from wavetrain.evidence.power import (
@@ -48,7 +49,7 @@ def plan(
     )
 
 
-def runs_at(known: Plan, ratio: float, seconds: float, runs: int, seed: int) -> np.ndarray:
+def runs_at(known: Plan, ratio: float, seconds: float, runs: int, seed: int) -> Array:
     """States of one process after so long, of many runs: counts that come phi at a time."""
     rng = np.random.default_rng(seed)
     phi = float(known.phis[0, 0])
