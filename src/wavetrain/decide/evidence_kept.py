@@ -64,6 +64,8 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """Of the PoPs that are done, by metric (`evidence.strata.TOTALS` little-endian doubles)."""
     pre_period_s: float | None = None
     """The shortest pre-period of the PoPs that gave evidence; None before the first."""
+    certified: float | None = None
+    """The smallest alpha that placebo trains certify for this test (`evidence.placebo`); None where none ran."""
     first_s: float = 0.0
     """When the first comparison was made, on the store's steady clock; 0 for never."""
     log_e: float = 0.0
