@@ -131,3 +131,28 @@ def test_what_cannot_be_compared_is_refused(line: tuple[str, ...], says: str) ->
     text, code = said("train", "diff", *line)
     assert code == 1
     assert says in text
+
+
+def test_placebo_trains_say_what_they_certify(tmp_path: Path) -> None:
+    policy, history = watched(tmp_path)
+    line = ("placebo", "--policy", policy, "--history", history, "--hours", "0.5", "--every", "300")
+    text, code = said(*line, "--json")
+    found = json.loads(text)
+    assert code == 4, "ten half hours do not certify 0.001"
+    assert (found["trains"], found["effective"], found["needed"], found["holds"]) == (40, 10, 2_995, False)
+    assert len(found["runs"]) == 40
+    text, code = said(*line)
+    assert code == 4
+    assert "40 placebo trains of 0.5 h in 10 independent blocks of time; 0 came to log E 6.91" in text
+    assert "certify an alpha of 0.26 at best; the policy's 0.001 takes 2,995 of them, 62 days" in text
+    assert "(extrapolated, no certificate)" in text
+    assert "under lock = strict" in text
+
+
+def test_a_recording_that_is_too_short_for_a_placebo_train_is_refused(tmp_path: Path) -> None:
+    policy, history = watched(tmp_path)
+    text, code = said("placebo", "--policy", policy, "--history", history, "--hours", "9")
+    assert code == 1
+    assert "holds no whole 9 h" in text
+    text, code = said("placebo", "--policy", POLICY, "--history", history)
+    assert (code, "names no checks" in text) == (1, True)

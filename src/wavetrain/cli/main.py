@@ -61,6 +61,7 @@ app.command()(verdict_command.verdict)
 app.add_typer(check_commands.app, name="checks")
 app.command()(history_commands.record)
 app.command()(history_commands.backtest)
+app.command()(history_commands.placebo)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")
 
