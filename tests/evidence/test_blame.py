@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence.blame import CAUSES_MAX, Counted, Layout, blame_of
-from wavetrain.evidence.counters import Array
+from wavetrain.evidence.blame import CAUSES_MAX, Counted, Layout, Places, blame_of
 
 BINS, STRATA, PER_STRATUM, ALPHA = 120, 4, 8, 1e-2
 NAMES = tuple(f"pop{number}" for number in range(STRATA))
@@ -16,7 +15,7 @@ SLOT = np.tile(np.arange(PER_STRATUM), STRATA)
 EXPOSURE, RATE = 1_000.0, 0.004
 
 
-def layout(*nodes: tuple[int, ...], apart: int = 0, ages: Array | None = None) -> Layout:
+def layout(*nodes: tuple[int, ...], apart: int = 0, ages: Places | None = None) -> Layout:
     """Causes on these places of every stratum, from bin 30 on, each stratum 5 bins after the one before it."""
     since = np.full((len(nodes), len(HOMES)), inf)
     for cause, places in enumerate(nodes):

@@ -23,7 +23,7 @@ from wavetrain.evidence.placebo import Placebo
 from wavetrain.model.fleet import PopId, UnitId
 from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import Policy
-from wavetrain.model.rollout import Turn, TurnPhase
+from wavetrain.model.rollout import RolloutId, Turn, TurnPhase
 
 NAME: Final = "placebo"
 TRAINS_MAX: Final = 100_000
@@ -102,7 +102,7 @@ def _train(
     orders = {pop: rank(nodes, salt) for pop, nodes in homes.items()}
     turns = {
         pop: Turn(
-            rollout=NAME,
+            rollout=RolloutId(NAME),
             pop=PopId(pop),
             wave=0,
             phase=TurnPhase.BAKING,

@@ -205,7 +205,7 @@ def _seen(layout: Layout, metrics: Sequence[Counted], cells: Places, new: Mask, 
         if not len(sums):
             log_es.append(0.0)
             continue
-        loglik = log_likelihood(*sums.T, metric.phi).sum(axis=0)
+        loglik = log_likelihood(sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], metric.phi).sum(axis=0)
         log_es.append(float(log_e(loglik, tau=metric.tau, margin_log=metric.margin_log)))
         information += float((sums[:, 2] * sums[:, 3] / (sums[:, 2] + sums[:, 3])).sum())
         strata |= set(where.tolist())
@@ -220,9 +220,9 @@ def _sums(layout: Layout, metric: Counted, cells: Places, new: Mask, control: Ma
     keys = bins * (int(cells.max(initial=0)) + 1) + cells[bins, nodes]
     _, first, found = np.unique(keys, return_index=True, return_inverse=True)
     is_new, events, exposure = new[seen], metric.events[seen], metric.exposure[seen]
-    sums = np.stack(
+    sums: Array = np.stack(
         [
-            np.bincount(found, values * side, minlength=len(first))
+            np.bincount(found, values * side, minlength=len(first)).astype(float)
             for values in (events, exposure)
             for side in (is_new, ~is_new)
         ],
@@ -270,5 +270,5 @@ def _since_then(metric: Counted, late: Mask, early: Mask) -> float:
     ]
     if figures[2] <= 0 or figures[3] <= 0:
         return 0.0
-    loglik = log_likelihood(*figures, metric.phi)
+    loglik = log_likelihood(figures[0], figures[1], figures[2], figures[3], metric.phi)
     return float(log_e(loglik, tau=metric.tau, margin_log=metric.margin_log))

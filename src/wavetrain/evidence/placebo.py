@@ -18,7 +18,7 @@ marked as extrapolated: it is a guess with its error, not a certificate.
 """
 
 from collections.abc import Sequence
-from math import ceil, inf, isfinite, log
+from math import ceil, inf, isfinite, log, log1p
 from typing import Final
 
 import numpy as np
@@ -77,7 +77,7 @@ def certifiable(blocks: int) -> float:
 def blocks_needed(alpha: float) -> int:
     """The least number of independent blocks that can certify alpha."""
     log_threshold(alpha)
-    return ceil(log(DELTA) / np.log1p(-alpha) - 1e-9)
+    return ceil(log(DELTA) / log1p(-alpha) - 1e-9)
 
 
 def locked(trains: Sequence[Placebo], alpha: float) -> Lock:
