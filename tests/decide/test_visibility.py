@@ -8,7 +8,16 @@ import pytest
 from tests.decide.engine import measured
 
 from wavetrain.decide.evidence_kept import PopWatch
-from wavetrain.decide.visibility import Planned, PopLoad, Role, load_of, of_waves, span, watched_in
+from wavetrain.decide.visibility import (
+    Planned,
+    PopLoad,
+    Role,
+    load_of,
+    of_waves,
+    only_watch,
+    span,
+    watched_in,
+)
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
@@ -169,3 +178,13 @@ def test_a_pre_period_in_a_recording_ends_where_the_first_node_of_its_pop_change
     back = [[seen("fra1", 6, "1.0.0"), seen("ber1", 6, "1.0.0")]]
     found = watched_in(policy(), times + back)
     assert {pop: watch.metrics["errors"].bins for pop, watch in found.items()} == {"fra1": 3, "ber1": 6}
+
+
+def test_a_pop_of_little_traffic_only_watches_what_it_cannot_decide_but_keeps_a_gate() -> None:
+    rules = policy(ERRORS, RARE)
+    assert only_watch(rules, load("fra1", rates=(0.001, 1e-6))) == ("rare",)
+    assert only_watch(rules, load("tiny", per_node=1e-4, rates=(0.001, 1e-6))) == (), "none would be left"
+    assert only_watch(rules, load("one", nodes=1, rates=(0.001, 1e-6))) == ()
+    assert only_watch(rules, load("new", rates=(0.001, nan))) == (), "of the other one nothing is known yet"
+    watching = msgspec.structs.replace(RARE, gate=False)
+    assert only_watch(policy(ERRORS, watching), load("fra1", rates=(0.001, 1e-6))) == ()

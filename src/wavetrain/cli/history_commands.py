@@ -272,7 +272,7 @@ def _cells(file: Path, head: "Head", outcome: "Outcome") -> tuple[str, ...]:
         "-" if halt is None else str(halt.nodes),
         "-" if halt is None else halt.check,
         f"{outcome.log_e:.2f}",
-        _answer(head, outcome) + ("" if halt is None or halt.reverts else " (pauses: short pre-period)"),
+        _answer(head, outcome) + ("" if halt is None or halt.reverts else " (pauses and asks)"),
     )
 
 

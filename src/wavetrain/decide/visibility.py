@@ -145,6 +145,26 @@ def of_waves(
     return tuple(_of_wave(policy, wave, loads, worse_by) for wave in waves)
 
 
+def only_watch(policy: Policy, load: PopLoad) -> tuple[str, ...]:
+    """The gates that a sound release could not pass in a PoP in time, so that there they can only watch.
+
+    None where that would leave the PoP no gate: what nothing decides is held for a person, never let through. A gate
+    of which nothing is known yet stays one.
+    """
+    rules = policy.verdicts.metrics
+    if load.nodes <= policy.bake.canaries:
+        return ()
+    plan = plan_of(policy, [load])
+    least = np.full(len(rules), policy.bake.exposure_min)
+    excess = np.array([rule.excess_max for rule in rules])
+    passes = power.seconds_to_pass(plan, excess, least, policy.verdicts.beta)[:, 0]
+    longest = policy.bake.mixed_hours_max * 3600.0
+    is_late = (plan.new[:, 0] > 0) & (passes > longest)
+    gates = [rule.name for rule in rules if rule.gate]
+    late = tuple(rule.name for rule, is_it in zip(rules, is_late, strict=True) if rule.gate and is_it)
+    return late if len(late) < len(gates) else ()
+
+
 def plan_of(policy: Policy, loads: Sequence[PopLoad]) -> Plan:
     """What the canaries of these PoPs expose; a check that was not watched in a PoP has no exposure there."""
     rules, canaries = policy.verdicts.metrics, policy.bake.canaries
