@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from wavetrain.decide.backtest import Outcome
     from wavetrain.decide.evidence_kept import PopWatch
     from wavetrain.evidence.placebo import Lock
+    from wavetrain.model.health import PopCounts
     from wavetrain.model.policy import Policy
     from wavetrain.wire.history_file import Head
 
@@ -118,20 +119,13 @@ def placebo(
     with exit_codes():
         import msgspec
 
-        from wavetrain.decide.even_bins import EvenBins
         from wavetrain.decide.placebos import trains_in
         from wavetrain.errors import RefusedError
         from wavetrain.evidence.placebo import locked
-        from wavetrain.wire.history_file import read_bins, read_head
         from wavetrain.wire.policy_file import read_policy
 
         rules = read_policy(text_of(policy), name=str(policy))
-        slots = EvenBins(every)
-        with _opened(history) as lines, _progress(history, 1, 1) as told:
-            head = read_head(next(lines, b""), history.name)
-            read = read_bins(told(lines), head, rules, history.name)
-            times = [bins for seen in read for bins in slots.take(seen)]
-        times += list(slots.end())
+        times = times_of(history, rules, every)
         trains = trains_in(rules, times, hours * HOUR_S, splits)
         if not trains:
             raise RefusedError(
@@ -206,6 +200,19 @@ def watched(file: Path, policy: "Policy") -> "dict[str, PopWatch]":
     with _opened(file) as lines, _progress(file, 1, 1) as told:
         head = read_head(next(lines, b""), file.name)
         return watched_in(policy, read_bins(told(lines), head, policy, file.name))
+
+
+def times_of(file: Path, policy: "Policy", every: float) -> "list[list[PopCounts]]":
+    """A whole recording in memory, added up to bins of this length."""
+    from wavetrain.decide.even_bins import EvenBins
+    from wavetrain.wire.history_file import read_bins, read_head
+
+    slots = EvenBins(every)
+    with _opened(file) as lines, _progress(file, 1, 1) as told:
+        head = read_head(next(lines, b""), file.name)
+        read = read_bins(told(lines), head, policy, file.name)
+        times = [bins for seen in read for bins in slots.take(seen)]
+    return [*times, *slots.end()]
 
 
 def _opened(file: Path) -> Any:
