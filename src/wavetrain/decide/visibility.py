@@ -278,10 +278,23 @@ def _added(
 
     best = sorted((load for load in spare if tells(load) > 0), key=lambda load: (-tells(load), load.pop))
 
+    everybody = [*mine, *best]
+    whole = plan_of(policy, everybody)
+    widths = np.maximum.accumulate(np.nan_to_num([float(load.taus[row]) for load in everybody]))
+
     def is_seen(count: int) -> bool:
-        plan = plan_of(policy, [*mine, *best[:count]])
-        at = np.full(len(plan.taus), seconds)
-        return bool(power.least_ratios(plan, at, policy.verdicts.alpha)[row] <= ratio * (1 + 1e-6))
+        upto = slice(0, len(mine) + count)
+        plan = Plan(
+            rates=whole.rates[row : row + 1, upto],
+            new=whole.new[row : row + 1, upto],
+            control=whole.control[row : row + 1, upto],
+            phis=whole.phis[row : row + 1, upto],
+            taus=np.maximum(widths[len(mine) + count - 1 : len(mine) + count], policy.verdicts.tau_floor),
+            weights=whole.weights[row : row + 1],
+            margins_log=whole.margins_log[row : row + 1],
+        )
+        at, asked = np.array([seconds]), np.array([ratio * (1 + 1e-6)])
+        return bool(power.is_failed(plan, asked, at, policy.verdicts.alpha)[0])
 
     if not best or not is_seen(len(best)):
         return ()

@@ -93,6 +93,12 @@ def seconds_to_fail(plan: Plan, ratios: Array, alpha: float) -> Array:
     return _first(lambda at: _log_e(plan, law, ratios, at) >= least, plan.taus.shape)
 
 
+def is_failed(plan: Plan, ratios: Array, seconds: Array, alpha: float) -> NDArray[np.bool_]:
+    """By check, whether POWER of the releases that are worse by these ratios have failed by these times."""
+    out: NDArray[np.bool_] = log_e_planned(plan, ratios, seconds) >= _threshold(plan, alpha)
+    return out
+
+
 def least_ratios(plan: Plan, seconds: Array, alpha: float) -> Array:
     """By check, the least ratio of the rates that fails in so many seconds, in POWER of the runs; else infinite."""
     law, least = laws_by_check(plan), _threshold(plan, alpha)
