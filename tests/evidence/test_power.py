@@ -100,7 +100,7 @@ def test_the_quantile_is_that_of_the_power() -> None:
 )
 def test_so_many_runs_have_failed_by_the_time_that_is_told(known: Plan, ratio: float) -> None:
     told = float(seconds_to_fail(known, np.array([ratio]), ALPHA)[0])
-    assert failed_share(known, ratio, told, seed=1) >= POWER - 0.08
+    assert failed_share(known, ratio, told, seed=1) >= POWER - 0.1
     assert failed_share(known, ratio, told / 2, seed=2) < 0.55
 
 
@@ -111,7 +111,7 @@ def test_so_many_runs_have_failed_by_the_time_that_is_told(known: Plan, ratio: f
 )
 def test_so_many_sound_runs_have_passed_by_the_time_that_is_told(known: Plan, excess_max: float) -> None:
     told = float(seconds_to_pass(known, np.array([excess_max]), np.zeros(1), BETA)[0, 0])
-    assert passed_share(known, excess_max, told, seed=3) >= POWER - 0.08
+    assert passed_share(known, excess_max, told, seed=3) >= POWER - 0.1
     assert passed_share(known, excess_max, told / 2.5, seed=4) < 0.55
 
 
