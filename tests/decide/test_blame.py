@@ -8,8 +8,8 @@ import pytest
 from tests.decide.engine import measured
 
 from wavetrain.decide.blame import Change, changes_in, explained
-from wavetrain.decide.comparison import calibrated, watched
-from wavetrain.decide.evidence_kept import PopCalibration, PopWatch
+from wavetrain.decide.comparison import watched
+from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.health import PopCounts
@@ -52,11 +52,11 @@ def recorded(
     return out
 
 
-def known_of(bins: list[PopCounts]) -> dict[str, PopCalibration]:
+def known_of(bins: list[PopCounts]) -> dict[str, PopWatch]:
     rules, watches = measured(), {pop: PopWatch(pop=pop) for pop in POPS}
     for seen in bins[: 2 * 30]:
         watches[seen.pop] = watched(watches[seen.pop], seen, rules)
-    return {pop: calibrated("r", pop, watch, rules) for pop, watch in watches.items()}
+    return watches
 
 
 def told(

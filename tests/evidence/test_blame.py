@@ -167,3 +167,11 @@ def test_impossible_layouts_are_refused() -> None:
         blame_of(good, [Counted(1.0, np.ones((2, 2)), np.ones((2, 2)))], ALPHA)
     with pytest.raises(RefusedError, match="not negative"):
         blame_of(good, [Counted(1.0, -np.ones(good.ages.shape), np.ones(good.ages.shape))], ALPHA)
+
+
+def test_a_metric_that_is_worse_when_it_falls_blames_who_lowers_it() -> None:
+    rng = np.random.default_rng(21)
+    seen = counted(OVERLAPPING, rng, (0.4, 1.0))
+    assert blame_of(OVERLAPPING, [seen], ALPHA).blamed is None
+    turned = Counted(1.0, seen.events, seen.exposure, tau=0.03, falls=True)
+    assert blame_of(OVERLAPPING, [turned], ALPHA).blamed == "a"

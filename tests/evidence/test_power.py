@@ -35,6 +35,7 @@ def plan(
     tau: float = 0.0,
     strata: int = 1,
     margin_log: float = 0.0,
+    falls: bool = False,
 ) -> Plan:
     """One check, alike in each stratum."""
     one = np.ones((1, strata))
@@ -46,6 +47,7 @@ def plan(
         taus=np.array([tau]),
         weights=np.array([1.0]),
         margins_log=np.array([margin_log]),
+        falls=np.array([falls]),
     )
 
 
@@ -153,6 +155,7 @@ def test_a_check_of_small_weight_waits_for_longer() -> None:
         taus=np.zeros(2),
         weights=np.array([0.9, 0.1]),
         margins_log=np.zeros(2),
+        falls=np.zeros(2, bool),
     )
     much, little = seconds_to_fail(two, np.array([2.0, 2.0]), ALPHA)
     assert much < little < 2 * much
@@ -190,3 +193,14 @@ def test_impossible_plans_are_refused() -> None:
         plan(phi=0.5)
     with pytest.raises(RefusedError, match="alpha"):
         seconds_to_fail(plan(), np.array([2.0]), 0.0)
+
+
+def test_what_is_worse_when_it_falls_is_looked_at_from_the_other_side() -> None:
+    known, seconds = plan(falls=True), np.array([4_000.0])
+    half = log_e_planned(known, np.array([2.0]), seconds)
+    turned = log_e_planned(plan(rate=0.001, new=30.0, control=10.0), np.array([2.0]), seconds)
+    assert half == pytest.approx(turned)
+    assert half < log_e_planned(plan(), np.array([2.0]), seconds), "a rate that halves leaves fewer events"
+    free = seconds_to_pass(known, np.array([0.001]), np.zeros(1), BETA)[0, 0]
+    bound = seconds_to_pass(known, np.array([0.001]), np.array([10.0 * free * 2]), BETA)[0, 0]
+    assert bound == pytest.approx(2 * free, rel=1e-3), "the least exposure is still the new arm's"

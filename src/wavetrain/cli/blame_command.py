@@ -30,7 +30,6 @@ def blame(
         import msgspec
 
         from wavetrain.cli.history_commands import times_of
-        from wavetrain.decide import comparison
         from wavetrain.decide.blame import Change, changes_in, explained
         from wavetrain.decide.visibility import watched_in
         from wavetrain.errors import RefusedError
@@ -47,11 +46,7 @@ def blame(
             raise RefusedError(f"nothing changed in {history}; name what did with --changes")
         first = min(at for change in found for at in change.at.values())
         before = [slot for slot in times if slot[0].ended <= first]
-        known = {
-            pop: comparison.calibrated("blame", pop, watch, rules)
-            for pop, watch in watched_in(rules, before).items()
-        }
-        told = explained(bins, found, rules, known)
+        told = explained(bins, found, rules, watched_in(rules, before))
         desk = Desk(as_json, None, None)
         desk.say(msgspec.to_builtins(told), "\n".join(_lines(told)))
 

@@ -9,20 +9,22 @@ each PoP, by stable hash) to tell them apart.
 """
 
 from collections.abc import Mapping, Sequence
+from math import log1p
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from wavetrain.decide import comparison
 from wavetrain.decide.cohort import rank
-from wavetrain.decide.evidence_kept import PopCalibration
+from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.blame import Blame, Counted, Layout, blame_of
-from wavetrain.evidence.calibration import ASSUMED_PHI, ASSUMED_TAU
+from wavetrain.evidence.calibration import Calibration, assumed, calibrate_class
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.health import PopCounts
-from wavetrain.model.policy import MetricRule, Policy
+from wavetrain.model.policy import Direction, MetricRule, Policy
 
 BINS_MAX: Final = 100_000
 _NAMED: Final = 8
@@ -69,16 +71,14 @@ def explained(
     bins: Sequence[PopCounts],
     changes: Sequence[Change],
     policy: Policy,
-    known: Mapping[str, PopCalibration],
+    watches: Mapping[str, PopWatch],
 ) -> Explained:
     """Which change is to blame for what the checks see in these bins; they begin before the first change, best at rest.
 
-    `known` are the PoPs' calibrations; of one without, cautious assumptions. Nodes that changed within a bin are left
+    `watches` are the PoPs' pre-periods; of one without, cautious assumptions. Nodes that changed within a bin are left
     out of it.
     """
-    rules = [
-        (row, rule) for row, rule in enumerate(policy.verdicts.metrics) if rule.events and rule.weight > 0
-    ]
+    rules = [rule for rule in policy.verdicts.metrics if rule.events and rule.weight > 0]
     if not rules:
         raise RefusedError("the policy counts nothing with a weight, so nothing can be blamed; add a check")
     table = _Table(bins)
@@ -99,7 +99,10 @@ def explained(
         since=since,
         ages=np.zeros(straddled.shape, dtype=np.int64),
     )
-    counted = [_counted(table, row, rule, policy, known, straddled) for row, rule in rules]
+    fits = {pop: _fits(rules, watches.get(pop), policy.verdicts.tau_floor) for pop in table.pops}
+    counted = [
+        _counted(table, rule, [of[row] for of in fits.values()], straddled) for row, rule in enumerate(rules)
+    ]
     found = blame_of(layout, counted, policy.verdicts.alpha)
     stagger = tuple(_stagger(table, layout, found.suspects)) if len(found.suspects) > 1 else ()
     return Explained(blame=found, stagger=stagger, text=_said(found, stagger))
@@ -140,34 +143,27 @@ class _Table:
         return out
 
 
+def _fits(rules: Sequence[MetricRule], watch: PopWatch | None, floor: float) -> list[Calibration]:
+    """What the pre-period of a PoP says of each check."""
+    held = watch.metrics if watch is not None else {}
+    found = calibrate_class([held.get(rule.name, Preperiod()) for rule in rules], floor)
+    return [fit or assumed(floor) for fit in found]
+
+
 def _counted(
-    table: _Table,
-    row: int,
-    rule: MetricRule,
-    policy: Policy,
-    known: Mapping[str, PopCalibration],
-    straddled: np.typing.NDArray[np.bool_],
+    table: _Table, rule: MetricRule, fits: Sequence[Calibration], straddled: NDArray[np.bool_]
 ) -> Counted:
     """One check with its nodes' offsets, and the widest noise of its PoPs."""
-    weights, phi, tau = np.ones(len(table.nodes)), 1.0, policy.verdicts.tau_floor
-    for pop in table.pops:
-        kept = known.get(pop)
-        if kept is None:
-            phi, tau = max(phi, ASSUMED_PHI), max(tau, ASSUMED_TAU)
-            continue
-        fitted = comparison.calibrations(kept)
-        phi, tau = max(phi, float(fitted.phis[row])), max(tau, float(fitted.taus[row]))
-        for node, weight in zip(fitted.nodes, fitted.weights[row].tolist(), strict=True):
-            if node in table.column:
-                weights[table.column[node]] = weight
-    events = np.where(straddled, np.nan, table.figures(rule.events))
+    offsets = {node: weight for fit in fits for node, weight in fit.weights}
+    weights = np.array([offsets.get(node, 1.0) for node in table.nodes])
     return Counted(
         weight=rule.weight,
-        events=events,
+        events=np.where(straddled, np.nan, table.figures(rule.events)),
         exposure=table.figures(rule.exposure) * weights,
-        phi=phi,
-        tau=tau,
-        margin_log=float(np.log1p(rule.margin_ratio)),
+        phi=max(fit.phi for fit in fits),
+        tau=max(fit.tau for fit in fits),
+        margin_log=log1p(rule.margin_ratio),
+        falls=rule.direction is Direction.DOWN,
     )
 
 

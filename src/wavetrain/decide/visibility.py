@@ -23,7 +23,7 @@ from wavetrain.evidence.limit import two_arm_information
 from wavetrain.evidence.power import Plan
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.health import PopCounts
-from wavetrain.model.policy import MetricRule, Policy
+from wavetrain.model.policy import Direction, MetricRule, Policy
 
 RATIO_MAX: Final = 1000.0
 HALF_AN_EVENT: Final = 0.5
@@ -185,6 +185,7 @@ def plan_of(policy: Policy, loads: Sequence[PopLoad]) -> Plan:
         taus=np.maximum(np.where(known, taus, floor).max(axis=1, initial=floor), floor),
         weights=np.array(budget.normalised([rule.weight for rule in rules])),
         margins_log=np.log1p([rule.margin_ratio for rule in rules]),
+        falls=np.array([rule.direction is Direction.DOWN for rule in rules], bool),
     )
 
 
@@ -250,6 +251,8 @@ def _ratio(rule: MetricRule, plan: Plan, row: int, worse_by: float | None) -> fl
         return 1 + worse_by
     exposure = plan.new[row].sum()
     rate = float((plan.rates[row] * plan.new[row]).sum() / exposure) if exposure > 0 else 0.0
+    if rule.direction is Direction.DOWN:
+        return min(RATIO_MAX, rate / (rate - rule.excess_max)) if rate > rule.excess_max else RATIO_MAX
     return min(RATIO_MAX, 1 + rule.excess_max / rate) if rate > 0 else RATIO_MAX
 
 
@@ -292,6 +295,7 @@ def _added(
             taus=np.maximum(widths[len(mine) + count - 1 : len(mine) + count], policy.verdicts.tau_floor),
             weights=whole.weights[row : row + 1],
             margins_log=whole.margins_log[row : row + 1],
+            falls=whole.falls[row : row + 1],
         )
         at, asked = np.array([seconds]), np.array([ratio * (1 + 1e-6)])
         return bool(power.is_failed(plan, asked, at, policy.verdicts.alpha)[0])

@@ -75,6 +75,8 @@ class Counted(Struct, frozen=True, eq=False):
     phi: float = 1.0
     tau: float = 0.0
     margin_log: float = 0.0
+    falls: bool = False
+    """Whether it is worse when it falls: then the sides change."""
 
 
 class CauseBlame(Struct, frozen=True, kw_only=True):
@@ -205,8 +207,7 @@ def _seen(layout: Layout, metrics: Sequence[Counted], cells: Places, new: Mask, 
         if not len(sums):
             log_es.append(0.0)
             continue
-        loglik = log_likelihood(sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], metric.phi).sum(axis=0)
-        log_es.append(float(log_e(loglik, tau=metric.tau, margin_log=metric.margin_log)))
+        log_es.append(_log_e(metric, sums))
         information += float((sums[:, 2] * sums[:, 3] / (sums[:, 2] + sums[:, 3])).sum())
         strata |= set(where.tolist())
     weights = budget.normalised([metric.weight for metric in metrics])
@@ -270,5 +271,13 @@ def _since_then(metric: Counted, late: Mask, early: Mask) -> float:
     ]
     if figures[2] <= 0 or figures[3] <= 0:
         return 0.0
-    loglik = log_likelihood(figures[0], figures[1], figures[2], figures[3], metric.phi)
+    return _log_e(metric, np.array([figures]))
+
+
+def _log_e(metric: Counted, sums: Array) -> float:
+    """Of rows of events and exposures of the new side and the control."""
+    new, control, exposure, theirs = (
+        sums[:, column] for column in ((1, 0, 3, 2) if metric.falls else (0, 1, 2, 3))
+    )
+    loglik = log_likelihood(new, control, exposure, theirs, metric.phi).sum(axis=0)
     return float(log_e(loglik, tau=metric.tau, margin_log=metric.margin_log))

@@ -54,6 +54,8 @@ class Plan(Struct, frozen=True, eq=False):
     taus: Array
     weights: Array
     margins_log: Array
+    falls: NDArray[np.bool_]
+    """By check, whether it is worse when it falls: then the arms change sides, as in the running test."""
 
     def __post_init__(self) -> None:
         shape = self.rates.shape
@@ -68,6 +70,14 @@ class Plan(Struct, frozen=True, eq=False):
             raise RefusedError(
                 f"plan: weights {self.weights.tolist()} must be shares in [0, 1]; check the policy"
             )
+
+    def arms(self, seconds: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """The exposures that are held to be worse and better after these times, and where there are both."""
+        new, control = self.new * seconds, self.control * seconds
+        told = (new > 0) & (control > 0)
+        new, control = np.where(told, new, 1.0), np.where(told, control, 1.0)
+        turned = self.falls[:, None]
+        return np.where(turned, control, new), np.where(turned, new, control), told
 
 
 def laws_by_check(plan: Plan) -> Array:
@@ -123,9 +133,7 @@ def passed(
     plan: Plan, excess_max: Array, exposure_min: Array, beta: float, seconds: Array
 ) -> NDArray[np.bool_]:
     """Whether the gates let a release that is no worse go on at these times, both by check and stratum."""
-    new, control = plan.new * seconds, plan.control * seconds
-    told = (new > 0) & (control > 0)
-    new, control = np.where(told, new, 1.0), np.where(told, control, 1.0)
+    new, control, told = plan.arms(seconds)
     of_new = plan.phis * plan.rates / new + (plan.rates * plan.taus[:, None]) ** 2
     of_control = plan.phis * plan.rates / control
     spread = np.sqrt(np.maximum(of_new + of_control, 1e-300))
@@ -138,15 +146,13 @@ def passed(
         moved = np.sqrt(1 / information + plan.taus[:, None] ** 2)
     doubling = log_e_doubling(_expected(plan, np.ones(len(plan.taus)), Z * moved, new, control))
     refuted = (information > 0) & (doubling >= -np.log(share))
-    enough = told & (new >= exposure_min[:, None])
+    enough = told & (plan.new * seconds >= exposure_min[:, None])
     out: NDArray[np.bool_] = enough & ((upper < excess_max[:, None]) | refuted)
     return out
 
 
 def _log_e(plan: Plan, law: Array, ratios: Array, seconds: Array) -> Array:
-    new, control = plan.new * seconds[:, None], plan.control * seconds[:, None]
-    told = (new > 0) & (control > 0)
-    new, control = np.where(told, new, 1.0), np.where(told, control, 1.0)
+    new, control, told = plan.arms(seconds[:, None])
     information = np.where(told, _information(plan, ratios, new, control), 0.0).sum(axis=1)
     with np.errstate(divide="ignore"):
         moved = np.sqrt(1 / information + plan.taus**2)
@@ -163,15 +169,20 @@ def _threshold(plan: Plan, alpha: float) -> Array:
         return -np.log(alpha * plan.weights * POOLED_SHARE)
 
 
+def _better(plan: Plan, ratios: Array) -> Array:
+    """The rate of the arm that is better: the old one's, or, where worse is less, that of the new one."""
+    return np.where(plan.falls[:, None], plan.rates / ratios[:, None], plan.rates)
+
+
 def _information(plan: Plan, ratios: Array, new: Array, control: Array) -> Array:
     """Of the log ratio, by check and stratum: events times p (1 - p) over the dispersion."""
     worse = ratios[:, None] * new
-    return plan.rates * worse * control / (worse + control) / plan.phis
+    return _better(plan, ratios) * worse * control / (worse + control) / plan.phis
 
 
 def _expected(plan: Plan, ratios: Array, moved: Array, new: Array, control: Array) -> Array:
     """Log likelihood of the expected number of events, split as if the log ratio were moved by so much."""
-    events = plan.rates * (ratios[:, None] * new + control)
+    events = _better(plan, ratios) * (ratios[:, None] * new + control)
     with np.errstate(over="ignore", invalid="ignore"):
         odds = np.exp(np.clip(np.log(ratios)[:, None] + moved, -700, 700)) * new / control
     said = events * np.where(np.isfinite(odds), odds / (1 + odds), 1.0)
