@@ -4,10 +4,16 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
 from tests.databases import databases, databases_of_the_run
 from tests.order import dealt
 
 __all__ = ["databases", "databases_of_the_run"]
+
+
+# A machine that does other things beside is slow now and then: no example fails for that.
+settings.register_profile("wavetrain", deadline=None)
+settings.load_profile("wavetrain")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

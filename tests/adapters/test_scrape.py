@@ -10,7 +10,7 @@ from tests.adapters.metrics_node import Node
 from wavetrain.adapters.scrape import Reading, ScrapeSource, increments, parse
 from wavetrain.control.watch import Target
 from wavetrain.model.fleet import NodeId
-from wavetrain.model.health import Observed
+from wavetrain.model.health import Observed, bucket, observations
 
 COUNTERS = ("operations_total", "failures_total")
 WITHIN_S = 10.0
@@ -114,3 +114,31 @@ def test_label_sets_of_a_counter_are_summed() -> None:
     text = 'ops_total{release="1.0",x="a"} 2\nops_total{release="1.0",x="b"} 3\nheld{release="1.0"} 7\n'
     seen = parse(text, ("ops_total",), "held", 4.0)
     assert (seen.totals, seen.sessions, seen.release, seen.at) == ({"ops_total": 5.0}, 7.0, "1.0", 4.0)
+
+
+TEXT = """\
+took_bucket{release="1.0",path="a",le="0.5"} 4
+took_bucket{release="1.0",path="b",le="0.5"} 1
+took_bucket{release="1.0",path="a",le="+Inf"} 6
+took_count{release="1.0",path="a"} 6
+took_count{release="1.0",path="b"} 1
+queue{release="1.0"} -2.5
+share{release="1.0"} NaN
+cpu_seconds_total{release="1.0"} 12
+"""
+
+
+def test_histograms_are_counters_by_bucket_and_gauges_levels() -> None:
+    seen = parse(TEXT, (), "held", 4.0, ("took",), ("queue", "share", "cpu_seconds_total"))
+    assert seen.totals == {bucket("took", 0.5): 5.0, observations("took"): 7.0, "cpu_seconds_total": 12.0}
+    assert seen.levels == {"queue": -2.5}
+
+
+@pytest.mark.parametrize("le", ["fast", "NaN", ""])
+def test_a_bucket_without_a_bound_is_no_reading_or_left_out(le: str) -> None:
+    text = f'took_bucket{{le="{le}"}} 4\n'
+    if le == "NaN":
+        assert parse(text, (), "held", 4.0, ("took",)).totals == {}
+    else:
+        with pytest.raises(ValueError, match="could not convert"):
+            parse(text, (), "held", 4.0, ("took",))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import Terminal
-from tests.control.practice import FLEET, pop_text
+from tests.control.practice import FLEET, POLICY, pop_text
 from typer.testing import CliRunner
 
 from wavetrain.cli import fleet_source
@@ -50,7 +50,7 @@ def test_a_sample_is_written_checked_and_comes_out_the_same_again(
     assert (tmp_path / "b.jsonl").read_bytes() == (tmp_path / "c.jsonl").read_bytes()
     for name in ("a.toml", "b.jsonl"):
         code, said, _ = alone("fleet", "check", name, "--json")
-        assert json.loads(said) == {"good": True, "pops": 30, "nodes": 120, "sites": 200}
+        assert json.loads(said) == {"good": True, "pops": 30, "nodes": 120, "sites": 200, "warnings": []}
     assert alone("policy", "check", "p.toml", "--fleet", "b.jsonl")[0] == 0
     assert alone("fleet", "diff", "a.toml", "b.jsonl")[1] == "nothing changes\n"
 
@@ -61,6 +61,20 @@ def test_without_an_ending_the_size_decides_on_the_form(alone: Callable[..., Any
     assert (tmp_path / "small").read_text().startswith("[[region]]")
     assert (tmp_path / "large").read_text().startswith('{"region"')
     assert alone("fleet", "check", "small")[0] == alone("fleet", "check", "large")[0] == 0
+
+
+def test_what_no_train_could_work_on_is_warned_of_by_the_rules_that_are_named(
+    alone: Callable[..., Any], tmp_path: Path
+) -> None:
+    fleet, policy = tmp_path / "fleet.toml", tmp_path / "policy.toml"
+    fleet.write_text(FLEET.replace("place =", "load = 0.7\nplace ="))
+    policy.write_text(POLICY + "[budgets]\nheadroom = 1.0\n")
+    code, out, _ = alone("fleet", "check", fleet)
+    assert code == 0, "a warning is no fault"
+    assert out.count("it can spare no node at any hour of its window: 3 of 4 carry 75% of its capacity") == 2
+    assert "warning" not in alone("fleet", "check", fleet, "--policy", policy)[1]
+    found = json.loads(alone("fleet", "check", fleet, "--json")[1])
+    assert (found["good"], len(found["warnings"])) == (True, 2)
 
 
 def test_two_files_are_compared_field_by_field_and_for_people(alone: Callable[..., Any], kept: Keep) -> None:

@@ -23,12 +23,13 @@ class Source:
 
     def __init__(self) -> None:
         self.bins: tuple[PopBin, ...] = ()
+        self.at: float | None = None
 
     def watch(self, targets: Mapping[NodeId, Target]) -> None:
         """All the same."""
 
     def observe(self) -> Observed:
-        return Observed(bins=self.bins, last_seen=dict.fromkeys(NODES, 0.0))
+        return Observed(bins=self.bins, last_seen=dict.fromkeys(NODES, 0.0), at=self.at)
 
 
 def seen(ended: float) -> PopBin:
@@ -82,3 +83,40 @@ def test_late_bins_count_in_their_order_and_not_behind_younger_ones() -> None:
     source.bins = (seen(5.0), seen(30.0))
     watch.look()
     assert watch.pre_period_s() == {POP: 30.0}
+
+
+def told(watch: Watch, phase: Phase) -> None:
+    """One of the nodes says that it is in a phase."""
+    with watch._store.write() as transaction:
+        found = transaction.get(Reported, NODES[0])
+        assert found is not None
+        transaction.put(found.changed(phase=phase))
+
+
+def test_a_bin_that_began_while_its_pop_moved_is_left_out_however_late_it_is_told() -> None:
+    watch, source = watching()
+    source.at = 100.0
+    watch.look()
+    told(watch, Phase.DRAINING)
+    source.at = 120.0
+    watch.look()
+    told(watch, Phase.STEADY)
+    source.at, source.bins = 130.0, (seen(120.0),)
+    watch.look()
+    assert watch.pre_period_s() == {}, "it ended while the node drained"
+    source.at, source.bins = 141.0, (seen(139.0),)
+    watch.look()
+    assert watch.pre_period_s() == {}, "somewhere before 130 the node came to rest"
+    source.at, source.bins = 145.0, (seen(141.0),)
+    watch.look()
+    assert watch.pre_period_s() == {POP: 10.0}
+
+
+def test_what_was_before_the_first_look_is_not_known() -> None:
+    watch, source = watching()
+    source.at, source.bins = 100.0, (seen(99.0), seen(109.0))
+    watch.look()
+    assert watch.pre_period_s() == {}
+    source.at, source.bins = 112.0, (seen(110.0),)
+    watch.look()
+    assert watch.pre_period_s() == {POP: 10.0}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wavetrain.decide import calendar
 from wavetrain.errors import RefusedError
+from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.window import Freeze, Opening, WindowRule
 
 ZONES = (
@@ -312,23 +313,21 @@ def test_a_search_has_limits_that_are_named() -> None:
         calendar.openings(rule, now, now + DAY, 1001)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "step", "count"), [(240, 60, 4), (241, 60, 5), (59, 60, 1), (60, 60, 1), (90, 30, 3)]
-)
-def test_slots_start_with_the_opening_and_all_lie_inside(minutes: int, step: int, count: int) -> None:
-    start = utc("2026-03-29T00:30")
-    opening = Opening(start, start + MINUTE * minutes)
-    slots = calendar.start_slots(opening, MINUTE * step)
-    assert slots == tuple(start + MINUTE * step * n for n in range(count))
-    assert slots[-1] < opening.closes <= slots[-1] + MINUTE * step
+def test_the_answer_is_told_with_the_freeze_first_and_a_person_only_where_nothing_ever_opens() -> None:
+    rule, work = daily("02:00", 240, "UTC"), MINUTE * 20
+    inside, outside = utc("2026-01-01T03:00"), utc("2026-01-01T12:00")
+    short, endless = freeze(inside, inside + DAY), freeze(outside, outside + 800 * DAY)
 
+    def told(now: datetime, *freezes: Freeze, needed: timedelta = work) -> Hold | None:
+        return calendar.hold(calendar.may_start(rule, freezes, now, needed))
 
-def test_slots_of_no_length_or_without_end_are_refused() -> None:
-    opening = Opening(utc("2026-01-01"), utc("2026-01-02"))
-    with pytest.raises(ValueError, match="more than nothing"):
-        calendar.start_slots(opening, timedelta(0))
-    with pytest.raises(ValueError, match="at most 1000"):
-        calendar.start_slots(opening, timedelta(seconds=1))
+    assert told(inside) is None
+    assert told(outside) == Hold(Reason.OUTSIDE_WINDOW, until=utc("2026-01-02T02:00"))
+    assert told(inside, short) == Hold(
+        Reason.FROZEN, until=utc("2026-01-02T03:00"), detail=f"{short.id}: {short.reason}"
+    )
+    assert told(outside, endless) == Hold(Reason.FROZEN, detail=f"{endless.id}: {endless.reason}")
+    assert told(outside, needed=MINUTE * 300) == Hold(Reason.NO_WINDOW, asks=True)
 
 
 def test_a_freeze_holds_from_its_start_to_just_before_its_end() -> None:

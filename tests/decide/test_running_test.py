@@ -2,10 +2,13 @@
 
 import msgspec
 import pytest
-from tests.decide.test_comparison import POLICY, fed, kept
+from tests.decide.engine import NEW, OLD, pop
+from tests.decide.test_comparison import POLICY, a_bin, baking, fed, kept, sample
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.running_test import RunningTest
+from wavetrain.errors import RefusedError
+from wavetrain.model.fleet import NodeId, Pop
 
 
 def taken_up(test: RunningTest) -> RunningTest:
@@ -56,6 +59,56 @@ def test_only_what_has_changed_is_written_down() -> None:
     test = fed(kept(), failed=9, bins=3)
     assert [item.pop for item in test.unwritten(-1)] == ["a"]
     assert test.unwritten(test.record.changes) == []
+
+
+def test_a_test_of_another_width_is_refused_with_the_way_out() -> None:
+    test = fed(kept(), failed=9, bins=3)
+    older = test.record.changed(together=test.record.together[:-8])
+    with pytest.raises(RefusedError, match=r"another version kept it: run wavetrain store migrate"):
+        RunningTest("r", POLICY, older)
+
+
+NODES = ("a1", "a2", "a3", "a4")
+
+
+def of_classes(**hardware: tuple[str, ...]) -> dict[str, Pop]:
+    members = {name: tuple(map(NodeId, nodes)) for name, nodes in hardware.items()}
+    return {"a": pop("a", 4).changed(hardware=members)}
+
+
+def compared(test: RunningTest, worse: str, bins: int, by_class: dict[str, Pop]) -> RunningTest:
+    turn, canary = baking()
+    for _ in range(bins):
+        samples = [
+            sample(node, NEW if node == canary else OLD, failed=20 if node == worse else 2) for node in NODES
+        ]
+        test.compare([(turn, a_bin(*samples))], NEW, 1.0, by_class)
+    test.judge()
+    return test
+
+
+def test_a_canary_is_held_against_the_control_of_its_hardware_class_too() -> None:
+    """What its like says is said of its class, and what other nodes say is not."""
+    canary = baking()[1]
+    like, unlike, other = (node for node in NODES if node != canary)
+    by_class = of_classes(old=(canary, like), new=(unlike, other))
+    test = compared(kept(), canary, 5, by_class)
+    assert test.record.classes == ("old",)
+    said = {
+        worse: compared(kept(), worse, 5, by_class).judgement().per_metric[0].classes[0]
+        for worse in (canary, like, unlike)
+    }
+    assert {name for name, _ in said.values()} == {"old"}
+    assert said[like][1] < said[unlike][1] < said[canary][1]
+    again = taken_up(test)
+    assert again.record == test.record
+    assert compared(again, canary, 2, by_class).record == compared(test, canary, 2, by_class).record
+
+
+def test_a_class_without_a_control_of_its_own_says_nothing() -> None:
+    canary, test = baking()[1], kept()
+    assert compared(test, "", 1, of_classes(old=(canary,))).record.classes == ()
+    assert compared(test, "", 1, of_classes(old=NODES)).record.classes == ("old",)
 
 
 def test_the_evidence_on_other_metrics_is_not_gone_on_with() -> None:

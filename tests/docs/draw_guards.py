@@ -1,10 +1,13 @@
 """Draws docs/guards.md from the table that the planted bugs are played from."""
 
 from pathlib import Path
+from textwrap import wrap
 
+from tests.simulate.ingredients import INGREDIENTS
 from tests.simulate.planted import GUARDS, PLANTED, GuardRow
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guards.md"
+WIDTH = 120
 TEST = "test_a_planted_bug_is_caught_by_its_own_guard"
 HEAD = f"""\
 # The guards, and how each is proven
@@ -38,7 +41,12 @@ Drawn from the seed, each with a name that `--only` and `--without` take (`--jso
   tick while another one takes over (`frozen-...`): what the frozen one wants to commit then is refused.
 - Persons who pause, resume, stop, send back, freeze, cordon, retire, rebuild and withdraw (`act-...`), and who answer
   when they are asked (`answer-...`).
+- Nodes that join, with the usual release, an older one or none, and nodes that leave, also in mid-update (`fleet-...`).
+- Releases that come before the one before them is over, and hotfixes that enter a train under way (`hotfix-...`,
+  `place-...`). Histories that begin some days before clocks change somewhere (`daylight`).
 - With `--clock-steps`: a clock that is stepped by an hour, on the control plane or on a node (`clock-...`).
+
+{ingredients}
 
 `wavetrain simulate --crash-everywhere --seed 22 --count 1` plays a short history without other faults, with a pause
 and a node that is retired, once for each crash point: just before and just after every commit. Each must end as it
@@ -68,7 +76,9 @@ def drawn() -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *(row for guard in GUARDS for row in _rows(guard)),
     ]
-    return HEAD + "\n".join(rows) + "\n" + FAULTS
+    names = "; ".join(item.name for item in INGREDIENTS)
+    said = f"[A test](../tests/simulate/test_ingredients.py) looks for what has really happened in them: {names}."
+    return HEAD + "\n".join(rows) + "\n" + FAULTS.replace("{ingredients}", "\n".join(wrap(said, WIDTH)))
 
 
 def _rows(guard: GuardRow) -> list[str]:

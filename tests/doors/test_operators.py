@@ -16,6 +16,7 @@ from wavetrain.model.access import Role
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.fleet_lines import LINE_BYTES_MAX
 from wavetrain.wire.fleet_write import fleet_lines
+from wavetrain.wire.messages import NAMES_BYTES_MAX
 
 MANIFEST: dict[str, Any] = {
     "component": "gateway",
@@ -271,7 +272,9 @@ def test_an_oversize_body_is_refused_before_it_is_read(doors: Served) -> None:
 def test_a_body_that_does_not_say_its_length_is_cut_off_at_the_limit(doors: Served) -> None:
     before = doors.house.sequence
     with doors.to("olga") as operator:
-        answer = operator.post("/v1/freezes", content=(b" " * 1024 for _ in range(100)))
+        answer = operator.post(
+            "/v1/freezes", content=(b" " * 1024 for _ in range(NAMES_BYTES_MAX // 1024 + 1))
+        )
         assert _failure(answer)[:2] == (413, "too large")
     assert doors.house.sequence == before
 

@@ -1,7 +1,7 @@
 """From scratch: the test of a rollout over all its bins, one after the other, in plain sums; an oracle."""
 
 from collections.abc import Mapping, Sequence
-from math import log
+from math import log, log2
 
 import numpy as np
 from scipy.special import log_expit, stdtr
@@ -9,51 +9,96 @@ from scipy.special import log_expit, stdtr
 from wavetrain.evidence.counters import DEGREES, GRID, PRIOR_DECAY, Array
 
 G = np.array(GRID)
+FIRST = GRID.index(0.0)
+HARM = np.gradient(G) * np.exp(-PRIOR_DECAY * G)
 Told = tuple[str, Sequence[Sequence[float]]]
 """A stratum, and one row per metric as `practice.in_arms` gives it."""
+Said = list[tuple[Array, float]]
+"""What each bin of a process said over the grid, and how wide its null was then."""
 
 
-def log_es(bins: Sequence[Told], phi: Mapping[str, Array], tau: Mapping[str, Array], floor: float) -> Array:
-    """Log e by metric after all bins; phi and tau are by stratum and metric."""
+def log_es(
+    bins: Sequence[Told],
+    phi: Mapping[str, Array],
+    tau: Mapping[str, Array],
+    floor: float,
+    classes: Mapping[str, str] | None = None,
+) -> Array:
+    """Log e by metric after all bins, each a look of its own; phi and tau are by stratum and metric."""
     metrics = len(bins[0][1])
-    return np.array([_log_e(metric, bins, phi, tau, floor) for metric in range(metrics)])
+    return np.array([_log_e(metric, bins, phi, tau, floor, classes or {}) for metric in range(metrics)])
 
 
 def _log_e(
-    metric: int, bins: Sequence[Told], phi: Mapping[str, Array], tau: Mapping[str, Array], floor: float
+    metric: int,
+    bins: Sequence[Told],
+    phi: Mapping[str, Array],
+    tau: Mapping[str, Array],
+    floor: float,
+    classes: Mapping[str, str],
 ) -> float:
-    logliks: dict[str, Array] = {}
+    pooled: Said = []
+    by_stratum: dict[str, Said] = {}
+    by_class: dict[str, Said] = {}
     for stratum, rows in bins:
         _, new, e_new, _, control, e_control, _ = rows[metric]
         if e_new > 0 and e_control > 0:
             at = log(e_new / e_control) + G
-            said = (new * log_expit(at) + control * log_expit(-at)) / phi[stratum][metric]
-            logliks[stratum] = logliks.get(stratum, np.zeros(len(G))) + said
-    if not logliks:
-        return 0.0
-    widths = {stratum: max(floor, tau[stratum][metric]) for stratum in logliks}
-    pooled = _of(sum(logliks.values(), np.zeros(len(G))), max(widths.values()))
-    strata = sum(
-        _of(loglik, widths[stratum]) / (place * (place + 1))
-        for place, (stratum, loglik) in enumerate(logliks.items(), start=1)
-    )
-    return log(0.5 * pooled + 0.5 * (strata + 1 / (len(logliks) + 1)))
+            step = (new * log_expit(at) + control * log_expit(-at)) / phi[stratum][metric]
+            of_class = by_class.setdefault(classes.get(stratum, ""), [])
+            for said in (pooled, by_stratum.setdefault(stratum, []), of_class):
+                widest = max((width for _, width in said), default=floor)
+                said.append((step, max(widest, tau[stratum][metric])))
+    parts = [
+        sum(e_of(said) / (k * (k + 1)) for k, said in enumerate(some.values(), 1)) + 1 / (len(some) + 1)
+        for some in (by_stratum, by_class)
+    ]
+    return log(0.5 * e_of(pooled) + 0.25 * parts[0] + 0.25 * parts[1])
 
 
-def _of(loglik: Array, tau: float) -> float:
-    first = GRID.index(0.0)
-    prior = np.where(np.arange(len(G)) > first, np.gradient(G) * np.exp(-PRIOR_DECAY * G), 0.0)
-    prior /= prior.sum()
-    null = np.eye(len(G))[first] if tau == 0 else _around(0.0, tau, first)
-    harm = prior if tau == 0 else prior @ np.array([_around(centre, tau, first) for centre in G])
+def e_of(said: Said) -> float:
+    """One process: the first bin's half, each later bin's share, and what is left for those to come; no recursion."""
+    if not said:
+        return 1.0
+    steps = np.array([step for step, _ in said])
+    null, harm = law(said[-1][1])
+    whole = steps.sum(axis=0)
+    top = whole.max()
+    m = float(np.exp(whole - top) @ null)
+    e = 0.5 * float(np.exp(whole - top) @ harm) / m + 0.5 / log2(len(said) + 1)
+    for s in range(2, len(said) + 1):
+        before, since = steps[: s - 1].sum(axis=0), steps[s - 1 :].sum(axis=0)
+        at = np.log(law(said[s - 1][1])[0], where=law(said[s - 1][1])[0] > 0, out=np.full(len(G), -np.inf))
+        share = 0.5 * (1 / log2(s) - 1 / log2(s + 1))
+        e += share * float((AFTER * np.exp((before + at)[:, None] + since[None] - top)).sum()) / m
+    return e
+
+
+def plain(loglik: Array, tau: float) -> float:
+    """The mixture of a harm from the first bin alone."""
+    null, harm = law(tau)
     top = loglik.max()
     return float(np.exp(loglik - top) @ harm / (np.exp(loglik - top) @ null))
 
 
-def _around(centre: float, tau: float, first: int) -> Array:
+def law(tau: float) -> tuple[Array, Array]:
+    """The null law over the grid, and the prior over harm widened by it."""
+    prior = np.where(np.arange(len(G)) > FIRST, HARM, 0.0)
+    prior /= prior.sum()
+    null = np.eye(len(G))[FIRST] if tau == 0 else _around(0.0, tau)
+    return null, prior if tau == 0 else prior @ np.array([_around(centre, tau) for centre in G])
+
+
+def _around(centre: float, tau: float) -> Array:
     above = stdtr(DEGREES, -(G - centre) / tau)
     above[-1] = 0.0
     mass = np.zeros(len(G))
-    mass[first] = 1 - above[first]
-    mass[first + 1 :] = above[first:-1] - above[first + 1 :]
+    mass[FIRST] = 1 - above[FIRST]
+    mass[FIRST + 1 :] = above[FIRST:-1] - above[FIRST + 1 :]
     return mass
+
+
+AFTER = np.array(
+    [[HARM[to] / HARM[at + 1 :].sum() if to > at else 0.0 for to in range(len(G))] for at in range(len(G))]
+)
+"""By row the law of the ratio after a change from there; of the last point none."""

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence import judgement, processes
+from wavetrain.evidence import judgement, processes, together
 from wavetrain.evidence.arms import ArmCounts, split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, calibrate
+from wavetrain.evidence.counters import laws_of
 from wavetrain.evidence.judgement import GateAnswer, Judgement, Metric
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.evidence.preperiod import absorb as absorb_quiet
-from wavetrain.evidence.strata import STARTED, WIDEST, Strata
+from wavetrain.evidence.strata import STARTED, Strata
 
 NODES = ("n1", "n2", "n3", "n4")
 CANARY, CONTROL = frozenset({"n1"}), frozenset({"n2", "n3", "n4"})
@@ -120,7 +121,9 @@ def observe_all(
     rows = processes.unstarted(np.array(phis))
     rows[:, : processes.ORDINAL] = [[*state.loglik, *state[1:]] for state in states]
     counted = np.array([[in_arms(seen) for seen in bins]])
-    after = processes.moved(rows[None], counted, np.array([taus]), np.zeros(len(states)))[0]
+    null = laws_of(np.array(taus), 0.0)[None, :, 0]
+    step = processes.steps(counted, rows[None, :, processes.PHI])
+    after = processes.moved(rows[None], counted, step, np.array([taus]), null, np.zeros(len(states)))[0]
     return tuple(
         Counter(tuple(row[: processes.POINTS]), *row[processes.POINTS : processes.ORDINAL])
         for row in after.tolist()
@@ -145,12 +148,18 @@ class Evidence(msgspec.Struct, frozen=True):
 
     metrics: tuple[str, ...] = ()
     strata: tuple[tuple[str, bytes, tuple[float, ...]], ...] = ()
+    together: bytes = b""
 
 
 def absorb(
-    evidence: Evidence, stratum: str, seen: Sequence[ArmCounts], known: Mapping[str, Calibration]
+    evidence: Evidence,
+    stratum: str,
+    seen: Sequence[ArmCounts],
+    known: Mapping[str, Calibration],
+    rules: Sequence[Metric] = (),
+    tau: float = 0.0,
 ) -> Evidence:
-    """One more bin of one stratum."""
+    """One more bin of one stratum, with what the policy says of its metrics and the least width of every null."""
     telling = [each for each in seen if each.new_exposure > 0 and each.control_exposure > 0]
     if not telling:
         return evidence
@@ -159,7 +168,8 @@ def absorb(
         raise RefusedError("a metric is named twice in one bin")
     if not {each.metric for each in telling} <= set(known):
         raise RefusedError("a metric is not calibrated")
-    strata = running(evidence, [Metric(name, 1.0) for name in names])
+    ruled = {rule.name: rule for rule in rules}
+    strata = running(evidence, [ruled.get(name, Metric(name, 1.0)) for name in names], tau)
     if stratum not in strata:
         widths = [known[name].tau if name in known else 0.0 for name in names]
         phis = [known[name].phi if name in known else 1.0 for name in names]
@@ -178,12 +188,22 @@ def absorb(
             )
             for held in strata.live
         ),
+        strata.together.rows.tobytes(),
     )
 
 
 def running(evidence: Evidence, metrics: Sequence[Metric], tau: float = 0.0, beta: float = BETA) -> Strata:
     """The production's test of these metrics, with every stratum of the value laid into it again."""
-    strata = Strata(metrics, tau, beta)
+    classes = [""] * bool(evidence.together)
+    rows = together.nothing(1 + len(classes), len(metrics))
+    kept_rows = np.frombuffer(evidence.together)
+    kept_rows = (
+        kept_rows.reshape(len(rows), len(evidence.metrics), together.WIDTH) if classes else rows[:, :0]
+    )
+    for place, metric in enumerate(metrics):
+        if metric.name in evidence.metrics:
+            rows[:, place] = kept_rows[:, evidence.metrics.index(metric.name)]
+    strata = Strata(metrics, tau, beta, classes=classes, together=rows)
     for stratum, kept, widths in evidence.strata:
         held = dict(zip(evidence.metrics, processes.unpacked(kept), strict=True))
         width = dict(zip(evidence.metrics, widths, strict=True))
@@ -192,7 +212,6 @@ def running(evidence: Evidence, metrics: Sequence[Metric], tau: float = 0.0, bet
         strata.take(stratum, state, np.array([width.get(metric.name, 0.0) for metric in metrics]))
         places = state[:, processes.ORDINAL]
         strata.totals[:, STARTED] = np.maximum(strata.totals[:, STARTED], places)
-        strata.totals[:, WIDEST] = np.maximum(strata.totals[:, WIDEST], state[:, processes.TAU])
     strata.weigh()
     return strata
 

@@ -37,21 +37,35 @@ def test_shares_of_strata_never_exceed_one_and_a_new_stratum_moves_no_old_one(st
     assert budget.stratum_shares(started + 1)[:started] == shares
 
 
-@given(pooled=st.floats(-20, 20), strata=st.lists(st.floats(-20, 20), max_size=6))
-def test_a_stratum_that_starts_changes_nothing_by_starting(pooled: float, strata: list[float]) -> None:
-    before = budget.metric_log_e(pooled, strata)
-    assert budget.metric_log_e(pooled, [*strata, 0.0]) == pytest.approx(before)
+@given(pooled=st.floats(-20, 20), parts=st.lists(st.floats(-20, 20), max_size=6), classes=st.booleans())
+def test_a_stratum_or_class_that_starts_changes_nothing_by_starting(
+    pooled: float, parts: list[float], classes: bool
+) -> None:
+    def log_e(some: list[float]) -> float:
+        return (
+            budget.metric_log_e(pooled, [2.0], some) if classes else budget.metric_log_e(pooled, some, [2.0])
+        )
+
+    assert log_e([*parts, 0.0]) == pytest.approx(log_e(parts))
 
 
 def test_a_plain_mean_over_started_strata_would_be_lifted_by_starting_one() -> None:
     """The planted bug that the shares exist for."""
     sunk = [exp(-3.0)]
     assert np.mean([*sunk, 1.0]) > 10 * np.mean(sunk)
-    assert budget.metric_log_e(-3.0, [-3.0, 0.0]) == pytest.approx(budget.metric_log_e(-3.0, [-3.0]))
+    assert budget.metric_log_e(-3.0, [-3.0, 0.0], []) == pytest.approx(budget.metric_log_e(-3.0, [-3.0], []))
 
 
-def test_one_bad_stratum_among_good_ones_is_seen() -> None:
-    assert budget.metric_log_e(-10.0, [-2.0, 20.0, -2.0]) > log(1000)
+def test_one_bad_stratum_or_class_among_good_ones_is_seen() -> None:
+    assert budget.metric_log_e(-10.0, [-2.0, 20.0, -2.0], []) > log(1000)
+    assert budget.metric_log_e(-10.0, [-2.0], [-2.0, 20.0]) > log(1000)
+
+
+@given(pooled=st.floats(-20, 20), strata=st.lists(st.floats(-20, 20), max_size=6))
+def test_the_shares_of_a_metric_sum_to_one(pooled: float, strata: list[float]) -> None:
+    assert budget.metric_log_e(0.0, [0.0] * 3, [0.0]) == pytest.approx(0.0)
+    more = budget.metric_log_e(pooled, strata, strata)
+    assert min(pooled, 0.0, *strata) - 1e-9 <= more <= max(pooled, 0.0, *strata) + 1e-9
 
 
 def test_the_threshold_is_one_over_alpha() -> None:

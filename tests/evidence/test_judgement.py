@@ -1,6 +1,6 @@
 """Judgement: what the house asks, answered."""
 
-from time import perf_counter
+from time import process_time
 
 import msgspec
 import numpy as np
@@ -159,24 +159,27 @@ def test_evidence_pools_over_strata() -> None:
 
 
 def test_a_margin_keeps_a_small_worsening_harmless() -> None:
-    evidence = repeated(100, 12, 30)  # 20 % worse
-    assert (
-        judge(evidence, (OPS,), 0.1).log_e
-        > judge(evidence, (Metric("ops", 1.0, margin_ratio=0.3),), 0.1).log_e
-    )
-    assert judge(evidence, (Metric("ops", 1.0, margin_ratio=0.3),), 0.1).log_e < 0
+    said = []
+    for rule in (OPS, Metric("ops", 1.0, margin_ratio=0.3)):
+        evidence = Evidence()
+        for _ in range(100):  # 20 % worse
+            evidence = absorb(evidence, "fra1", (counts("ops", 12, 30),), KNOWN, (rule,))
+        said.append(judge(evidence, (rule,), 0.1).log_e)
+    assert said[0] > said[1]
+    assert said[1] < 0
 
 
 def test_a_wider_null_of_the_calibration_or_of_the_question_says_less() -> None:
     wide = {"ops": steady(tau=0.3)}
-    narrow_state, wide_state = Evidence(), Evidence()
+    narrow_state, wide_state, asked_state = Evidence(), Evidence(), Evidence()
     for _ in range(10):
         seen = (counts("ops", 3, 3),)
         narrow_state = absorb(narrow_state, "fra1", seen, KNOWN)
         wide_state = absorb(wide_state, "fra1", seen, wide)
+        asked_state = absorb(asked_state, "fra1", seen, KNOWN, tau=0.3)
     by_state = judge(wide_state, (OPS,), ALPHA).log_e
     assert by_state < judge(narrow_state, (OPS,), ALPHA).log_e
-    assert judge(narrow_state, (OPS,), ALPHA, tau=0.3).log_e == pytest.approx(by_state)
+    assert judge(asked_state, (OPS,), ALPHA, tau=0.3).log_e == pytest.approx(by_state)
 
 
 def test_everything_survives_the_store_and_the_journal() -> None:
@@ -211,7 +214,7 @@ def test_a_state_taken_from_the_store_goes_on_as_if_nothing_had_been() -> None:
     [
         ((), "needs 1 to"),
         ((OPS, OPS), "twice"),
-        (tuple(Metric(f"m{i}", 1.0) for i in range(65)), "needs 1 to"),
+        (tuple(Metric(f"m{i}", 1.0) for i in range(129)), "needs 1 to"),
         ((Metric("ops", 1.0, gate=False),), "no metric is a gate"),
     ],
 )
@@ -243,7 +246,7 @@ def test_bins_that_do_not_fit_are_refused() -> None:
 
 
 def test_a_tick_of_eight_metrics_in_twelve_strata_is_cheap() -> None:
-    """Aim: 2 ms; the guard allows for a busy machine and still catches a loop over the grid in Python."""
+    """Aim: 5 ms of a core; the guard allows for a busy machine and still catches a loop over the grid in Python."""
     metrics = [Metric(f"m{i}", 1.0) for i in range(8)]
     seen = np.array([[in_arms(counts(metric.name, 3, 1)) for metric in metrics]])
     strata = Strata(metrics)
@@ -251,9 +254,9 @@ def test_a_tick_of_eight_metrics_in_twelve_strata_is_cheap() -> None:
         strata.take(f"pop{stratum}", unstarted(np.ones(8)), np.full(8, 0.03))
     best = float("inf")
     for _ in range(30):
-        start = perf_counter()
+        start = process_time()
         for stratum in range(12):
             strata.absorb([f"pop{stratum}"], seen)
         strata.judgement(ALPHA)
-        best = min(best, perf_counter() - start)
-    assert best < 0.006
+        best = min(best, process_time() - start)
+    assert best < 0.012

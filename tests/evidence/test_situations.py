@@ -20,10 +20,11 @@ from tests.evidence.practice import (
     judge,
 )
 
+from wavetrain.evidence import onset
 from wavetrain.evidence.arms import split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, calibrate
-from wavetrain.evidence.counters import log_e, log_likelihood
+from wavetrain.evidence.counters import GRID, laws_of, log_likelihood
 from wavetrain.evidence.judgement import Metric
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.evidence.preperiod import absorb as absorb_quiet
@@ -103,18 +104,20 @@ def test_a_good_release_never_fails_in_three_hundred_runs_of_three_hundred_secon
         capped = np.minimum(nodes, caps)
         offsets = np.array([[weight for _, weight in found.weights] for found in known])
         phi = np.array([found.phi for found in known])[:, None]
-        path = np.cumsum(
-            log_likelihood(
-                capped[..., 0],
-                capped[..., 1:].sum(axis=-1),
-                np.broadcast_to(exposure * offsets[:, :1], (runs, seconds)),
-                np.broadcast_to(exposure * offsets[:, 1:].sum(axis=1, keepdims=True), (runs, seconds)),
-                np.broadcast_to(phi, (runs, seconds)),
-            ),
-            axis=1,
+        step = log_likelihood(
+            capped[..., 0],
+            capped[..., 1:].sum(axis=-1),
+            np.broadcast_to(exposure * offsets[:, :1], (runs, seconds)),
+            np.broadcast_to(exposure * offsets[:, 1:].sum(axis=1, keepdims=True), (runs, seconds)),
+            np.broadcast_to(phi, (runs, seconds)),
         )
-        for run in range(runs):  # one stratum: half pooled, a quarter the stratum, a quarter not started
-            e_total[run] += metric.weight * (0.75 * np.exp(log_e(path[run], tau=known[run].tau)) + 0.25)
+        law = np.moveaxis(laws_of(np.array([found.tau for found in known]), 0.0), 1, 0)
+        loglik, late = np.zeros((runs, len(GRID))), np.full((runs, len(GRID)), -np.inf)
+        for second in range(seconds):  # one stratum, one class: three quarters of it, a quarter not started
+            bins = np.full(runs, second + 1.0)
+            late = onset.later(late, loglik, step[:, second], law[0], bins)
+            loglik += step[:, second]
+            e_total[:, second] += metric.weight * (0.75 * np.exp(onset.log_e(loglik, late, law, bins)) + 0.25)
     assert (np.log(e_total) < log(1 / ALPHA)).all()
 
     for run in range(3):

@@ -11,11 +11,13 @@ from tests.evidence.practice import counts, in_arms
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.counters import student_above
 from wavetrain.evidence.judgement import Metric
-from wavetrain.evidence.processes import WIDTH, packed, unpacked, unstarted
+from wavetrain.evidence.processes import POINTS, WIDTH, packed, steps, unpacked, unstarted
 from wavetrain.evidence.strata import Strata
+from wavetrain.evidence.together import LOOKS
 
 METRICS = (Metric("failed", 1.0), Metric("lost", 2.0, gate=False), Metric("crashes", 0.5))
 NAMES = tuple(f"pop-{number}" for number in range(12))
+CLASSES = {name: "arm" if number % 2 else "x86" for number, name in enumerate(NAMES) if number % 3}
 
 
 def table(rng: np.random.Generator, worse: float) -> list[list[float]]:
@@ -58,21 +60,23 @@ def test_what_is_judged_as_it_comes_is_what_all_bins_say_from_scratch(
                 strata.take(name, unpacked(kept) if kept else unstarted(phi[name]), tau[name])
             seen = table(rng, worse)
             told.append((name, seen))
-            strata.absorb([name], np.array([seen]))
+            strata.absorb([name], np.array([seen]), {} if name not in CLASSES else {name: CLASSES[name]})
         elif what == "s" and name in strata:
             done[name] = packed(strata.state(name))
             strata.settle(name)
         elif what == "k":
-            again = Strata(METRICS, 0.03, totals=strata.totals)
+            classes, rows = strata.together.classes, strata.together.rows
+            again = Strata(METRICS, 0.03, totals=strata.totals, classes=classes, together=rows)
             for held in strata.live:
                 again.take(held, unpacked(packed(strata.state(held))), tau[held])
             strata = again
         if told:
-            expected = from_scratch.log_es(told, phi, tau, 0.03)
+            expected = from_scratch.log_es(told, phi, tau, 0.03, CLASSES)
             assert strata.log_es() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_many_strata_of_one_look_are_one_after_the_other() -> None:
+    """Each by itself. Together they are one bin of the pooled process: what it says of a later onset is its own."""
     rng = np.random.default_rng(4)
     together, apart = Strata(METRICS), Strata(METRICS)
     for strata in (together, apart):
@@ -83,9 +87,30 @@ def test_many_strata_of_one_look_are_one_after_the_other() -> None:
         together.absorb(NAMES, seen)
         for name, one in zip(NAMES, seen, strict=True):
             apart.absorb([name], one[None])
-    assert together.log_es() == pytest.approx(apart.log_es(), rel=1e-12)
+    for name in NAMES:
+        assert together.state(name) == pytest.approx(apart.state(name), rel=1e-12, nan_ok=True)
+    pooled, one_by_one = together.together.rows[0], apart.together.rows[0]
+    assert pooled[:, :POINTS] == pytest.approx(one_by_one[:, :POINTS], rel=1e-12)
+    assert (pooled[:, LOOKS] <= 5).all()
+    assert pooled[0, LOOKS] == 5
     said = together.judgement(0.001).per_metric[0].strata
     assert [name for name, _ in said] == list(NAMES)
+
+
+def test_what_all_strata_of_one_look_say_as_one_is_one_bin_of_their_sums() -> None:
+    rng = np.random.default_rng(6)
+    strata, said = Strata(METRICS[:1]), []
+    for name in NAMES:
+        strata.take(name, unstarted(np.ones(1)), np.full(1, 0.05))
+    for _ in range(20):
+        seen = np.array(
+            [[in_arms(counts("failed", float(rng.poisson(4)), float(rng.poisson(9))))] for _ in NAMES]
+        )
+        strata.absorb(NAMES, seen)
+        said.append((steps(seen, np.ones((len(NAMES), 1))).sum(axis=0)[0], 0.05))
+        assert strata.together.log_es()[0] == pytest.approx(
+            np.log(from_scratch.e_of(said)), rel=1e-9, abs=1e-9
+        )
 
 
 def test_sums_over_thousands_of_settled_strata_do_not_drift() -> None:
@@ -102,8 +127,13 @@ def test_sums_over_thousands_of_settled_strata_do_not_drift() -> None:
     assert settled == pytest.approx(strata.log_es(), rel=1e-11)
 
 
-def test_a_process_takes_about_three_hundred_bytes() -> None:
-    assert len(packed(unstarted(np.ones(40)))) / 40 == WIDTH * 8 <= 300
+def test_a_process_and_that_of_its_later_onset_take_less_than_three_hundred_bytes_each() -> None:
+    assert len(packed(unstarted(np.ones(40)))) / 40 == WIDTH * 8 <= 2 * 300
+
+
+def test_what_another_version_kept_is_refused_with_the_way_out() -> None:
+    with pytest.raises(RefusedError, match=r"a process takes 488.*store migrate"):
+        unpacked(bytes(8 * 37 * 3))
 
 
 def test_students_tail_is_exact_far_out() -> None:

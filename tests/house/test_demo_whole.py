@@ -4,14 +4,17 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 from tests.docs.transcript import missing_from
 from tests.house.running import TIMES, setting
 
 from wavetrain.cli.demo import STORY, run
+from wavetrain.lab import prometheus
 from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.haproxy import program
+from wavetrain.lab.source_choice import Measured
 
 ROOT = Path(__file__).resolve().parents[2]
 WORSE = {"operations_failed_ratio": 0.2}
@@ -26,8 +29,11 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     story = [(number, title, WORSE if faults else faults, fixes) for number, title, faults, fixes in STORY]
     said = io.StringIO()
     console = Console(file=said, width=100, force_terminal=False)
-    small = setting(
-        pops=("lis1", "fra1", "jnb1"), nodes=2, sites=24, stubborn=2, times=TIMES, balancer=Choice.AUTO
+    small = msgspec.structs.replace(
+        setting(
+            pops=("lis1", "fra1", "jnb1"), nodes=2, sites=24, stubborn=2, times=TIMES, balancer=Choice.AUTO
+        ),
+        source=Measured.AUTO,
     )
     figures_file = tmp_path / "figures.json"
 
@@ -47,5 +53,6 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert (fix["status"], fix["in_later_window"]) == ("completed", True)
     assert figures["guards_violated"] == 0
     assert figures["balancer"] == ("haproxy" if program() else "builtin")
+    assert figures["source"] == ("prometheus" if prometheus.program() else "scrape")
     assert figures["control_plane_mb"] < 200
     assert missing_from((ROOT / "README.md").read_text(), said.getvalue()) == []

@@ -100,5 +100,5 @@ def test_each_hold_of_a_pop_that_asks_is_told_once_each_time_it_begins(seed: int
 
 
 def test_a_decider_that_forgets_since_when_is_seen_to_tell_things_again() -> None:
-    history = played(29, lambda scene, _: decided.answer(scene, {}))
+    history = played(1, lambda scene, _: decided.answer(scene, {}))
     assert told(history) != expected(history)

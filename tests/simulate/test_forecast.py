@@ -49,7 +49,7 @@ class Foreseen(History):
 
     def _compare(self) -> None:
         """Whatever was told since the last tick was a disturbance of its PoP, and of the node."""
-        now = self._now()
+        now = self.moment
         turns = [turn for turn in self.mirror.all(Turn) if LANES[self._lane(turn)].disturbs]
         for turn in turns:
             before = self._cursors.get(turn.key, 0)

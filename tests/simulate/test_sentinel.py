@@ -72,10 +72,10 @@ class Watched(History):
     def _guard(self, sampled: dict[str, float], measuring: SimHealth, *, whole: bool) -> None:
         self._catch_up()
         told = invariants.told_by(self.mirror)
-        seen = Seen(self.mirror, self._now(), self.house.steady(), told, {}, {}, blind=False)
+        seen = Seen(self.mirror, self.moment, self.house.steady(), told, {}, {}, blind=False)
         among = COMPARED | WHOLE if whole else COMPARED
         theirs = names(invariants.broken(seen, whole=whole), among)
-        mine = names(self.sentinel.look(self._now(), self.house.steady()), among)
+        mine = names(self.sentinel.look(self.moment, self.house.steady()), among)
         self.pairs.append((theirs, mine))
         super()._guard(sampled, measuring, whole=whole)
 

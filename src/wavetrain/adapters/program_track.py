@@ -77,11 +77,14 @@ class Track:
         self._loose: list[tuple[str, Sequence[float]]] = []
         self._programs: dict[tuple[str, str], _Program] = {}
         for item in series:
-            self._sort(item)
+            self._sort(item._replace(samples=_without_markers(item.samples)))
         for key, program in self._programs.items():
             program.instants = _scrapes(key, program)
         self._programs = {key: program for key, program in self._programs.items() if program.instants}
         self._check_alone()
+        if self._programs:
+            last = max(self._programs.values(), key=lambda program: program.instants[-1])
+            self._release(last, last.instants[-1])
 
     @property
     def newest(self) -> float | None:
@@ -264,6 +267,23 @@ def _level(items: Iterable[Samples], begins: float, at: float) -> float:
         return math.nan
     level = math.fsum(value for instant, value in last if instant == newest)
     return level if abs(level) <= FIGURE_MAX else math.nan
+
+
+def _without_markers(samples: Samples) -> Samples:
+    """Without the NaN by which VictoriaMetrics tells that labels are gone; Prometheus leaves it out itself.
+
+    It comes alone, after a number. A counter that is NaN is so at every scrape.
+    """
+    if not any(math.isnan(value) for _, value in samples):
+        return samples
+    are = [math.isnan(value) for _, value in samples]
+    alone = [is_none and place > 0 and not are[place - 1] for place, is_none in enumerate(are)]
+    follows = [*are[1:], False]
+    return [
+        sample
+        for sample, is_alone, goes_on in zip(samples, alone, follows, strict=True)
+        if not is_alone or goes_on
+    ]
 
 
 def _until(samples: Samples, at: float) -> Samples:

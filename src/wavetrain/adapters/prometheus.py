@@ -18,7 +18,7 @@ from wavetrain.adapters.native_histogram import Grid, grid
 from wavetrain.adapters.own_counts import OwnCounts
 from wavetrain.adapters.program_track import Mark, Told, Track
 from wavetrain.adapters.prometheus_look import Hour, Seen
-from wavetrain.adapters.promql import Labels
+from wavetrain.adapters.promql import Labels, names
 from wavetrain.adapters.promql_call import Call, Place
 from wavetrain.control.ports import Target
 from wavetrain.decide.plain_line import plain_line
@@ -38,6 +38,7 @@ LAG_STEPS = 2.0
 CLOCK_STEP_S = 2.0
 PAUSE_S_MIN, PAUSE_S_MAX = 0.02, 1.0
 IDLE_S = 0.05
+CLOSE_EVERY_S = 0.1
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,9 @@ class PrometheusSource:
     def close(self) -> None:
         """End the threads; what was not observed is lost."""
         self._ended.set()
-        self._thread.join()
+        while self._thread.is_alive():
+            self._call.close()  # again and again: it may be about to ask
+            self._thread.join(CLOSE_EVERY_S)
         self._workers.shutdown(cancel_futures=True)
         self._call.close()
 
@@ -112,7 +115,7 @@ class PrometheusSource:
         """Ask once, and lay what was said into bins; how long to wait before the next time."""
         with self._lock:
             targets = dict(self._targets)
-        if not targets:
+        if not any(names(target) for target in targets.values()):
             self._say(SourceFigures(skew_s=self._figures.skew_s))
             return IDLE_S
         self._own.keep(targets)
@@ -264,9 +267,9 @@ class PrometheusSource:
 
     def _widen(self, targets: Mapping[NodeId, Target], tracks: Iterable[Track]) -> None:
         """The bounds of native histograms: the same for all nodes, and never fewer than before."""
-        names = {name for target in targets.values() for name in target.histograms}
-        found = list(tracks) if names else []
-        for name in names:
+        histograms = {name for target in targets.values() for name in target.histograms}
+        found = list(tracks) if histograms else []
+        for name in histograms:
             known = self._grids.get(name, ())
             spans = [(known[0], known[-1])] if known else []
             reached = [span for track in found if (span := track.reach(name)) is not None]

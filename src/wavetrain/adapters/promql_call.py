@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -44,6 +45,7 @@ class Call:
             **place.headers,
         }
         self._idle: list[http.client.HTTPConnection] = []
+        self._busy: set[http.client.HTTPConnection] = set()
         self._lock = threading.Lock()
         if place.trust is not None:
             place.trust.sslsocket_class = HurriedTls
@@ -64,7 +66,13 @@ class Call:
             raise FaultyError(Trouble.UNREACHABLE, f"{url} cannot be asked: {said}") from None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections; who waits for an answer hears at once that there is none."""
+        with self._lock:
+            lines = [connection.sock for connection in self._busy if connection.sock is not None]
+        for line in lines:
+            with contextlib.suppress(OSError):
+                # Of the plain socket: a TLS one would first wait to say good-bye.
+                socket.socket.shutdown(line, socket.SHUT_RDWR)
         while (kept := self._kept()) is not None:
             kept.close()
 
@@ -77,6 +85,8 @@ class Call:
         return self._asked(self._opened(), body)
 
     def _asked(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
+        with self._lock:
+            self._busy.add(connection)
         try:
             hurry(connection, self._place.timeout_s)
             connection.request("POST", self._path, body, self._headers)
@@ -85,6 +95,9 @@ class Call:
         except BaseException:
             connection.close()
             raise
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
         if len(content) > BYTES_MAX:
             connection.close()
             raise FaultyError(

@@ -84,7 +84,11 @@ def evidence(
             (f"{pace.streams} streams, one tick", f"{pace.tick_ms:.1f} ms", "under 200 ms"),
             ("a PoP's bin, 40 metrics x 100 nodes", absorbed, "under 150 µs"),
             ("the verdict over 4000 PoPs x 40 metrics", judged, "under 50 ms"),
-            ("state of a process", f"{pace.state_bytes_per_process:.0f} bytes", "at most 300 bytes"),
+            (
+                "state of a process",
+                f"{pace.state_bytes_per_process:.0f} bytes",
+                "at most 600 bytes, of two processes",
+            ),
         )
         shown(console, rows, pace, json_file)
 

@@ -1,11 +1,16 @@
 """Fleet commands: check, apply, compare, adopt, show and sample the fleet."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wavetrain.cli.desk import Desk, command, text_of
+from wavetrain.errors import RefusedError
+
+if TYPE_CHECKING:
+    from wavetrain.model.fleet import Fleet
+    from wavetrain.model.policy import Policy
 
 app = typer.Typer(help="The PoPs and nodes that releases travel through.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="A fleet file: TOML, or JSON lines for a large fleet.")]
@@ -18,20 +23,39 @@ LINES_MAX = 200
 
 @app.command()
 @command
-def check(desk: Desk, file: File) -> None:
-    """Read a fleet file and list every fault; with a control plane, also what applying it would change."""
+def check(
+    desk: Desk,
+    file: File,
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="A policy file: its rings must fit, and its headroom and times are gone by."),
+    ] = None,
+) -> None:
+    """Read a fleet file and list every fault; then warn of PoPs that no train could work on as the file has them.
+
+    With a control plane, also what applying it would change.
+    """
     from wavetrain.cli import fleet_source
+    from wavetrain.decide import soundness
 
     fleet = fleet_source.read(file, quiet=desk.as_json)
+    found = soundness.doubts(fleet, _rules(policy, fleet))
     nodes = sum(len(pop.nodes) for pop in fleet.pops.values())
     sums = {"pops": len(fleet.pops), "nodes": nodes, "sites": len(fleet.sites)}
     sites = f", {len(fleet.sites)} sites" if fleet.sites else ""
     said = f"{file} is good: {len(fleet.regions)} regions, {len(fleet.pops)} PoPs, {nodes} nodes{sites}"
+    said += "".join(f"\nwarning: {one.about}: {one.text}" for one in found[:NAMES_SHOWN_MAX])
+    if len(found) > NAMES_SHOWN_MAX:
+        said += f"\nand {len(found) - NAMES_SHOWN_MAX} more warnings; see them all with --json"
+    warnings = [{"about": one.about, "text": one.text} for one in found]
     if not desk.is_configured:
-        desk.say({"good": True, **sums}, said)
+        desk.say({"good": True, **sums, "warnings": warnings}, said)
         return
     answer = _sent(desk, file, "/check")
-    desk.say({"good": True, **answer}, f"{said}\napplying it: {_difference(answer)}{_whom(answer)}")
+    desk.say(
+        {"good": True, **answer, "warnings": warnings},
+        f"{said}\napplying it: {_difference(answer)}{_whom(answer)}",
+    )
 
 
 @app.command()
@@ -160,6 +184,17 @@ def sample(
     answer = {"file": str(out), "bytes": written, "pops": sums.pops, "nodes": sums.nodes, "pairs": sums.pairs}
     answer |= {"sites": sum(sums.sites.values()), "single_homed": sums.single_homed}
     desk.say(answer, text + (f"\n{policy}: its policy" if policy is not None else ""))
+
+
+def _rules(policy: Path | None, fleet: "Fleet") -> "Policy | None":
+    from wavetrain.wire.policy_file import read_policy
+
+    if policy is None:
+        return None
+    read = read_policy(text_of(policy), fleet, str(policy))
+    if read.lane != "pop":
+        raise RefusedError(f"{policy} is a policy of lane {read.lane}; trains of PoPs go by one of lane pop")
+    return read
 
 
 def _sent(desk: Desk, file: Path, what: str) -> Any:

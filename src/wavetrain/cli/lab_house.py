@@ -15,7 +15,7 @@ from wavetrain.lab.agents import Times, agent_command, agent_config
 from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from, text_of
 from wavetrain.lab.pops import Lab
-from wavetrain.lab.prometheus import Prometheus, chosen
+from wavetrain.lab.prometheus import PROMETHEUS, Prometheus, chosen
 from wavetrain.lab.releases import GOOD, Artifact, build
 from wavetrain.lab.source_choice import Measured
 from wavetrain.wiring.clock import utc_now
@@ -135,6 +135,16 @@ class LabHouse:
         """End it as a crash does."""
         self.lab.processes.kill(CONTROL_PLANE)
 
+    def start_source(self) -> None:
+        """Start what measures the nodes, the first time or again, where it is a program of its own."""
+        if self.prometheus is not None:
+            places = self.lab.nodes.values()
+            self.prometheus.start([text_of(node.admin_at) for node in places], self.lab.processes)
+
+    def kill_source(self) -> None:
+        """End it as a crash does."""
+        self.lab.processes.kill(PROMETHEUS)
+
     def kill_agent(self, node: str) -> None:
         """End a node's agent as a crash does; its supervisor and gateway serve on."""
         self.lab.processes.kill(f"agent {node}")
@@ -164,9 +174,7 @@ class LabHouse:
 
     def _start(self) -> None:
         is_new = not self.admin_token.exists()
-        if self.prometheus is not None:  # it takes a while until it begins to scrape
-            places = self.lab.nodes.values()
-            self.prometheus.start([text_of(node.admin_at) for node in places], self.lab.processes)
+        self.start_source()  # it takes a while until it begins to scrape
         self.start_control_plane()
         with Client(self.url, self.admin_token.read_text().strip(), self.authority) as admin:
             for name, roles in DESKS:

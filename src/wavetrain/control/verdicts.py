@@ -14,11 +14,12 @@ from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.evidence import limit
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
 from wavetrain.evidence.interval import ratio_interval
 from wavetrain.evidence.judgement import MetricJudgement
-from wavetrain.evidence.processes import BINS, LOG_E, PHI, SECONDS, unpacked
+from wavetrain.evidence.processes import BINS, LOG_E, PHI, SECONDS, WIDTH, unpacked
 from wavetrain.model.health import Verdict
-from wavetrain.model.policy import MetricRule, Policy, PolicyText
+from wavetrain.model.policy import Kind, MetricRule, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, Wave, WaveStatus
 
 STRATA_SHOWN_MAX = 20
@@ -40,8 +41,10 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     `e` is its evidence against the release, 1 for none; `weight` its share of the budget. The release fails by this
     check alone at `e_alone`. Rates are events per unit of exposure; `ratio_low` and `ratio_high` hold the true ratio of
-    the rates but for one time in twenty, however often one looks (None: nothing bounds it). `limit_s` is how long no
-    test could have been quicker on the average, at the ratio that was seen; `to_limit` the time compared over it.
+    the rates but for one time in twenty, however often one looks (None: nothing bounds it). Of a gauge the rates are
+    mean levels, events are sums of levels over as many blocks as the exposure says, and `shift_low` and `shift_high`
+    hold the true shift. `excess` is harmless below `excess_max`. `limit_s` is how long no test could have been quicker
+    on the average, at the ratio that was seen; `to_limit` the time compared over it.
     """
 
     name: str
@@ -62,6 +65,10 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
+    excess: float | None
+    excess_max: float
+    shift_low: float | None
+    shift_high: float | None
     compared_s: float
     limit_s: float | None
     to_limit: float | None
@@ -111,11 +118,15 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         track = view.get(EvidenceTrack, item.id) or EvidenceTrack(rollout=item.id)
     checks: tuple[CheckSeen, ...] = ()
     if policy.verdicts.metrics:
-        told = _told(pops, len(policy.verdicts.metrics))
         judged, pooled = test.judgement().per_metric, test.pooled()
+        shifts = iter(test.shifts())
         checks = tuple(
-            _check(policy, rule, said, ratio_interval(pooled[place]), [(pop, of[place]) for pop, of in told])
-            for place, (rule, said) in enumerate(zip(policy.verdicts.metrics, judged, strict=True))
+            _check(
+                policy, rule, said, _interval(likelihood), next(shifts) if likelihood is None else None, told
+            )
+            for rule, said, likelihood, told in zip(
+                policy.verdicts.metrics, judged, pooled, _told(policy, pops, test.best_rows()), strict=True
+            )
         )
     kept = test.record
     return VerdictSeen(
@@ -134,10 +145,24 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
     )
 
 
-def _told(pops: list[PopEvidence], checks: int) -> list[tuple[str, Array]]:
-    """The processes of each PoP that has said something."""
+def _told(policy: Policy, pops: list[PopEvidence], best: tuple[int, ...]) -> list[list[tuple[str, Array]]]:
+    """By check the row of each PoP that has said something: that which says most of it, or the gauge's level."""
     states = [(item.pop, unpacked(item.states)) for item in pops if item.states]
-    return [(pop, state) for pop, state in states if len(state) == checks]
+    levels = [(item.pop, unpacked(item.gauges).reshape(-1, STRANDS, WIDTH)) for item in pops if item.gauges]
+    gauge = -1
+    out: list[list[tuple[str, Array]]] = []
+    for rule, row in zip(policy.verdicts.metrics, best, strict=True):
+        if rule.kind is Kind.GAUGE:
+            gauge += 1
+            rows = [(pop, held[gauge, LEVEL_STRAND]) for pop, held in levels if gauge < len(held)]
+        else:
+            rows = [(pop, held[row]) for pop, held in states if row < len(held)]
+        out.append([(pop, held) for pop, held in rows if held[BINS] > 0])
+    return out
+
+
+def _interval(likelihood: Array | None) -> tuple[float, float] | None:
+    return None if likelihood is None else ratio_interval(likelihood)
 
 
 def _verdict(item: Rollout, kept: RolloutEvidence, waves: list[Wave]) -> Verdict:
@@ -155,15 +180,15 @@ def _check(
     policy: Policy,
     rule: MetricRule,
     said: MetricJudgement,
-    interval: tuple[float, float],
-    states: list[tuple[str, Array]],
+    interval: tuple[float, float] | None,
+    shift: tuple[float, float] | None,
+    told: list[tuple[str, Array]],
 ) -> CheckSeen:
-    told = [(pop, row) for pop, row in states if row[BINS] > 0]
     seconds = float(max((row[SECONDS] for _, row in told), default=0.0))
     phi = float(max((row[PHI] for _, row in told), default=1.0))
-    limit_s = _limit(policy, said, seconds, phi)
+    limit_s = _limit(policy, rule, said, seconds, phi)
     strata = sorted(((pop, float(row[LOG_E])) for pop, row in told), key=lambda held: (-held[1], held[0]))
-    low, high = interval
+    low, high = interval if interval is not None and said.ratio is not None else (None, None)
     return CheckSeen(
         name=rule.name,
         kind=rule.kind.value,
@@ -181,8 +206,12 @@ def _check(
         new_rate=said.new_rate,
         control_rate=said.control_rate,
         ratio=said.ratio,
-        ratio_low=low if said.ratio is not None else None,
-        ratio_high=high if said.ratio is not None and isfinite(high) else None,
+        ratio_low=low,
+        ratio_high=high if high is not None and isfinite(high) else None,
+        excess=said.excess,
+        excess_max=rule.excess_max,
+        shift_low=shift[0] if shift is not None and isfinite(shift[0]) else None,
+        shift_high=shift[1] if shift is not None and isfinite(shift[1]) else None,
         compared_s=seconds,
         limit_s=limit_s,
         to_limit=seconds / limit_s if limit_s else None,
@@ -191,9 +220,17 @@ def _check(
     )
 
 
-def _limit(policy: Policy, said: MetricJudgement, seconds: float, phi: float) -> float | None:
+def _limit(
+    policy: Policy, rule: MetricRule, said: MetricJudgement, seconds: float, phi: float
+) -> float | None:
     """The information limit at the ratio that was seen; None where there is nothing to tell of."""
-    if said.ratio is None or said.ratio < RATIO_LEAST or not said.control_rate or seconds <= 0:
+    if (
+        rule.kind is Kind.GAUGE
+        or said.ratio is None
+        or said.ratio < RATIO_LEAST
+        or not said.control_rate
+        or seconds <= 0
+    ):
         return None
     information = limit.two_arm_information(
         control_rate=said.control_rate,

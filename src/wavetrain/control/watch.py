@@ -1,6 +1,7 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.running_test import RunningTest
-from wavetrain.model.fleet import NodeId, PopId, Reported, Retired
+from wavetrain.model.fleet import NodeId, Pop, PopId, Reported, Retired
 from wavetrain.model.health import PopBin, PopCounts
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
@@ -144,12 +145,12 @@ class Watch:
         self._attend(here, pinned)
         self._quiet.look(observed)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
-        for name in self._compare(quiet, here, rollouts, steady):
+        for name in self._compare(quiet, here, rollouts, now):
             self._note(name, now.timestamp())
         if "pop" in policies:
             for seen in quiet:
                 if not any(turn.cursor for turn in here.get(seen.pop, [])):
-                    self._pre_period(seen, policies["pop"])
+                    self._pre_period(seen, policies["pop"], now.timestamp())
 
     def _under_way(self, rolling: Sequence[Rollout]) -> dict[str, list[Turn]]:
         """The turns of rollouts that are not over, by PoP."""
@@ -291,7 +292,7 @@ class Watch:
         quiet: Sequence[PopCounts],
         here: Mapping[str, list[Turn]],
         rollouts: Mapping[str, Rollout],
-        steady: float,
+        now: datetime,
     ) -> list[str]:
         """Lay bins to the evidence of the rollouts that they tell something of, and judge these; which they were."""
         judged = []
@@ -303,7 +304,8 @@ class Watch:
         for name in sorted(told):
             if rollouts[name].status in (Status.ROLLING, Status.PAUSED):
                 test = self._tests[name]
-                if test.compare(told[name], rollouts[name].number, steady):
+                number, clock_s = rollouts[name].number, now.timestamp()
+                if test.compare(told[name], number, self._steady, self._image.by_name(Pop), clock_s):
                     test.judge()
                     judged.append(name)
         return judged
@@ -316,11 +318,11 @@ class Watch:
             track = EvidenceTrack(rollout=rollout, metrics=test.record.metrics)
         self._tracks[rollout] = noted(track, at, test.record.log_e, test.log_es)
 
-    def _pre_period(self, seen: PopCounts, policy: Policy) -> None:
+    def _pre_period(self, seen: PopCounts, policy: Policy, clock_s: float) -> None:
         """Only while the whole PoP runs one release: a mixed PoP says nothing about its nodes' own differences."""
         if len(set(seen.releases)) == 1:
             watch = self._watches.get(seen.pop) or PopWatch(pop=seen.pop)
-            self._watches[seen.pop] = watch = comparison.watched(watch, seen, policy)
+            self._watches[seen.pop] = watch = comparison.watched(watch, seen, policy, clock_s)
             self._watched_s[seen.pop] = watch.seconds
             self._unwritten.add(seen.pop)
 

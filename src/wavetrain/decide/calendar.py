@@ -15,14 +15,13 @@ import msgspec
 
 from wavetrain.decide.recurrence import ANCHOR, days_of_year, read_rule
 from wavetrain.errors import RefusedError
+from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.window import Freeze, Opening, WindowRule
 
 HORIZON = timedelta(days=731)
 """How far ahead any search goes: two years, one of them a leap year."""
 OPENINGS_MAX = 1_000
-SLOTS_MAX = 1_000
 CADENCE_WEEKS_MAX = 52
-STEP = timedelta(hours=1)
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 GRID = ANCHOR.date()
 """The Monday of week 0 of the departure grid; its Sunday is 2024-01-07."""
@@ -105,16 +104,6 @@ def openings(
     return tuple(Opening(first, first + length) for _, first in opens)
 
 
-def start_slots(opening: Opening, step: timedelta = STEP) -> tuple[datetime, ...]:
-    """The instants of an opening at which work may be planned to start: its first and every `step` after it."""
-    if step <= timedelta(0):
-        raise ValueError(f"step is {step}; give more than nothing")
-    count = -((opening.opens - opening.closes) // step)
-    if count > SLOTS_MAX:
-        raise ValueError(f"a step of {step} makes {count} slots; at most {SLOTS_MAX} are allowed")
-    return tuple(opening.opens + step * index for index in range(count))
-
-
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
     """The span of UTC in which these days, both included, are under way in some zone: from UTC+14 to UTC-12."""
     midnight = datetime.combine(first, time(), UTC), datetime.combine(last + timedelta(days=1), time(), UTC)
@@ -174,6 +163,18 @@ def may_start(
         freeze=_against(binding, now, now + needed),
         opens_again=start,
     )
+
+
+def hold(answer: Answer) -> Hold | None:
+    """Why the work may not start, as people are told it: freezes first (deny wins), then the window; None: it may."""
+    if answer.open:
+        return None
+    if answer.freeze is not None:
+        detail = f"{answer.freeze.id}: {answer.freeze.reason}"
+        return Hold(Reason.FROZEN, until=answer.opens_again, detail=detail)
+    if answer.opens_again is None:
+        return Hold(Reason.NO_WINDOW, asks=True)
+    return Hold(Reason.OUTSIDE_WINDOW, until=answer.opens_again)
 
 
 def departure(day: str, cadence_weeks: int, zone: str, after: datetime) -> datetime:

@@ -1,47 +1,48 @@
 """Comparison: which counts may be held against each other, and what do they add to the evidence?"""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wavetrain.decide import levels, rows
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.waves import DISTURBED
-from wavetrain.evidence import calibration, judgement, preperiod
-from wavetrain.evidence.arms import Mask, split_all
+from wavetrain.evidence import (
+    calibration,
+    edges,
+    first_nodes,
+    gauge_calibration,
+    gauge_preperiod,
+    judgement,
+    preperiod,
+)
+from wavetrain.evidence.arms import Mask, split_each
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, Calibrations
 from wavetrain.evidence.counters import Array
-from wavetrain.evidence.judgement import Metric
-from wavetrain.evidence.processes import ARMS, unpacked
+from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
+from wavetrain.evidence.processes import WIDTH, unpacked
+from wavetrain.evidence.strata import NO_CLASS
+from wavetrain.evidence.together import OfClass
 from wavetrain.model.fleet import NodeId, Phase, Reported
 from wavetrain.model.health import PopBin, PopCounts
-from wavetrain.model.policy import MetricRule, Policy
+from wavetrain.model.policy import Direction, Kind, MetricRule, Policy
 from wavetrain.model.rollout import Turn, TurnPhase
 
 Places = NDArray[np.intp]
 
 UNCAPPED = 1_000_000_000
+ASSUMED_BIN_S = 1.0
+"""Where nothing was measured before: gauges' blocks are then as many bins as they have seconds, or longer."""
+SIDES_CHANGED: Final = [3, 4, 5, 0, 1, 2, 6]
+"""The columns of arms, the control's before the new nodes'."""
 EXPOSED: Final = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 """While a PoP's turn is in one of these, new nodes are held against old ones."""
 MOVING: Final = DISTURBED - {Phase.FAILED}
 """A node that has failed stays out of service; while it does, nothing moves because of it."""
-
-
-def metrics_of(policy: Policy) -> tuple[Metric, ...]:
-    """The policy's metrics in the evidence's terms; the exposure minimum binds the gates."""
-    return tuple(
-        Metric(
-            name=rule.name,
-            weight=rule.weight,
-            excess_max=rule.excess_max,
-            exposure_min=policy.bake.exposure_min if rule.gate else 0.0,
-            gate=rule.gate,
-        )
-        for rule in policy.verdicts.metrics
-    )
 
 
 def arrayed(seen: PopBin | PopCounts) -> PopCounts:
@@ -66,14 +67,6 @@ def arrayed(seen: PopBin | PopCounts) -> PopCounts:
     )
 
 
-def places_of(counters: Sequence[str], policy: Policy) -> tuple[Places, Places]:
-    """Where a bin's counters are, as rows of its table: events and exposure of each metric; -1 for none."""
-    place = {name: row for row, name in enumerate(counters)}
-    rules = policy.verdicts.metrics
-    events = np.array([place.get(rule.events, -1) for rule in rules], dtype=np.intp)
-    return events, np.array([place.get(rule.exposure, -1) for rule in rules], dtype=np.intp)
-
-
 def counted(rule: MetricRule, seen: PopCounts) -> Bin | None:
     """One metric of a bin; nodes whose counters were reset or not seen are left out, never counted as zero."""
     place = {name: row for row, name in enumerate(seen.counters)}
@@ -96,36 +89,94 @@ def is_quiet(seen: PopCounts, reported: Mapping[NodeId, Reported]) -> bool:
     return not any(node in reported and reported[node].phase in MOVING for node in seen.nodes)
 
 
-def watched(watch: PopWatch, seen: PopCounts, policy: Policy) -> PopWatch:
-    """The pre-period of a PoP with one more quiet bin."""
-    metrics = dict(watch.metrics)
+def watched(watch: PopWatch, seen: PopCounts, policy: Policy, clock_s: float | None = None) -> PopWatch:
+    """The pre-period of a PoP with one more quiet bin; `clock_s` is train time in seconds, where it is known."""
+    metrics, histograms = dict(watch.metrics), dict(watch.histograms)
     for rule in policy.verdicts.metrics:
-        bin_ = counted(rule, seen)
-        if bin_ is not None:
-            metrics[rule.name] = preperiod.absorb(metrics.get(rule.name, preperiod.Preperiod()), bin_)
-    return watch.changed(metrics=metrics)
+        if rule.kind is Kind.COUNTER:
+            bin_ = counted(rule, seen)
+            if bin_ is not None:
+                metrics[rule.name] = preperiod.absorb(metrics.get(rule.name, preperiod.Preperiod()), bin_)
+        elif rule.kind is Kind.HISTOGRAM:
+            said = rows.histogram_of(rule, seen)
+            if said is not None:
+                held = histograms.get(rule.name, edges.HistogramWatch())
+                histograms[rule.name] = edges.absorb(held, said, falls=rule.direction is Direction.DOWN)
+    watch = watch.changed(metrics=metrics, histograms=histograms)
+    rules = levels.gauges_of(policy)
+    if not rules or seen.seconds <= 0:
+        return watch
+    names = tuple(rule.name for rule in rules)
+    before = (
+        gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
+        if watch.gauges and watch.gauge_names == names
+        else gauge_preperiod.unwatched(len(rules))
+    )
+    after = gauge_preperiod.absorb(
+        before, tuple(map(str, seen.nodes)), levels.levels_in(rules, seen), seen.seconds, clock_s
+    )
+    if after is before:
+        return watch
+    return watch.changed(gauge_names=names, gauge_nodes=after.nodes, gauges=gauge_preperiod.packed(after))
 
 
 def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -> PopCalibration:
     """What the pre-period of a PoP says; cautious assumptions for a metric that was never seen."""
     floor = policy.verdicts.tau_floor
-    names = [rule.name for rule in policy.verdicts.metrics]
-    held = watch.metrics if watch is not None else {}
-    fits = calibration.calibrate_class([held.get(name, preperiod.Preperiod()) for name in names], floor)
+    held = watch or PopWatch(pop=pop)
+    of_policy = rows.rows_of(policy).rows
+    bounds = np.full(len(of_policy), np.nan)
+    pres: list[preperiod.Preperiod] = []
+    for place, row in enumerate(of_policy):
+        pre = held.metrics.get(row.rule.name)
+        if row.rule.kind is Kind.HISTOGRAM:
+            falls = row.rule.direction is Direction.DOWN
+            settled = edges.settled(held.histograms.get(row.rule.name, edges.HistogramWatch()), falls=falls)
+            strands = {edges.QUANTILES.index(strand.quantile): n for n, strand in enumerate(settled.strands)}
+            number = strands.get(row.strand)
+            pre = settled.pres[number] if number is not None else None
+            bounds[place] = settled.strands[number].bound if number is not None else np.nan
+        pres.append(pre or preperiod.Preperiod())
+    fits = calibration.calibrate_class(pres, floor)
     known = [fit if fit is not None else _assumed(floor) for fit in fits]
     nodes = tuple(dict.fromkeys(node for fit in known for node, _ in fit.weights))
     together = calibration.together(known, nodes)
     figures = np.stack(
         [together.phis, together.taus, together.caps, together.rates, together.usual_s], axis=-1
     )
+    sums = np.array([[sum(total.events for total in pre.totals), _exposure(pre)] for pre in pres]).reshape(
+        -1, 2
+    )
+    ceilings = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis)
     return PopCalibration(
         rollout=rollout,
         pop=pop,
-        seconds=watch.seconds if watch is not None else 0.0,
+        seconds=held.seconds,
         nodes=nodes,
         weights=together.weights.astype("<f8").tobytes(),
         figures=figures.astype("<f8").tobytes(),
+        bounds=bounds.astype("<f8").tobytes(),
+        ceilings=ceilings.astype("<f8").tobytes(),
+        **_gauges_calibrated(held, policy),
     )
+
+
+def _exposure(pre: preperiod.Preperiod) -> float:
+    return sum(total.exposure for total in pre.totals)
+
+
+def _gauges_calibrated(watch: PopWatch, policy: Policy) -> dict[str, Any]:
+    """What the pre-period of a PoP's gauges says, as it is kept."""
+    rules = levels.gauges_of(policy)
+    if not rules:
+        return {}
+    rho = levels.shifts_of(rules)
+    if not watch.gauges or watch.gauge_names != tuple(rule.name for rule in rules):
+        known = gauge_calibration.assumed(rho, ASSUMED_BIN_S)
+    else:
+        seen = gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
+        known = gauge_calibration.calibrate(seen, rho, policy.verdicts.gauge_block_s)
+    return {"gauge_nodes": known.nodes, "gauges": gauge_calibration.packed(known)}
 
 
 def calibrations(kept: PopCalibration) -> Calibrations:
@@ -133,6 +184,21 @@ def calibrations(kept: PopCalibration) -> Calibrations:
     figures = np.frombuffer(kept.figures, dtype="<f8").reshape(-1, 5)
     weights = np.frombuffer(kept.weights, dtype="<f8").reshape(len(figures), len(kept.nodes))
     return Calibrations(kept.nodes, weights, *figures.T)
+
+
+def strand_bounds(kept: PopCalibration, count: int) -> Array:
+    """The bound of each of so many rows; NaN for one that is no strand of a histogram, or has none in this PoP."""
+    return np.frombuffer(kept.bounds, dtype="<f8") if kept.bounds else np.full(count, np.nan)
+
+
+def ceilings(kept: PopCalibration, count: int) -> Array:
+    """The rate of each of so many rows that the past did not exceed; infinite where nothing is known of it."""
+    return np.frombuffer(kept.ceilings, dtype="<f8") if kept.ceilings else np.full(count, np.inf)
+
+
+def gauge_calibration_of(kept: PopCalibration) -> gauge_calibration.GaugeCalibration | None:
+    """What the gauges of a PoP are held against; None where the policy has none."""
+    return gauge_calibration.unpacked(kept.gauges, kept.gauge_nodes) if kept.gauges else None
 
 
 def _assumed(floor: float) -> Calibration:
@@ -168,23 +234,69 @@ def share_of(seen: PopCounts, arms: tuple[Mask, Mask]) -> float:
     return mine / fair
 
 
-def split_bin(
-    seen: PopCounts, arms: tuple[Mask, Mask], places: tuple[Places, Places], known: Calibrations
-) -> Array:
-    """What a bin says of each metric, by arm: shape (metrics, ARMS). `known` is for the bin's nodes."""
-    if not seen.counters:
-        return np.zeros((len(places[0]), ARMS))
-    events, exposure = (
-        np.where(rows[:, None] >= 0, seen.counted[rows], np.nan) if (rows < 0).any() else seen.counted[rows]
-        for rows in places
-    )
+def classes_of(
+    hardware: Mapping[str, Sequence[NodeId]], nodes: Sequence[NodeId], arms: tuple[Mask, Mask]
+) -> str | dict[str, tuple[Mask, Mask]]:
+    """The hardware class of all nodes in the arms; or the arms of each class that is in both, where there are several.
+
+    A class is compared with itself alone: where it has no control in the PoP it says nothing.
+    """
+    names = {node: name for name, members in hardware.items() for node in members}
+    among = arms[0] | arms[1]
+    named = np.array([names.get(node, NO_CLASS) for node in nodes])
+    found = sorted(set(named[among].tolist()))
+    if len(found) == 1:
+        return str(found[0])
+    split = {name: (arms[0] & (named == name), arms[1] & (named == name)) for name in found}
+    return {name: both for name, both in split.items() if both[0].any() and both[1].any()}
+
+
+def split_classes(
+    table: tuple[Array, Array],
+    seconds: float,
+    arms: tuple[Mask, Mask],
+    classes: str | Mapping[str, tuple[Mask, Mask]],
+    known: Calibrations,
+    turned: Places,
+) -> tuple[Array, OfClass]:
+    """What a bin says of each row, by arm, shape (rows, ARMS), and the same by hardware class.
+
+    `table` are its events and exposure by row and node, `classes` is as `classes_of` has told them apart, `known` is
+    for the bin's nodes. Of `turned` rows less is worse: there the arms change sides.
+    """
+    apart = {} if isinstance(classes, str) else classes
+    events, exposure = table
     among = arms[0] | arms[1]
     exposure[:, ~among] = np.nan
-    return split_all(events, exposure, arms, seen.seconds, known)
+    both = split_each(events, exposure, (arms, *apart.values()), seconds, known)
+    if len(turned):
+        both[:, turned] = both[:, turned][..., SIDES_CHANGED]
+    whole, *parts = both
+    return whole, classes if isinstance(classes, str) else dict(zip(apart, parts, strict=True))
 
 
 def gate_of(kept: PopEvidence | None, policy: Policy) -> judgement.GateAnswer | None:
     """Whether the evidence of one PoP lets its rest follow; None where nothing was calibrated yet."""
     if kept is None:
         return None
-    return judgement.gate(unpacked(kept.states), metrics_of(policy), policy.verdicts.beta)
+    gauged = [
+        (place, rule.name, rule.excess_max)
+        for place, rule in enumerate(levels.gauges_of(policy))
+        if rule.gate
+    ]
+    state = unpacked(kept.states) if kept.states else None
+    answer = judgement.gate(state, rows.rows_of(policy).metrics, policy.verdicts.beta)
+    if not gauged:
+        return answer
+    states = unpacked(kept.gauges).reshape(-1, STRANDS, WIDTH) if kept.gauges else None
+    more = tuple(
+        judgement.gate_of_level(
+            name, None if states is None else states[place, LEVEL_STRAND], most, policy.verdicts.beta
+        )
+        for place, name, most in gauged
+    )
+    return msgspec.structs.replace(
+        answer,
+        passed=answer.passed and all(said.passed for said in more),
+        per_metric=(*answer.per_metric, *more),
+    )

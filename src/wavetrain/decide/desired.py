@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from wavetrain.decide import calendar
 from wavetrain.model.fleet import Desired, Phase, Pop, Reported, UnitId
 from wavetrain.model.plan import Hold, Reason
@@ -71,12 +73,8 @@ def joiner_hold(
         return Hold(Reason.CORDONED, detail=", ".join(cordoned))
     if not said.release:
         return None
-    needed = timing.with_undo
-    answer = calendar.may_start(pop.window, freezes, now, needed, (pop.id, pop.region, "pop"))
-    if answer.open:
-        return None
-    if answer.freeze is not None:
-        return Hold(Reason.FROZEN, until=answer.opens_again, detail=answer.freeze.reason or answer.freeze.id)
-    if answer.opens_again is None:
-        return Hold(Reason.NO_WINDOW, asks=True)
-    return Hold(Reason.OUTSIDE_WINDOW, until=answer.opens_again, detail=f"then it goes to {order.release}")
+    scope = (pop.id, pop.region, "pop")
+    held = calendar.hold(calendar.may_start(pop.window, freezes, now, timing.with_undo, scope))
+    if held is None or held.reason is not Reason.OUTSIDE_WINDOW:
+        return held
+    return msgspec.structs.replace(held, detail=f"then it goes to {order.release}")

@@ -67,14 +67,7 @@ def _window(asked: Asked) -> Hold | None:
     if answer is None:
         answer = calendar.may_start(asked.pop.window, facts.freezes, facts.now, needed, scope)
         asked.draft.openings[asked.pop.id] = answer
-    if answer.open:
-        return None
-    if answer.freeze is not None:
-        detail = f"{answer.freeze.id}: {answer.freeze.reason}" if answer.freeze.reason else answer.freeze.id
-        return Hold(Reason.FROZEN, until=answer.opens_again, detail=detail)
-    if answer.opens_again is None:
-        return Hold(Reason.NO_WINDOW, asks=True)
-    return Hold(Reason.OUTSIDE_WINDOW, until=answer.opens_again)
+    return calendar.hold(answer)
 
 
 def _region(asked: Asked) -> Hold | None:

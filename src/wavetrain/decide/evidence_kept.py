@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from wavetrain.evidence.edges import HistogramWatch
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.record import Record
 
@@ -12,11 +13,19 @@ class PopWatch(Record, frozen=True, kw_only=True):
     KEY: ClassVar[tuple[str, ...]] = ("pop",)
     pop: str
     metrics: dict[str, Preperiod] = {}
+    histograms: dict[str, HistogramWatch] = {}
+    gauge_names: tuple[str, ...] = ()
+    """Of which checks `gauges` is, in the policy's order."""
+    gauge_nodes: tuple[str, ...] = ()
+    gauges: bytes = b""
+    """The pre-period of all gauges (`evidence.gauge_preperiod.packed`)."""
 
     @property
     def seconds(self) -> float:
         """For how long the PoP was watched, by its best-watched metric."""
-        return max((pre.seconds for pre in self.metrics.values()), default=0.0)
+        spans = [pre.seconds for pre in self.metrics.values()]
+        spans += [pre.seconds for watch in self.histograms.values() for pre in watch.pres]
+        return max(spans, default=0.0)
 
 
 class PopCalibration(Record, frozen=True, kw_only=True):
@@ -32,7 +41,14 @@ class PopCalibration(Record, frozen=True, kw_only=True):
     weights: bytes
     """Offsets by metric and node: little-endian doubles, the metrics in the order of the pinned policy."""
     figures: bytes
-    """By metric its phi, tau, cap, rate and usual bin in seconds, likewise."""
+    """By row its phi, tau, cap, rate and usual bin in seconds, likewise."""
+    bounds: bytes = b""
+    """By row the bound of a histogram's strand, NaN for all others."""
+    ceilings: bytes = b""
+    """By row the rate that the past did not exceed."""
+    gauge_nodes: tuple[str, ...] = ()
+    gauges: bytes = b""
+    """What the gauges are held against (`evidence.gauge_calibration.packed`)."""
 
 
 class PopEvidence(Record, frozen=True, kw_only=True):
@@ -46,6 +62,8 @@ class PopEvidence(Record, frozen=True, kw_only=True):
     """0 once the PoP is done: then what it said is in the rollout's totals."""
     states: bytes = b""
     """Its processes by metric of the pinned policy (`evidence.processes.packed`)."""
+    gauges: bytes = b""
+    """Its gauges' rows, level and slope of each, likewise."""
     share: float | None = None
     """What its new nodes carried of their fair load in the last bin; None before the first."""
     compared_s: float = 0.0
@@ -62,6 +80,14 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """How often anything of the test has changed: what its PoPs said up to here is in their records."""
     totals: bytes = b""
     """Of the PoPs that are done, by metric (`evidence.strata.TOTALS` little-endian doubles)."""
+    classes: tuple[str, ...] = ()
+    """The hardware classes that were compared, in the order in which they came."""
+    gauges: bytes = b""
+    """Of the gauges, by check and strand (`evidence.gauge_strata.TOTALS` doubles)."""
+    history: bytes = b""
+    """Of what is held against the past, by check (`evidence.first_nodes.WIDTH` doubles)."""
+    together: bytes = b""
+    """By metric what all PoPs say as one, then what each class says (`evidence.together.WIDTH` doubles)."""
     pre_period_s: float | None = None
     """The shortest pre-period of the PoPs that gave evidence; None before the first."""
     certified: float | None = None

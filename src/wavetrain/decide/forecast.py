@@ -253,14 +253,10 @@ def _later(begins: _Reached, baked: datetime, late: datetime | None) -> _Reached
 def _window(prospect: Prospect, place: Pop, begins: _Reached) -> Range:
     """The first instant that fits a window from the earliest on; the last one of the window after the latest's own."""
     answer = _may_start(prospect, place, begins.earliest)
+    held = calendar.hold(answer)
     if answer.opens_again is None:
-        none = Hold(Reason.NO_WINDOW, asks=True)
-        return Range(earliest=begins.earliest, latest=None, reason=none, open=begins.open or none)
-    reason = begins.reason if begins.earliest > prospect.now else None
-    if not answer.open:
-        freeze, until = answer.freeze, answer.opens_again
-        detail = f"{freeze.id}: {freeze.reason}" if freeze is not None else ""
-        reason = Hold(Reason.FROZEN if freeze is not None else Reason.OUTSIDE_WINDOW, until, detail)
+        return Range(earliest=begins.earliest, latest=None, reason=held, open=begins.open or held)
+    reason = held or (begins.reason if begins.earliest > prospect.now else None)
     latest = _missed(prospect, place, begins.latest) if begins.latest is not None else None
     opened = None if latest is not None else begins.open or Hold(Reason.NO_WINDOW, asks=True)
     return Range(earliest=answer.opens_again, latest=latest, reason=reason, open=opened)

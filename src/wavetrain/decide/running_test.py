@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from wavetrain.decide import comparison
-from wavetrain.decide.comparison import Places
+from wavetrain.decide import comparison, rows, verdict_parts
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.decide.gauge_test import Gauges
+from wavetrain.decide.past_test import History
+from wavetrain.decide.rows import Places
+from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
 from wavetrain.evidence.arms import Mask
 from wavetrain.evidence.calibration import Calibrations
@@ -15,9 +18,14 @@ from wavetrain.evidence.counters import Array
 from wavetrain.evidence.judgement import Judgement
 from wavetrain.evidence.processes import packed, unpacked, unstarted
 from wavetrain.evidence.strata import TOTALS, Strata
+from wavetrain.evidence.together import WIDTH, OfClass
+from wavetrain.model.fleet import Pop
 from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import Policy
 from wavetrain.model.rollout import Turn
+
+Apart = tuple[tuple[Mask, Mask], str | dict[str, tuple[Mask, Mask]]]
+"""The arms of a PoP, and how they fall to its hardware classes."""
 
 
 class RunningTest:
@@ -41,14 +49,27 @@ class RunningTest:
             kept, pops = None, ()
         self._kept = (kept or RolloutEvidence(rollout=rollout, metrics=names)).changed(version=0)
         verdicts = policy.verdicts
-        totals = None
+        self._rows = rows.rows_of(policy)
+        totals = together = None
+        many = len(self._rows.rows)
         if self._kept.totals:
-            totals = np.frombuffer(self._kept.totals, dtype="<f8").reshape(len(names), TOTALS)
-        self._strata = Strata(comparison.metrics_of(policy), verdicts.tau_floor, verdicts.beta, totals)
+            totals = _kept_rows(self._kept.totals, many, TOTALS)
+            together = _kept_rows(self._kept.together, (1 + len(self._kept.classes)) * many, WIDTH)
+            together = together.reshape(-1, many, WIDTH)
+        self._strata = Strata(
+            self._rows.metrics,
+            verdicts.tau_floor,
+            verdicts.beta,
+            totals,
+            self._kept.classes,
+            together,
+        )
+        self._gauges = Gauges(policy, self._kept.gauges)
+        self._history = History(self._rows, self._kept.history)
         self._calibrations = {item.pop: item for item in known}
         self._known: dict[str, Calibrations] = {}
         self._pops: dict[str, PopEvidence] = {}
-        self._arms: dict[str, tuple[tuple[object, ...], tuple[Mask, Mask] | None]] = {}
+        self._arms: dict[str, tuple[tuple[object, ...], Apart | None]] = {}
         self._placed: tuple[tuple[str, ...], tuple[Places, Places]] | None = None
         self._stale: set[str] = set()
         self._touched: dict[str, int] = {}
@@ -98,18 +119,30 @@ class RunningTest:
         self._take(start.changed(version=0, live=1), state)
         self._change({known.pop})
 
-    def compare(self, seen: Sequence[tuple[Turn, PopCounts]], number: str, steady: float) -> set[str]:
+    def compare(
+        self,
+        seen: Sequence[tuple[Turn, PopCounts]],
+        number: str,
+        steady: float,
+        fleet: Mapping[str, Pop] | None = None,
+        clock_s: float | None = None,
+    ) -> set[str]:
         """Lay quiet bins to the evidence, in their order; the names of the PoPs whose evidence that changed.
 
-        Counts enter once the new nodes carry their share, so that a fresh node's emptiness is not taken for health.
+        `fleet` says of which hardware class nodes are; in a PoP that is not in it they are of none. `clock_s` is train
+        time in seconds, where it is known. Counts enter once the new nodes carry their share, so that a fresh node's
+        emptiness is not taken for health.
         """
         changed: set[str] = set()
-        counts: dict[str, Array] = {}
+        counts: dict[str, tuple[Array, OfClass]] = {}
+        count = len(self._rows.rows)
         for turn, bin_ in seen:
             kept, known = self._pops.get(turn.pop), self._known.get(turn.pop)
-            arms = self._arms_of(turn, bin_, number) if kept is not None else None
-            if kept is None or known is None or arms is None or bin_.seconds <= 0:
+            pop = fleet.get(turn.pop) if fleet is not None else None
+            apart = self._apart(turn, bin_, number, pop) if kept is not None else None
+            if kept is None or known is None or apart is None or bin_.seconds <= 0:
                 continue
+            arms, classes = apart
             changed.add(turn.pop)
             share = comparison.share_of(bin_, arms)
             kept = kept.changed(share=share)
@@ -117,9 +150,17 @@ class RunningTest:
                 if turn.pop in counts:
                     self._absorb(counts)
                     counts = {}
-                counts[turn.pop] = comparison.split_bin(
-                    bin_, arms, self._places_of(bin_), known.of(bin_.nodes)
+                fixed = self._calibrations[turn.pop]
+                table = rows.counted(
+                    bin_, self._rows, self._places_of(bin_), comparison.strand_bounds(fixed, count)
                 )
+                split = comparison.split_classes(
+                    table, bin_.seconds, arms, classes, known.of(bin_.nodes), self._rows.turned
+                )
+                counts[turn.pop] = split
+                self._history.absorb(split[0], comparison.ceilings(fixed, count), known.phis)
+                if self._gauges.absorb(turn.pop, bin_, arms, kept.compared_s, clock_s):
+                    kept = kept.changed(gauges=self._gauges.state(turn.pop))
                 kept = kept.changed(compared_s=kept.compared_s + bin_.seconds)
                 self._compared(turn.pop, steady)
             self._pops[turn.pop] = kept
@@ -131,8 +172,9 @@ class RunningTest:
     def judge(self) -> None:
         """Work out whether the release has failed; once it has, it stays so."""
         alpha = self.policy.verdicts.alpha
-        by_metric = self._strata.log_es()
-        self.log_es, log_e = by_metric.tolist(), self._strata.log_e(by_metric)
+        self.log_es = verdict_parts.log_es(self.policy, self._said())
+        weights = budget.normalised([rule.weight for rule in self.policy.verdicts.metrics])
+        log_e = budget.log_mean(self.log_es, weights)
         self._kept = self._kept.changed(
             log_e=log_e,
             log_threshold=budget.log_threshold(alpha),
@@ -140,12 +182,35 @@ class RunningTest:
         )
 
     def judgement(self) -> Judgement:
-        """The verdict with its parts."""
-        return self._strata.judgement(self.policy.verdicts.alpha)
+        """The verdict with its parts, check by check."""
+        return verdict_parts.judgement(
+            self.policy, self._said(), self._strata.judgement(self.policy.verdicts.alpha), self._gauges
+        )
 
-    def pooled(self) -> Array:
-        """The log likelihood of each check over the grid of ratios, all PoPs together."""
-        return self._strata.pooled()
+    def pooled(self) -> tuple[Array | None, ...]:
+        """Of each check, all PoPs together, the log likelihood over the grid of ratios of the row that says most.
+
+        None for a gauge, which has shifts and no ratios.
+        """
+        pooled = self._strata.pooled()
+        return tuple(pooled[row] if row >= 0 else None for row in self.best_rows())
+
+    def best_rows(self) -> tuple[int, ...]:
+        """Of each check the row that says most; -1 for a gauge."""
+        log_es = self._strata.log_es().tolist()
+        return tuple(
+            max(places, key=log_es.__getitem__) if places else -1
+            for places in verdict_parts.places_by_check(self.policy, self._rows)
+        )
+
+    def shifts(self) -> list[tuple[float, float]]:
+        """Of each gauge the least and greatest shift that is not refuted, in its unit; infinite where none is."""
+        return self._gauges.shifts()
+
+    def _said(self) -> "verdict_parts.Said":
+        return verdict_parts.Said(
+            self._rows, self._strata.log_es().tolist(), self._history.log_es(), self._gauges.log_es()
+        )
 
     def settle(self, pop: str) -> None:
         """Nothing more comes of a PoP: what it said goes into the totals, and it is written down a last time."""
@@ -153,6 +218,7 @@ class RunningTest:
         if last is None:
             return
         self._strata.settle(pop)
+        self._gauges.settle(pop)
         for held in (self._pops, self._known, self._calibrations, self._touched, self._arms):
             held.pop(pop, None)
         self._change(set())
@@ -162,9 +228,9 @@ class RunningTest:
         """A PoP that was done says something again; `settled` are all that are done, as they were written down."""
         done = {item.pop: item for item in settled} | {pop: item for pop, (_, item) in self._gone.items()}
         before = done.pop(known.pop, None)
-        self._strata.settled_anew(
-            unpacked(item.states) for item in done.values() if item.pop not in self._strata
-        )
+        over = [item for item in done.values() if item.pop not in self._strata]
+        self._strata.settled_anew(unpacked(item.states) for item in over)
+        self._gauges.settled_anew(item.gauges for item in over)
         self.calibrate(known, before)
 
     def unwritten(self, changes: int) -> list[PopEvidence]:
@@ -174,8 +240,14 @@ class RunningTest:
         return [*(item for _, item in self._gone.values()), *(self.pops[pop] for pop in live)]
 
     def _change(self, pops: set[str]) -> None:
+        together = self._strata.together
         self._kept = self._kept.changed(
-            changes=self._kept.changes + 1, totals=self._strata.totals.astype("<f8").tobytes()
+            changes=self._kept.changes + 1,
+            totals=self._strata.totals.astype("<f8").tobytes(),
+            classes=tuple(together.classes),
+            together=together.rows.astype("<f8").tobytes(),
+            gauges=self._gauges.totals(),
+            history=self._history.state(),
         )
         self._touched.update(dict.fromkeys(pops, self._kept.changes))
 
@@ -183,16 +255,20 @@ class RunningTest:
         known = comparison.calibrations(self._calibrations[kept.pop])
         self._known[kept.pop] = known
         self._strata.take(kept.pop, unstarted(known.phis) if state is None else state, known.taus)
+        self._gauges.take(self._calibrations[kept.pop], kept.gauges)
         self._pops[kept.pop] = kept
         if state is None:
             self._stale.add(kept.pop)
 
-    def _arms_of(self, turn: Turn, seen: PopCounts, number: str) -> tuple[Mask, Mask] | None:
-        """The arms of a bin; those of the PoP's last one while nothing moved there."""
-        asked = (turn, seen.nodes, seen.releases)
+    def _apart(self, turn: Turn, seen: PopCounts, number: str, pop: Pop | None) -> Apart | None:
+        """The arms of a bin, also by hardware class; those of the PoP's last one while nothing moved there."""
+        hardware = pop.hardware if pop is not None else None
+        asked = (turn, seen.nodes, seen.releases, hardware)
         before = self._arms.get(turn.pop)
         if before is None or before[0][0] is not turn or before[0] != asked:
-            before = self._arms[turn.pop] = (asked, comparison.arms_of(turn, seen, number))
+            arms = comparison.arms_of(turn, seen, number)
+            apart = None if arms is None else (arms, comparison.classes_of(hardware or {}, seen.nodes, arms))
+            before = self._arms[turn.pop] = (asked, apart)
             known = self._known.get(turn.pop)
             if known is not None:
                 whole = comparison.calibrations(self._calibrations[turn.pop])
@@ -201,7 +277,7 @@ class RunningTest:
 
     def _places_of(self, seen: PopCounts) -> tuple[Places, Places]:
         if self._placed is None or self._placed[0] != seen.counters:
-            self._placed = (seen.counters, comparison.places_of(seen.counters, self.policy))
+            self._placed = (seen.counters, rows.places_of(seen.counters, self._rows))
         return self._placed[1]
 
     def _compared(self, pop: str, steady: float) -> None:
@@ -210,10 +286,21 @@ class RunningTest:
         if not self._kept.first_s or least != self._kept.pre_period_s:
             self._kept = self._kept.changed(first_s=self._kept.first_s or steady, pre_period_s=least)
 
-    def _absorb(self, counts: Mapping[str, Array]) -> None:
+    def _absorb(self, counts: Mapping[str, tuple[Array, OfClass]]) -> None:
         if counts:
-            self._strata.absorb(tuple(counts), np.stack(list(counts.values())))
+            whole = np.stack([counted for counted, _ in counts.values()])
+            self._strata.absorb(tuple(counts), whole, {pop: of_it for pop, (_, of_it) in counts.items()})
             self._stale |= counts.keys()
+
+
+def _kept_rows(kept: bytes, rows: int, width: int) -> Array:
+    """Little-endian doubles of this shape. Refuses those of another."""
+    if len(kept) != 8 * rows * width:
+        raise RefusedError(
+            f"a running test of {len(kept)} bytes: {rows} rows take {8 * rows * width}; another version "
+            f"kept it: run wavetrain store migrate, or start the version that wrote it"
+        )
+    return np.frombuffer(kept, dtype="<f8").reshape(rows, width)
 
 
 class Pops(Mapping[str, PopEvidence]):

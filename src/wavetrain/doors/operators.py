@@ -237,7 +237,7 @@ async def _confirm(request: Request) -> Response:
 
 async def _freeze(request: Request) -> Response:
     caller = await caller_of(request)
-    message = await message_of(request, AddFreeze, "freeze")
+    message = await message_of(request, AddFreeze, "freeze", NAMES_BYTES_MAX)
     deed = partial(
         freezes.add,
         house_of(request).store,

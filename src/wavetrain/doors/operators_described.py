@@ -247,7 +247,7 @@ OPERATORS = (
         "freeze.add",
         Act.FREEZE,
         freezes.add,
-        Body(kind=AddFreeze, example=_FREEZE),
+        Body(kind=AddFreeze, limit=NAMES_BYTES_MAX, example=_FREEZE),
         status=201,
         refusals=(404,),
     ),

@@ -1,6 +1,6 @@
 """Arms: how much of a bin speaks for the new release, how much for the old one?"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import isfinite
 
 import numpy as np
@@ -45,10 +45,18 @@ class ArmCounts(Struct, frozen=True):
 def split_all(
     events: Array, exposure: Array, arms: tuple[Mask, Mask], seconds: float, known: Calibrations
 ) -> Array:
-    """Both arms of a bin of all metrics, shape (metrics, ARMS), with offsets and caps applied.
+    """`split_each` of a single pair of arms, shape (metrics, ARMS)."""
+    out: Array = split_each(events, exposure, (arms,), seconds, known)[0]
+    return out
+
+
+def split_each(
+    events: Array, exposure: Array, pairs: Sequence[tuple[Mask, Mask]], seconds: float, known: Calibrations
+) -> Array:
+    """Both arms of a bin of all metrics, with offsets and caps applied, for each of some pairs: (pairs, metrics, ARMS).
 
     Events and exposure have the shape (metrics, nodes), with the nodes of `known` in its order, and NaN for what was
-    not seen. `arms` mark the new nodes and the control's; nodes in neither are left out. The cap grows with the bin's
+    not seen. Arms mark the new nodes and the control's; nodes in neither are left out. The cap grows with the bin's
     length over the usual one, and never hides a tenfold of the expected count. Raises RefusedError for counts that
     are infinite or negative.
     """
@@ -62,14 +70,16 @@ def split_all(
     np.multiply(weighted, CAP_RATIO * known.rates[:, None], out=capped)
     np.maximum(capped, caps[:, None], out=capped)
     np.minimum(capped, counted, out=capped)
-    sums = said @ np.stack(arms, axis=-1).astype(float)  # (metrics, what, arm)
+    masks = np.stack([mask for arms in pairs for mask in arms], axis=-1).astype(float)
+    sums = said @ masks  # (metrics, what, pair and arm)
     if (counted < 0).any() or (exposure < 0).any() or not np.isfinite(sums).all():
         raise RefusedError(
             "a bin counts infinitely or negatively: events and exposure must be finite and not negative; treat a "
             "counter reset as a missing node"
         )
-    out = np.empty((len(events), 7))
-    out[:, :3], out[:, 3:6], out[:, 6] = sums[..., 0], sums[..., 1], seconds
+    out = np.empty((len(pairs), len(events), 7))
+    out[..., :3], out[..., 3:6] = np.moveaxis(sums[..., ::2], -1, 0), np.moveaxis(sums[..., 1::2], -1, 0)
+    out[..., 6] = seconds
     return out
 
 

@@ -10,8 +10,8 @@ from math import exp, isfinite, log
 
 from wavetrain.errors import RefusedError
 
-POOLED_SHARE = 0.5
-"""The rest goes to single strata: pooled evidence sees a fault that is everywhere, a stratum a local one."""
+POOLED_SHARE, STRATA_SHARE, CLASS_SHARE = 0.5, 0.25, 0.25
+"""Pooled evidence sees a fault that is everywhere, a stratum a local one, a class one of some hardware."""
 
 
 def normalised(weights: Sequence[float]) -> tuple[float, ...]:
@@ -33,7 +33,7 @@ def log_mean(log_es: Sequence[float], weights: Sequence[float]) -> float:
 
 
 def stratum_shares(started: int) -> tuple[float, ...]:
-    """Shares of the strata in the order in which they started: the k-th gets 1 / (k (k + 1)).
+    """Shares of the strata, or classes, in the order in which they started: the k-th gets 1 / (k (k + 1)).
 
     They sum to less than 1 for any number of strata; what is left belongs to those that have not started. A
     plain mean over the started ones is no e-process: a new stratum, at e = 1, would lift a mean that had
@@ -42,21 +42,20 @@ def stratum_shares(started: int) -> tuple[float, ...]:
     return tuple(1 / (k * (k + 1)) for k in range(1, started + 1))
 
 
-def metric_log_e(pooled: float, strata: Sequence[float]) -> float:
-    """Log e of one metric from its pooled log e and those of its strata in starting order.
+def metric_log_e(pooled: float, strata: Sequence[float], classes: Sequence[float]) -> float:
+    """Log e of one metric from its pooled log e and those of its strata and hardware classes in starting order.
 
-    Half pooled, half strata; a stratum that has not started has e = 1.
+    Half pooled, a quarter strata, a quarter classes; a stratum or class that has not started has e = 1.
     """
-    shares = stratum_shares(len(strata))
-    waiting = 1 / (len(strata) + 1)
     return log_mean(
-        (pooled, *strata, 0.0),
-        (
-            POOLED_SHARE,
-            *((1 - POOLED_SHARE) * share for share in shares),
-            (1 - POOLED_SHARE) * waiting,
-        ),
+        (pooled, *strata, 0.0, *classes, 0.0),
+        (POOLED_SHARE, *_of_started(STRATA_SHARE, len(strata)), *_of_started(CLASS_SHARE, len(classes))),
     )
+
+
+def _of_started(share: float, started: int) -> tuple[float, ...]:
+    """The share as it falls to those that have started, and to those that have not."""
+    return (*(share * part for part in stratum_shares(started)), share / (started + 1))
 
 
 def log_threshold(alpha: float) -> float:

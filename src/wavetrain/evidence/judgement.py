@@ -3,7 +3,7 @@
 Every answer follows from the processes' states and from the pinned policy alone, so it can be replayed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan, log
 from typing import Final
 
@@ -14,11 +14,15 @@ from wavetrain.evidence import budget
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.processes import BINS, EXCESS_UPPER, LOG_E_DOUBLING, NEW_EXPOSURE, SECONDS
 
-MAX_METRICS: Final = 64
+MAX_METRICS: Final = 128
+"""Rows: a histogram makes three of its check."""
 MAX_STRATA: Final = 8192
 MAX_MARGIN_RATIO: Final = 9.0
 WAYS: Final = 2
 """Ways through the gate; each gets its part of beta, so that passing wrongly has probability at most beta."""
+
+Parts = tuple[tuple[str, float], ...]
+"""Log e by name of what has said something."""
 
 
 class Metric(Struct, frozen=True):
@@ -57,7 +61,8 @@ class Metric(Struct, frozen=True):
 class MetricJudgement(Struct, frozen=True):
     """One metric's part in the verdict. Rates are per unit of exposure; None where there is no exposure yet.
 
-    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum.
+    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum, `classes` by hardware
+    class.
     """
 
     name: str
@@ -71,7 +76,8 @@ class MetricJudgement(Struct, frozen=True):
     control_rate: float | None
     ratio: float | None
     excess: float | None
-    strata: tuple[tuple[str, float], ...]
+    strata: Parts
+    classes: Parts
 
 
 class Judgement(Struct, frozen=True):
@@ -115,22 +121,25 @@ def judgement_of(
     log_es: Sequence[float],
     sums: Sequence[Sequence[float]],
     alpha: float,
-    strata: Mapping[str, tuple[tuple[str, float], ...]],
+    strata: Sequence[Parts],
+    classes: Sequence[Parts],
 ) -> Judgement:
     """The verdict from each metric's log e; `sums` are its events and exposures in the order of a state's columns.
 
-    A metric without evidence counts as e = 1.
+    `strata` and `classes` are the parts by metric, or empty where there are none. A metric without evidence counts as
+    e = 1.
     """
     total = budget.log_mean(log_es, weights)
+    none: Sequence[Parts] = [()] * len(metrics)
     per_metric = tuple(
-        _judged(metric.name, weight, log_e, counted, strata[metric.name])
-        for metric, weight, log_e, counted in zip(metrics, weights, log_es, sums, strict=True)
+        _judged(metric.name, *rest)
+        for metric, *rest in zip(metrics, weights, log_es, sums, strata or none, classes or none, strict=True)
     )
     return Judgement(total, budget.log_threshold(alpha), budget.fails(total, alpha), per_metric)
 
 
 def _judged(
-    name: str, weight: float, log_e: float, sums: Sequence[float], strata: tuple[tuple[str, float], ...]
+    name: str, weight: float, log_e: float, sums: Sequence[float], strata: Parts, classes: Parts
 ) -> MetricJudgement:
     new_events, control_events, _, new_exposure, control_exposure = sums
     new_rate = new_events / new_exposure if new_exposure else None
@@ -151,6 +160,7 @@ def _judged(
         else None,
         excess=new_rate - control_rate if new_rate is not None and control_rate is not None else None,
         strata=strata,
+        classes=classes,
     )
 
 
@@ -193,6 +203,24 @@ def _gate_of(metric: Metric, row: Sequence[float] | None, beta: float) -> Metric
         doubling_refuted=refuted,
         exposure=exposure,
         exposure_min=metric.exposure_min,
+    )
+
+
+def gate_of_level(name: str, row: Array | None, excess_max: float, beta: float) -> MetricGate:
+    """One gauge as a gate, from its level's row: its shift is bounded, or one of `excess_max` is refuted."""
+    upper, refuted, blocks = None, False, 0.0
+    if row is not None and row[BINS] > 0:
+        blocks = float(row[NEW_EXPOSURE])
+        upper = None if isnan(row[EXCESS_UPPER]) else float(row[EXCESS_UPPER])
+        refuted = bool(row[LOG_E_DOUBLING] >= -log(beta / WAYS))
+    return MetricGate(
+        name=name,
+        passed=blocks > 0 and (refuted or (upper is not None and upper < excess_max)),
+        excess_upper=upper,
+        excess_max=excess_max,
+        doubling_refuted=refuted,
+        exposure=blocks,
+        exposure_min=1.0,
     )
 
 

@@ -1,7 +1,8 @@
 """Processes: what do the bins of a stratum add up to, for all its metrics at once?
 
-A process is one metric in one stratum: a row of `WIDTH` floats, 296 bytes. All functions take any number of strata
-and metrics: states have the shape (strata, metrics, WIDTH), the counts of one bin each (strata, metrics, ARMS).
+A process is one metric in one stratum: a row of `WIDTH` floats, 488 bytes, for "worse from the first bin" and for
+"worse from a later one" (`evidence.onset`). All functions take any number of strata and metrics: states have the shape
+(strata, metrics, WIDTH), the counts of one bin each (strata, metrics, ARMS).
 """
 
 from typing import Final
@@ -9,15 +10,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wavetrain.errors import RefusedError
+from wavetrain.evidence import onset
 from wavetrain.evidence.bounds import rates_lower, rates_upper
-from wavetrain.evidence.counters import GRID, Array, log_e_doubling, log_e_rows, log_likelihood
+from wavetrain.evidence.counters import GRID, Array, log_e_doubling, log_likelihood
 
 POINTS: Final = len(GRID)
 """A row begins with the tempered log likelihood over the grid; these columns follow. Events are as they happened,
 exposures offset-weighted; CONTROL_CAPPED are the control events that the caps let through. TAU is the widest null
 asked for so far, ORDINAL the place among the metric's strata in the order in which they started (0: not started),
 PHI its dispersion. Worked out as of its last bin are LOG_E, the log e against a doubling, and for gates the upper
-bound of the absolute excess (NaN where nothing bounds it)."""
+bound of the absolute excess (NaN where nothing bounds it). The row ends with what a later onset has said, LATE."""
 (
     NEW_EVENTS,
     CONTROL_EVENTS,
@@ -33,7 +36,8 @@ bound of the absolute excess (NaN where nothing bounds it)."""
     LOG_E_DOUBLING,
     EXCESS_UPPER,
 ) = range(POINTS, POINTS + 13)
-WIDTH: Final = POINTS + 13
+LATE: Final = slice(POINTS + 13, 2 * POINTS + 13)
+WIDTH: Final = 2 * POINTS + 13
 
 (
     ARM_NEW,
@@ -52,6 +56,7 @@ def unstarted(phi: Array) -> Array:
     states = np.zeros((*phi.shape, WIDTH))
     states[..., PHI] = phi
     states[..., EXCESS_UPPER] = np.nan
+    states[..., LATE] = -np.inf
     return states
 
 
@@ -61,36 +66,58 @@ def packed(states: Array) -> bytes:
 
 
 def unpacked(kept: bytes) -> Array:
-    """The states that were packed, shape (metrics, WIDTH); read only."""
+    """The states that were packed, shape (metrics, WIDTH); read only. Refuses those of another width."""
+    if len(kept) % (8 * WIDTH):
+        raise RefusedError(
+            f"evidence of {len(kept)} bytes: a process takes {8 * WIDTH}; it was kept by another version: run "
+            f"wavetrain store migrate, or start the version that wrote it"
+        )
     return np.frombuffer(kept, dtype="<f8").reshape(-1, WIDTH)
 
 
-def moved(states: Array, counts: Array, tau: Array, started: Array) -> Array:
-    """The states after one bin each. A process without exposure in both arms is left as it was.
+def telling(counts: Array) -> NDArray[np.bool_]:
+    """Which bins say something: those with exposure in both arms."""
+    out: NDArray[np.bool_] = (counts[..., ARM_NEW_EXPOSURE] > 0) & (counts[..., ARM_CONTROL_EXPOSURE] > 0)
+    return out
 
-    `tau` is (strata, metrics); `started`, how many strata each metric has, is raised by those that start here, in
-    their order in the arrays.
-    """
-    telling = (counts[..., ARM_NEW_EXPOSURE] > 0) & (counts[..., ARM_CONTROL_EXPOSURE] > 0)
-    out = states.copy()
-    told, seen = out[telling], counts[telling]
-    told[:, :POINTS] += log_likelihood(
+
+def steps(counts: Array, phi: Array) -> Array:
+    """The tempered log likelihood over the grid of bins of any shape; 0 of one that says nothing."""
+    told = telling(counts)
+    seen = counts[told]
+    out = np.zeros((*told.shape, POINTS))
+    out[told] = log_likelihood(
         seen[:, ARM_NEW_CAPPED],
         seen[:, ARM_CONTROL_CAPPED],
         seen[:, ARM_NEW_EXPOSURE],
         seen[:, ARM_CONTROL_EXPOSURE],
-        told[:, PHI],
+        phi[told],
     )
+    return out
+
+
+def moved(states: Array, counts: Array, step: Array, tau: Array, null: Array, started: Array) -> Array:
+    """The states after one bin each. A process without exposure in both arms is left as it was.
+
+    `step` is what `steps` makes of the counts, `null` the log null laws, both (strata, metrics, POINTS); `tau` is
+    (strata, metrics); `started`, how many strata each metric has, is raised by those that start here, in their order
+    in the arrays.
+    """
+    some = telling(counts)
+    out = states.copy()
+    told, seen, said = out[some], counts[some], step[some]
+    told[:, BINS] += 1
+    told[:, LATE] = onset.later(told[:, LATE], told[:, :POINTS], said, null[some], told[:, BINS])
+    told[:, :POINTS] += said
     told[:, NEW_EVENTS] += seen[:, ARM_NEW]
     told[:, CONTROL_EVENTS] += seen[:, ARM_CONTROL]
     told[:, CONTROL_CAPPED] += seen[:, ARM_CONTROL_CAPPED]
     told[:, NEW_EXPOSURE] += seen[:, ARM_NEW_EXPOSURE]
     told[:, CONTROL_EXPOSURE] += seen[:, ARM_CONTROL_EXPOSURE]
-    told[:, BINS] += 1
     told[:, SECONDS] += seen[:, ARM_SECONDS]
-    told[:, TAU] = np.maximum(told[:, TAU], tau[telling])
-    out[telling] = told
-    fresh = telling & (states[..., ORDINAL] == 0)
+    told[:, TAU] = np.maximum(told[:, TAU], tau[some])
+    out[some] = told
+    fresh = some & (states[..., ORDINAL] == 0)
     if fresh.any():
         places = np.cumsum(fresh, axis=0) + started
         out[..., ORDINAL] = np.where(fresh, places, out[..., ORDINAL])
@@ -104,7 +131,7 @@ def weighed(states: Array, laws: Array, gates: NDArray[np.intp], beta: float) ->
     `gates` are the places of the metrics that need a bound of their excess, which holds but for probability beta.
     """
     logliks = states[..., :POINTS]
-    states[..., LOG_E] = log_e_rows(logliks, np.moveaxis(laws, -2, 0))
+    states[..., LOG_E] = onset.log_e(logliks, states[..., LATE], np.moveaxis(laws, -2, 0), states[..., BINS])
     states[..., LOG_E_DOUBLING] = log_e_doubling(logliks)
     at = states[..., gates, :]
     upper = rates_upper(at[..., NEW_EVENTS], at[..., NEW_EXPOSURE], at[..., PHI], beta / 2)

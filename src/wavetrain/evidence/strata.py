@@ -1,12 +1,12 @@
 """Strata: what do all strata of a rollout say together, at the cost of those that changed?
 
-Live strata are rows of one array. A stratum that is done is settled: its part of the pooled likelihood, and its share
-of the mixture, go into the totals once, and its rows are free for another. So nothing is added up and taken away
-again, and no sum drifts: the live rows are summed anew at each look.
+Live strata are rows of one array. A stratum that is done is settled: what it counted, and its share of the mixture, go
+into the totals once, and its rows are free for another. So nothing is added up and taken away again, and no sum drifts.
+The pooled processes (`evidence.together`) only ever add.
 """
 
-from collections.abc import Iterable, Sequence
-from math import log1p
+from collections.abc import Iterable, Mapping, Sequence
+from math import log, log1p
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
-from wavetrain.evidence.counters import Array, laws, laws_of, log_e_rows, log_sum_exp
+from wavetrain.evidence.counters import Array, laws_of
 from wavetrain.evidence.judgement import MAX_STRATA, WAYS, Judgement, Metric, check, judgement_of
 from wavetrain.evidence.processes import (
     BINS,
@@ -22,20 +22,28 @@ from wavetrain.evidence.processes import (
     LOG_E,
     NEW_EVENTS,
     ORDINAL,
+    PHI,
     POINTS,
     TAU,
     WIDTH,
     moved,
+    steps,
     weighed,
 )
+from wavetrain.evidence.together import OfClass, Together, mean_of, shared
 
-SUMS: Final = slice(0, CONTROL_EXPOSURE + 1)
-"""The columns of the totals that are sums over the settled strata: those of a state, in its order."""
-STARTED, WIDEST, LOG_MASS = range(CONTROL_EXPOSURE + 1, CONTROL_EXPOSURE + 4)
-"""Then: how many strata have started, settled or live; the widest null of all; the log of the settled strata's
-share-weighted e."""
-TOTALS: Final = CONTROL_EXPOSURE + 4
+COUNTED: Final = slice(NEW_EVENTS, CONTROL_EXPOSURE + 1)
+SUMS: Final = slice(0, CONTROL_EXPOSURE + 1 - NEW_EVENTS)
+"""The columns of the totals that are sums over the settled strata: those of a state that are counts, in its order."""
+STARTED, LOG_MASS = range(SUMS.stop, SUMS.stop + 2)
+"""Then: how many strata have started, settled or live; the log of the settled strata's share-weighted e."""
+TOTALS: Final = SUMS.stop + 2
 FIRST_ROWS: Final = 16
+AT_ONCE: Final = 32
+"""Strata whose processes move in one go: what 40 metrics of them take stays in a core's cache."""
+
+NO_CLASS: Final = ""
+"""Nodes of no hardware class are one of their own: a fleet that names none leaves nothing of the budget unused."""
 
 
 def no_totals(metrics: int) -> Array:
@@ -54,10 +62,12 @@ class Strata:
         tau_floor: float = 0.0,
         beta: float = 0.05,
         totals: Array | None = None,
+        classes: Sequence[str] = (),
+        together: Array | None = None,
     ) -> None:
         """`tau_floor` widens every null to at least itself; a gate passes falsely with probability at most beta.
 
-        `totals` are those of an earlier part of this test.
+        `totals`, the hardware `classes` and the rows of `together` are those of an earlier part of this test.
         """
         check(metrics)
         self.metrics = tuple(metrics)
@@ -66,6 +76,7 @@ class Strata:
         self._gates = np.array([place for place, metric in enumerate(metrics) if metric.gate], dtype=np.intp)
         self._floor, self._beta = tau_floor, beta
         self.totals: Array = no_totals(len(metrics)) if totals is None else totals.copy()
+        self.together = Together(self._margins, tau_floor, classes, together)
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self._states: Array = np.zeros((0, len(metrics), WIDTH))
@@ -100,15 +111,29 @@ class Strata:
         if np.isnan(state[:, LOG_E]).any():
             self._weigh(self._states[row : row + 1], np.array([row]))
 
-    def absorb(self, strata: Sequence[str], counts: Array) -> None:
-        """One bin of each of these strata, shape (strata, metrics, ARMS); a stratum may be named once."""
+    def absorb(
+        self, strata: Sequence[str], counts: Array, classes: Mapping[str, OfClass] | None = None
+    ) -> None:
+        """One bin of each of these strata, shape (strata, metrics, ARMS); a stratum may be named once.
+
+        `classes` says by stratum what its bin says of each hardware class; one that is not in it is of none.
+        """
         rows = np.array([self._rows[stratum] for stratum in strata], dtype=np.intp)
         if len(set(strata)) != len(strata):
             raise RefusedError("a stratum is named twice in one look; absorb its bins one after the other")
-        after = moved(self._states[rows], counts, self._tau[rows], self.totals[:, STARTED])
-        self._weigh(after, rows)
-        self._states[rows] = after
-        self.totals[:, WIDEST] = np.maximum(self.totals[:, WIDEST], after[..., TAU].max(axis=0))
+        phi, tau = self._states[rows, :, PHI], np.maximum(self._tau[rows], self._states[rows, :, TAU])
+        step = steps(counts, phi)
+        by_class = [NO_CLASS if classes is None else classes.get(stratum, NO_CLASS) for stratum in strata]
+        self.together.absorb(phi, counts, step, tau, by_class)
+        for start in range(0, len(rows), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            at = rows[some]
+            null = self._laws[at, :, 0]
+            after = moved(
+                self._states[at], counts[some], step[some], tau[some], null, self.totals[:, STARTED]
+            )
+            self._weigh(after, at)
+            self._states[at] = after
 
     def weigh(self) -> None:
         """Work out every live process's log e again, as after a change of what harm means."""
@@ -137,61 +162,52 @@ class Strata:
             _fold(self.totals, state)
 
     def log_es(self) -> Array:
-        """Log e by metric: half pooled, half strata (`budget.metric_log_e`)."""
-        live = self._live()
-        pooled = self.totals[:, :POINTS] + live[..., :POINTS].sum(axis=0)
-        widths = np.maximum(self.totals[:, WIDEST], self._floor)
-        law = np.array(
-            [laws(tau, margin) for tau, margin in zip(widths.tolist(), self._margins.tolist(), strict=True)]
-        )
-        together = log_e_rows(pooled, np.moveaxis(law, -2, 0))
-        waiting = -np.log1p(self.totals[:, STARTED])
-        parts = np.concatenate([_shared(live), self.totals[None, :, LOG_MASS], waiting[None]])
+        """Log e by metric: half pooled, a quarter strata, a quarter classes (`budget.metric_log_e`)."""
+        pooled, *by_class = self.together.log_es()
+        live, settled = shared(self._live(LOG_E), self._live(ORDINAL)), self.totals[None, :, LOG_MASS]
+        classes = shared(np.array(by_class).reshape(-1, len(self.metrics)), self.together.places)
         out: Array = np.logaddexp(
-            together + np.log(budget.POOLED_SHARE), log_sum_exp(parts.T) + np.log1p(-budget.POOLED_SHARE)
+            pooled + log(budget.POOLED_SHARE),
+            np.logaddexp(
+                mean_of(np.concatenate([live, settled]), self.totals[:, STARTED]) + log(budget.STRATA_SHARE),
+                mean_of(classes, self.together.started()) + log(budget.CLASS_SHARE),
+            ),
         )
         return out
 
-    def log_e(self, by_metric: Array | None = None) -> float:
-        """Log e of the whole test; `by_metric` are its `log_es`, where they are known."""
-        return budget.log_mean((self.log_es() if by_metric is None else by_metric).tolist(), self._weights)
+    def log_e(self) -> float:
+        """Log e of the whole test."""
+        return budget.log_mean(self.log_es().tolist(), self._weights)
 
     def pooled(self) -> Array:
         """The log likelihood over GRID of all strata together, shape (metrics, POINTS)."""
-        out: Array = self.totals[:, :POINTS] + self._live()[..., :POINTS].sum(axis=0)
+        out: Array = self.together.rows[0, :, :POINTS]
         return out
 
     def judgement(self, alpha: float) -> Judgement:
         """The verdict with its parts, of the strata that are live one by one."""
-        live = self._live()
-        sums = self.totals[:, SUMS] + live[..., SUMS].sum(axis=0)
-        said = {
-            name: dict(zip((metric.name for metric in self.metrics), column, strict=True))
-            for name, column in zip(self._rows, _started(live), strict=True)
-        }
+        sums = self.totals[:, SUMS] + np.stack(
+            [self._live(column).sum(axis=0) for column in range(COUNTED.start, COUNTED.stop)], axis=-1
+        )
+        strata = _started(self._live(LOG_E), self._live(BINS))
+        classes = _started(self.together.log_es()[1:], self.together.places)
         return judgement_of(
             self.metrics,
             self._weights,
             self.log_es().tolist(),
-            sums[:, NEW_EVENTS:].tolist(),
+            sums.tolist(),
             alpha,
-            {
-                metric.name: tuple(
-                    (stratum, value)
-                    for stratum, of_metric in said.items()
-                    if (value := of_metric[metric.name]) is not None
-                )
-                for metric in self.metrics
-            },
+            _by_metric(self._rows, strata),
+            _by_metric(self.together.classes, classes),
         )
 
     def _weigh(self, states: Array, rows: NDArray[np.intp]) -> None:
         weighed(states, self._laws[rows], self._gates, self._beta / WAYS)
 
-    def _live(self) -> Array:
-        if len(self._rows) == len(self._states):
-            return self._states
-        return self._states[np.fromiter(self._rows.values(), np.intp, len(self._rows))]
+    def _live(self, column: int) -> Array:
+        """One column of the live strata's processes, shape (strata, metrics)."""
+        out: Array = self._states[np.fromiter(self._rows.values(), np.intp, len(self._rows)), :, column]
+        return out
 
     def _grow(self, by: int) -> None:
         held = len(self._states)
@@ -201,22 +217,24 @@ class Strata:
             setattr(self, name, np.concatenate([old, np.zeros((by, *old.shape[1:]))]))
 
 
-def _shared(states: Array) -> Array:
-    """Log of each process's e times its stratum's share 1 / (k (k + 1)); -inf for one that has not started."""
-    place = states[..., ORDINAL]
-    with np.errstate(divide="ignore"):
-        share = np.log(np.where(place > 0, 1 / np.maximum(place * (place + 1), 1), 0.0))
-    out: Array = states[..., LOG_E] + share
-    return out
-
-
 def _fold(totals: Array, state: Array) -> None:
-    totals[:, SUMS] += state[:, SUMS]
-    totals[:, LOG_MASS] = np.logaddexp(totals[:, LOG_MASS], _shared(state))
+    totals[:, SUMS] += state[:, COUNTED]
+    totals[:, LOG_MASS] = np.logaddexp(totals[:, LOG_MASS], shared(state[:, LOG_E], state[:, ORDINAL]))
 
 
-def _started(live: Array) -> list[list[float | None]]:
+def _started(log_es: Array, bins: Array) -> list[list[float | None]]:
     return [
-        [value if bins else None for value, bins in zip(of[:, LOG_E].tolist(), of[:, BINS], strict=True)]
-        for of in live
+        [value if some else None for value, some in zip(values, of, strict=True)]
+        for values, of in zip(log_es.tolist(), bins.tolist(), strict=True)
+    ]
+
+
+def _by_metric(
+    names: Iterable[str], said: Sequence[Sequence[float | None]]
+) -> list[tuple[tuple[str, float], ...]]:
+    """By metric, what each of these has said that has said something."""
+    named = list(zip(names, said, strict=True))
+    return [
+        tuple((name, value) for name, of_it in named if (value := of_it[place]) is not None)
+        for place in range(len(said[0]) if said else 0)
     ]

@@ -13,7 +13,8 @@ from wavetrain.lab.processes import Processes
 from wavetrain.lab.source_choice import Measured
 from wavetrain.wire.prometheus_answer import FaultyError, instant_of
 
-NAME = "prometheus"
+PROMETHEUS = "prometheus"
+"""As a program of a lab."""
 INTERVAL_S = 0.5
 READY_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.1
@@ -36,7 +37,7 @@ scrape_configs:
 
 def program() -> str | None:
     """The installed Prometheus."""
-    return shutil.which("prometheus")
+    return shutil.which(PROMETHEUS)
 
 
 def chosen(choice: Measured, find: Callable[[], str | None] = program) -> str | None:
@@ -78,7 +79,7 @@ class Prometheus:
             "--log.level=warn",
             *self._options,
         ]
-        processes.start(NAME, command, self._folder / "log", tied=True)
+        processes.start(PROMETHEUS, command, self._folder / "log", tied=True)
 
     def scraped(self) -> int:
         """How many nodes it has scraped well; that it is ready says nothing of that."""

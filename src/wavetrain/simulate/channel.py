@@ -1,5 +1,6 @@
 """Channel: what becomes of a message between a node and the control plane?"""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from wavetrain.model.fleet import NodeId
@@ -17,19 +18,21 @@ class Channel:
 
     def __init__(self, nature: Nature) -> None:
         self._nature = nature
+        self.happened: Counter[str] = Counter()
+        """How often each thing has happened, by its name in `Wire`."""
         self._reports: list[tuple[float, Spoken]] = []
         self._answers: list[tuple[float, NodeId, Told]] = []
 
     def connects(self, node: str) -> bool:
         """Whether the node reaches the control plane at all this time."""
-        return not self._happens(self._nature.wire.lost, node)
+        return not self._happens("lost", node)
 
     def report(self, spoken: Spoken, now: float) -> int:
         """How often a report arrives at once; none when it was delayed."""
-        if self._happens(self._nature.wire.delayed, spoken.node):
+        if self._happens("delayed", spoken.node):
             self._reports.append((now + self._late(spoken.node, REPORT_LATE_S), spoken))
             return 0
-        return 2 if self._happens(self._nature.wire.doubled, spoken.node) else 1
+        return 2 if self._happens("doubled", spoken.node) else 1
 
     def late_reports(self, now: float) -> Iterator[Spoken]:
         """The delayed reports that arrive by now, in the order of their arrival."""
@@ -39,13 +42,12 @@ class Channel:
 
     def is_answered(self, node: str) -> bool:
         """Whether the control plane's answer finds its way back."""
-        return not self._happens(self._nature.wire.answer_lost, node)
+        return not self._happens("answer_lost", node)
 
     def answer(self, node: NodeId, told: Told, now: float) -> bool:
         """Whether an answer arrives at once; a delayed or doubled one comes later, after newer ones perhaps."""
-        wire = self._nature.wire
-        is_delayed = self._happens(wire.answer_delayed, node)
-        if is_delayed or self._happens(wire.answer_doubled, node):
+        is_delayed = self._happens("answer_delayed", node)
+        if is_delayed or self._happens("answer_doubled", node):
             self._answers.append((now + self._late(node, ANSWER_LATE_S), node, told))
         return not is_delayed
 
@@ -59,8 +61,10 @@ class Channel:
         """The node's machine is another one now: what was on its way to the old one is lost."""
         self._answers = [item for item in self._answers if item[1] != node]
 
-    def _happens(self, share: float, node: str) -> bool:
-        return self._nature.chance(share, f"wire {node}")
+    def _happens(self, what: str, node: str) -> bool:
+        happens = self._nature.chance(getattr(self._nature.wire, what), f"wire {node}")
+        self.happened[what] += happens
+        return happens
 
     def _late(self, node: str, span: tuple[float, float]) -> float:
         return self._nature.stream(f"wire {node}").uniform(*span)

@@ -13,7 +13,10 @@ from wavetrain.simulate.nodes import Deed, SimNode
 
 
 def broken(mirror: Mirror, node: SimNode, deed: Deed, at: datetime, excused: bool) -> Iterator[str]:
-    """The guards that one deed breaks; `at` is train time. `excused`: a person has freed the node's slots meanwhile."""
+    """The guards that one deed breaks; `at` is train time. `excused`: a person has freed the node's slots meanwhile.
+
+    A node that joins serves nobody, so it needs no slot; one that runs nothing has brought no sessions either.
+    """
     if deed.step not in (Step.DRAIN, Step.SWITCH):
         return
     if deed.release in node.memory.tombstones:
@@ -22,9 +25,12 @@ def broken(mirror: Mirror, node: SimNode, deed: Deed, at: datetime, excused: boo
         return
     if deed.ran == deed.release:
         yield f"G14: {deed.node} drains for {deed.release}, which it runs"
-    if not excused and not any(slot.owner == str(deed.node) for slot in mirror.all(Slot)):
+    joins = _joins(mirror, deed)
+    if not excused and not joins and not any(slot.owner == str(deed.node) for slot in mirror.all(Slot)):
         yield f"G15: {deed.node} drains for {deed.release} without owning a slot"
     pop = mirror.get(Pop, node.pop)
+    if joins and not deed.ran:
+        return
     if pop is not None and not _is_back(mirror, deed) and calendar.opening_at(pop.window, at) is None:
         yield f"G12: {deed.node} drains for {deed.release} at {at:%a %H:%M} UTC, outside the window of {pop.id}"
 
@@ -39,6 +45,11 @@ def exposure(nodes: Iterable[SimNode], nature: Nature) -> Iterator[str]:
     for release, pops in where.items():
         if len(pops) > 1:
             yield f"canary: {release} is bad from the start and reached {', '.join(sorted(pops))}"
+
+
+def _joins(mirror: Mirror, deed: Deed) -> bool:
+    told = mirror.get(Desired, deed.node)
+    return told is not None and told.joins and told.generation == deed.generation
 
 
 def _is_back(mirror: Mirror, deed: Deed) -> bool:

@@ -36,6 +36,7 @@ from wavetrain.simulate.probes import Probes
 from wavetrain.simulate.replay import Decision
 from wavetrain.simulate.successions import Successions
 from wavetrain.simulate.tale import Tale
+from wavetrain.simulate.turnover import Turnover
 
 TICKS_MAX = 2_500
 BROKEN_MAX = 5
@@ -94,6 +95,7 @@ class History:
         self.tale = Tale()
         self.mirror = Mirror()
         self.persons = Persons(self.nature, self._mend, self._happen, self.clock)
+        self.turnover = Turnover(self.house)
         self.probes = Probes(decide)
         self.successions = Successions()
         self.broken: list[str] = []
@@ -173,12 +175,20 @@ class History:
         chance = self.nature.stream("people")
         if not calm and chance.random() < self.plan.act_chance:
             self.house.survive(lambda: self.persons.act(self.house.store, self.mirror), again=True)
+        if not calm:
+            self._turn_over()
         if calm and not self.plan.diligent:
             return
         if not calm and self.nature.stream("places").random() < 0.01:
             self.house.survive(lambda: self.persons.place(self.house.store, self.mirror), again=True)
         if chance.random() < 0.3:
             self.house.survive(lambda: self.persons.answer(self.house.store, self.mirror), again=True)
+
+    def _turn_over(self) -> None:
+        """Now and then the fleet has one node more, or one less."""
+        joined = self.turnover.turn()
+        if joined is not None:
+            self._deeds[joined.node] = 0
 
     def _live(self) -> None:
         chance = self.nature.stream("away")
@@ -203,7 +213,7 @@ class History:
     def _nodes_live(self) -> None:
         now = self.clock()
         self.mirror.follow(self.house.store)
-        jumped = self._now() - datetime.fromtimestamp(now, STARTS.tzinfo)
+        jumped = self.moment - datetime.fromtimestamp(now, STARTS.tzinfo)
         for node in self.nodes.values():
             node.live(now)
             for deed in node.deeds[self._deeds[node.node] :]:
@@ -220,7 +230,7 @@ class History:
     def _note_release(self, node: SimNode) -> None:
         known = self._on_release.get(node.node)
         if not node.serves or known is None or known[0] != node.memory.running:
-            self._on_release[node.node] = (node.memory.running if node.serves else "", self._now())
+            self._on_release[node.node] = (node.memory.running if node.serves else "", self.moment)
 
     def _tick(self) -> None:
         self.ticks += 1
@@ -261,7 +271,7 @@ class History:
         ages = {name: self.clock() - at for name, at in measured.items()}
         told = invariants.told_by(self.mirror)
         blind = whole and sampled == self.house.health.last_sampled
-        seen = Seen(self.mirror, self._now(), self.house.steady(), told, ages, self._on_release, blind)
+        seen = Seen(self.mirror, self.moment, self.house.steady(), told, ages, self._on_release, blind)
         self._say_all([*invariants.broken(seen, whole=whole), *self.successions.broken(seen)])
         if whole:
             self._say_all(self.probes.broken(self.house.store, self.mirror, self.house.ticker.watch))
@@ -284,7 +294,9 @@ class History:
         with self.house.store.read() as view:
             return view.sequence, view.journal_tail(1)
 
-    def _now(self) -> datetime:
+    @property
+    def moment(self) -> datetime:
+        """Train time."""
         with self.house.store.read() as view:
             return view.now
 
@@ -332,12 +344,12 @@ class History:
         return Outcome(
             seed=self.seed,
             ticks=self.ticks,
-            days=(self._now().timestamp() - self._began) / 86_400,
+            days=(self.moment.timestamp() - self._began) / 86_400,
             rollouts={rollout.id: rollout.status.value for rollout in self.mirror.all(Rollout)},
             kinds={number: kind.value for number, kind in self.nature.kinds.items()},
             broken=tuple(self.broken),
             crashes=self.house.crashes,
-            acts=tuple(self.persons.done),
+            acts=(*self.persons.done, *self.turnover.done),
             ingredients=tuple(self.nature.used),
         )
 
@@ -350,7 +362,7 @@ class History:
     def _say_all(self, texts: Iterable[str]) -> None:
         for text in (*self.house.broken, *texts):
             self._happen(f"BROKEN {text}")
-            self.broken.append(f"tick {self.ticks}, {self._now():%a %m-%d %H:%M:%S}: {text}")
+            self.broken.append(f"tick {self.ticks}, {self.moment:%a %m-%d %H:%M:%S}: {text}")
         self.house.broken.clear()
 
 

@@ -280,8 +280,10 @@ def _owners_before(seen: Seen) -> set[str]:
 
 
 def _away_before(seen: Seen) -> set[str]:
-    """Nodes that were out before the tick, whatever the tick chose."""
+    """Nodes that were out before the tick, whatever the tick chose; what becomes of them costs no capacity."""
     out: set[str] = {item.node for item in seen.mirror.all(Quarantine)} | _owners_before(seen)
+    out |= {item.subject for item in seen.mirror.all(Cordon)}
+    out |= {item.node for item in seen.mirror.all(Retired)}
     return out | {item.node for item in seen.mirror.all(Reported) if item.phase is Phase.FAILED}
 
 

@@ -113,17 +113,19 @@ class Persons:
             return
         rollout = self._random.choice(under_way)
         verb = self._random.choice(("pause", "pause", "resume", "resume", "abort", "revert", "approve"))
-        self.done.append(f"{verb} {rollout.id}")
+        if verb == "revert" and rollout.status is Status.REVERTING:
+            return
         if verb == "pause":
             rollouts.pause(store, OLGA, rollout.id, "practice")
         elif verb == "resume":
             rollouts.resume(store, OLGA, rollout.id)
         elif verb == "abort":
             rollouts.abort(store, OLGA, rollout.id, "practice")
-        elif verb == "revert" and rollout.status is not Status.REVERTING:
-            self.revert(store, rollout)
-        elif verb == "approve":
+        elif verb == "revert":
+            rollouts.revert(store, OLGA, rollout.id, "practice")
+        else:
             rollouts.approve(store, PAVEL, rollout.id, Consent.GENERAL)
+        self.done.append(f"{verb} {rollout.id}")
 
     def _freeze(self, store: MemoryStore, mirror: Mirror) -> None:
         with store.read() as view:

@@ -164,9 +164,9 @@ class Sentinel:
     def _is_excused(self, one: Told, pop: Pop, said: Reported | None, now: datetime, steady: float) -> bool:
         """It was away already; or a person has said forward; or everybody else away waits for a person."""
         node = str(one.order.node)
-        was_away = node in self.ground.lost.get(pop.id, {}) or (
-            said is not None and said.phase is Phase.FAILED
-        )
+        by_a_person = any((node,) in self.ground.held[kind] for kind in ("Cordon", "Retired"))
+        is_failed = said is not None and said.phase is Phase.FAILED
+        was_away = by_a_person or is_failed or node in self.ground.lost.get(pop.id, {})
         forward = any(approval.kind == "forward" for approval in one.rollout.approvals)
         return was_away or forward or (one.is_back and self._only_the_lost_are_away(one, pop, now, steady))
 

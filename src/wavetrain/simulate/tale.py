@@ -31,6 +31,11 @@ class Tale:
             last = view.journal_tail(1)
             self._events.append(Event(last[-1].seq if last else 0, tick, view.now, text))
 
+    @property
+    def texts(self) -> list[str]:
+        """What happened, without its time."""
+        return [event.text for event in self._events]
+
     def lines(self, store: Store, last: int) -> list[str]:
         """The last so many lines: entries of the journal as they are, events behind an arrow."""
         with store.read() as view:

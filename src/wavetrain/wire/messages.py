@@ -11,13 +11,13 @@ from wavetrain.control.tokens import TokenSeen
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
 from wavetrain.model.hotfix import HOTFIX_POPS_MAX, How
+from wavetrain.model.window import SCOPE_MAX
 from wavetrain.wire.release_file import WAVES_MAX
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
 MESSAGE_BYTES_MAX = 64 * 1024
-NAMES_BYTES_MAX = 1024 * 1024
-"""Of a message with a list of names: the longest list of the longest names fits, each character escaped."""
-SCOPE_MAX = 1_000
+NAMES_BYTES_MAX = 1280 * 1024
+"""Of a message with a list of names: the longest list of the longest names fits, each character escaped as a pair."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 ReasonText = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]

@@ -51,6 +51,7 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "beta": (1e-9, 0.5),
         "tau_floor": (0.0, 10.0),
         "pre_period_s": (0.0, 366 * 86_400.0),
+        "gauge_block_s": (1.0, 86_400.0),
     },
     Timing: {
         "cadence_weeks": (1, 52),

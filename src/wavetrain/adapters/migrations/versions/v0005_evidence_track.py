@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -18,4 +18,4 @@ def upgrade() -> None:
             sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
             sa.Column("body", text, nullable=False),
         )
-    op.execute(sa.text("UPDATE meta SET schema = 4 WHERE id = 1"))
+    op.execute(sa.text("UPDATE meta SET schema = 5 WHERE id = 1"))
