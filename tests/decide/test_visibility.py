@@ -15,6 +15,7 @@ from wavetrain.decide.visibility import (
     load_of,
     of_waves,
     only_watch,
+    plan_of,
     span,
     watched_in,
 )
@@ -23,7 +24,7 @@ from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.health import PopCounts
-from wavetrain.model.policy import MetricRule, Policy
+from wavetrain.model.policy import Kind, MetricRule, Policy
 
 ERRORS = MetricRule(name="errors", events="failures", exposure="operations", weight=0.5, excess_max=0.002)
 RARE = MetricRule(name="rare", events="crashes", exposure="operations", weight=0.5, excess_max=1e-9)
@@ -188,3 +189,33 @@ def test_a_pop_of_little_traffic_only_watches_what_it_cannot_decide_but_keeps_a_
     assert only_watch(rules, load("new", rates=(0.001, nan))) == (), "of the other one nothing is known yet"
     watching = msgspec.structs.replace(RARE, gate=False)
     assert only_watch(policy(ERRORS, watching), load("fra1", rates=(0.001, 1e-6))) == ()
+
+
+def test_a_histogram_is_told_of_by_its_percentiles_and_a_gauge_by_name() -> None:
+    slow = MetricRule(name="slow", kind=Kind.HISTOGRAM, histogram="seconds", weight=0.3, excess_max=0.01)
+    heap = MetricRule(name="heap", kind=Kind.GAUGE, gauge="heap_bytes", weight=0.2, gate=False)
+    rules = policy(ERRORS, slow, heap)
+    four = PopLoad(
+        "fra1", 4, np.array([0.001, 0.5, 0.1, 0.01]), np.full(4, 20.0), np.ones(4), np.full(4, 0.03)
+    )
+    checks = of_waves(rules, wave("fra1"), {"fra1": four})[0].checks
+    assert [check.name for check in checks] == [
+        "errors",
+        "slow over p50",
+        "slow over p90",
+        "slow over p99",
+        "heap",
+    ]
+    assert [check.role for check in checks[:4]] == [Role.GATE] * 4
+    assert checks[-1].text == "watch: a gauge; how soon it decides is not foretold"
+    assert plan_of(rules, [four]).weights == pytest.approx([0.5, 0.09, 0.09, 0.12])
+
+
+def test_a_policy_of_gauges_alone_has_nothing_to_foretell() -> None:
+    heap = MetricRule(name="heap", kind=Kind.GAUGE, gauge="heap_bytes", weight=0.2)
+    nothing = np.zeros(0)
+    sight = of_waves(
+        policy(heap), wave("fra1"), {"fra1": PopLoad("fra1", 4, nothing, nothing, nothing, nothing)}
+    )[0]
+    assert [check.role for check in sight.checks] == [Role.GATE]
+    assert sight.seconds == policy(heap).bake.minutes * 60.0

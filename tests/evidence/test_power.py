@@ -12,6 +12,7 @@ from wavetrain.evidence.counters import Array
 from wavetrain.evidence.judgement import WAYS, Metric, gate
 from wavetrain.evidence.limit import least_ratio, time_to_fail, two_arm_information
 from wavetrain.evidence.power import (
+    FIRST_SHARE,
     POWER,
     Plan,
     Z,
@@ -142,7 +143,7 @@ def test_more_strata_see_smaller_ratios_as_one_and_a_wide_null_hides_them_for_ev
     assert by_strata == sorted(by_strata, reverse=True)
     assert by_strata[0] > by_strata[-1] + 0.2
     wide = least_ratios(plan(tau=0.2, strata=16), np.array([1e9]), ALPHA)[0]
-    assert wide >= least_ratio(alpha=ALPHA, weight=budget.POOLED_SHARE, tau=0.2) * 0.9
+    assert wide >= least_ratio(alpha=ALPHA, weight=budget.POOLED_SHARE * FIRST_SHARE, tau=0.2) * 0.9
     assert wide > 1.5
 
 
@@ -160,7 +161,7 @@ def test_a_check_of_small_weight_waits_for_longer() -> None:
     much, little = seconds_to_fail(two, np.array([2.0, 2.0]), ALPHA)
     assert much < little < 2 * much
     said = log_e_planned(two, np.array([2.0, 2.0]), np.array([much, little]))
-    assert said == pytest.approx(-np.log(ALPHA * two.weights * budget.POOLED_SHARE), rel=1e-3)
+    assert said == pytest.approx(-np.log(ALPHA * two.weights * budget.POOLED_SHARE * FIRST_SHARE), rel=1e-3)
 
 
 def test_without_control_events_or_time_nothing_is_decided() -> None:

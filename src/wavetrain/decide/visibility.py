@@ -16,14 +16,14 @@ import numpy as np
 
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopWatch
+from wavetrain.decide.rows import rows_of
 from wavetrain.errors import RefusedError
-from wavetrain.evidence import budget, calibration, power
+from wavetrain.evidence import calibration, power
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.limit import two_arm_information
 from wavetrain.evidence.power import Plan
-from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.health import PopCounts
-from wavetrain.model.policy import Direction, MetricRule, Policy
+from wavetrain.model.policy import Kind, MetricRule, Policy
 
 RATIO_MAX: Final = 1000.0
 HALF_AN_EVENT: Final = 0.5
@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 class PopLoad(msgspec.Struct, frozen=True, eq=False):
-    """What a PoP's pre-period says of each check of the policy; NaN for a check that was never watched there.
+    """What a PoP's pre-period says of each row of the policy (`decide.rows`: of a histogram three); NaN for a check that was never watched there.
 
     `rates` are events per unit of exposure, `exposures` a node's per second.
     """
@@ -98,11 +98,9 @@ class WaveSight(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_of(pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> PopLoad:
     """What is known of a PoP with so many nodes, from its pre-period."""
-    rules = policy.verdicts.metrics
-    held = watch.metrics if watch is not None else {}
-    pres = [held.get(rule.name, Preperiod()) for rule in rules]
+    pres, _ = comparison.pres_of(watch if watch is not None else PopWatch(pop=pop), policy)
     fits = calibration.calibrate_class(pres, policy.verdicts.tau_floor)
-    figures = np.full((4, len(rules)), np.nan)
+    figures = np.full((4, len(pres)), np.nan)
     for place, (pre, fit) in enumerate(zip(pres, fits, strict=True)):
         if fit is None or pre.seconds <= 0:
             continue
@@ -151,7 +149,7 @@ def only_watch(policy: Policy, load: PopLoad) -> tuple[str, ...]:
     None where that would leave the PoP no gate: what nothing decides is held for a person, never let through. A gate
     of which nothing is known yet stays one.
     """
-    rules = policy.verdicts.metrics
+    rules = rules_of(policy)
     if load.nodes <= policy.bake.canaries:
         return ()
     plan = plan_of(policy, [load])
@@ -165,9 +163,17 @@ def only_watch(policy: Policy, load: PopLoad) -> tuple[str, ...]:
     return late if len(late) < len(gates) else ()
 
 
+def rules_of(policy: Policy) -> tuple[MetricRule, ...]:
+    """A rule for each row of the policy, with the row's name and its part of the weight; gauges have no row."""
+    return tuple(
+        msgspec.structs.replace(row.rule, name=row.name, weight=row.rule.weight * row.share)
+        for row in rows_of(policy).rows
+    )
+
+
 def plan_of(policy: Policy, loads: Sequence[PopLoad]) -> Plan:
     """What the canaries of these PoPs expose; a check that was not watched in a PoP has no exposure there."""
-    rules, canaries = policy.verdicts.metrics, policy.bake.canaries
+    rules, canaries = rules_of(policy), policy.bake.canaries
     shape = (len(rules), len(loads))
     rates, exposures, phis, taus = (
         np.array([getattr(load, name) for load in loads]).reshape(shape[::-1]).T
@@ -183,16 +189,17 @@ def plan_of(policy: Policy, loads: Sequence[PopLoad]) -> Plan:
         control=exposures * rest,
         phis=np.where(known, phis, 1.0),
         taus=np.maximum(np.where(known, taus, floor).max(axis=1, initial=floor), floor),
-        weights=np.array(budget.normalised([rule.weight for rule in rules])),
+        weights=np.array([rule.weight for rule in rules])
+        / sum(rule.weight for rule in policy.verdicts.metrics),
         margins_log=np.log1p([rule.margin_ratio for rule in rules]),
-        falls=np.array([rule.direction is Direction.DOWN for rule in rules], bool),
+        falls=np.isin(np.arange(len(rules)), rows_of(policy).turned),
     )
 
 
 def _of_wave(
     policy: Policy, wave: Planned, known: Mapping[str, PopLoad], worse_by: float | None
 ) -> WaveSight:
-    rules, verdicts = policy.verdicts.metrics, policy.verdicts
+    rules, verdicts = rules_of(policy), policy.verdicts
     mine = [known[pop] for pop in wave.pops if pop in known and np.isfinite(known[pop].rates).any()]
     compared = [load for load in mine if load.nodes > policy.bake.canaries]
     plan = plan_of(policy, compared)
@@ -235,7 +242,22 @@ def _of_wave(
         seconds=seconds,
         unwatched=tuple(pop for pop in wave.pops if pop not in {load.pop for load in mine}),
         alone=tuple(load.pop for load in mine if load.nodes <= policy.bake.canaries),
-        checks=tuple(checks),
+        checks=(*checks, *(_gauge(rule) for rule in verdicts.metrics if rule.kind is Kind.GAUGE)),
+    )
+
+
+def _gauge(rule: MetricRule) -> CheckSight:
+    """A gauge is judged by blocks of its own length, which no plan of exposures foretells."""
+    return CheckSight(
+        name=rule.name,
+        role=Role.GATE if rule.gate else Role.WATCH,
+        is_asked=rule.gate,
+        pass_s=None,
+        slowest="",
+        least_ratio=None,
+        ratio=None,
+        fail_s=None,
+        text=f"{'gate' if rule.gate else 'watch'}: a gauge; how soon it decides is not foretold",
     )
 
 
@@ -251,7 +273,7 @@ def _ratio(rule: MetricRule, plan: Plan, row: int, worse_by: float | None) -> fl
         return 1 + worse_by
     exposure = plan.new[row].sum()
     rate = float((plan.rates[row] * plan.new[row]).sum() / exposure) if exposure > 0 else 0.0
-    if rule.direction is Direction.DOWN:
+    if plan.falls[row]:
         return min(RATIO_MAX, rate / (rate - rule.excess_max)) if rate > rule.excess_max else RATIO_MAX
     return min(RATIO_MAX, 1 + rule.excess_max / rate) if rate > 0 else RATIO_MAX
 

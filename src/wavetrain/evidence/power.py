@@ -34,6 +34,9 @@ POWER: Final = 0.8
 Z: Final = 0.8416212335729143
 """The standard normal quantile of POWER."""
 
+FIRST_SHARE: Final = 0.5
+"""Of the belief in harm, what is in harm from the first bin on (`evidence.onset`); the rest can only hasten a fail."""
+
 FIRST_S: Final = 1.0
 DOUBLINGS: Final = 26
 HALVINGS: Final = 20
@@ -166,7 +169,7 @@ def _threshold(plan: Plan, alpha: float) -> Array:
     if not 0 < alpha < 1:
         raise RefusedError(f"plan at alpha {alpha}: a share of clean trains in (0, 1); check the policy")
     with np.errstate(divide="ignore"):  # what has no share of the budget never fails a train
-        return -np.log(alpha * plan.weights * POOLED_SHARE)
+        return -np.log(alpha * plan.weights * POOLED_SHARE * FIRST_SHARE)
 
 
 def _better(plan: Plan, ratios: Array) -> Array:
