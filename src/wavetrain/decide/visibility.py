@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 class PopLoad(msgspec.Struct, frozen=True, eq=False):
-    """What a PoP's pre-period says of each row of the policy (`decide.rows`: of a histogram three); NaN for a check that was never watched there.
+    """What a PoP's pre-period says of each row of the policy (`decide.rows`); NaN for one never watched there.
 
     `rates` are events per unit of exposure, `exposures` a node's per second.
     """
