@@ -7,13 +7,17 @@ import pytest
 from tests.control.practice import VIEWER
 from tests.control.test_successions import FIRST, come_to, trains
 from tests.decide.big_fleet import big_fleet, rules
-from tests.decide.engine import fleet, freeze, policy, pop
+from tests.decide.engine import FAILURES, fleet, freeze, measured, policy, pop
 from tests.decide.planned import BEFORE, DEPARTS
 
 from wavetrain.control import trains as use
 from wavetrain.control.trains import StopSeen
+from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.permit import Caller
+from wavetrain.decide.visibility import Role
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
+from wavetrain.evidence.bins import Bin, NodeCount
+from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.policy import Pace
 
 WHERE = big_fleet(40, 400, regions=4)
@@ -81,3 +85,29 @@ def test_what_there_is_not_is_refused_with_the_way_out() -> None:
         use.show(made.store, VIEWER, "nothing")
     with pytest.raises(ForbiddenError):
         use.show(made.store, Caller("nobody", ()), FIRST)
+
+
+def test_a_rollout_tells_what_its_waves_can_see_by_the_pre_periods_of_the_store() -> None:
+    made = come_to(trains(verdicts=measured().verdicts), 0)
+    with made.store.write() as transaction:
+        transaction.put(PopWatch(pop="a", metrics={FAILURES.name: _quiet("a")}))
+    shown = use.show(made.store, VIEWER, FIRST, is_sight_asked=True)
+    assert [wave.ordinal for wave in shown.sight] == [0, 1, 2]
+    seen, not_watched = shown.sight[0], shown.sight[1]
+    assert seen.unwatched == ()
+    assert seen.checks[0].least_ratio is not None
+    assert (not_watched.unwatched, not_watched.checks[0].role) == (("b",), Role.BLIND)
+    assert use.show(made.store, VIEWER, FIRST).sight == ()
+
+
+def test_a_policy_without_checks_has_nothing_to_see() -> None:
+    made = come_to(trains(), 0)
+    with pytest.raises(RefusedError, match="the policy names no checks"):
+        use.show(made.store, VIEWER, FIRST, is_sight_asked=True)
+
+
+def _quiet(pop: str) -> Preperiod:
+    pre = Preperiod()
+    for _ in range(40):
+        pre = absorb(pre, Bin(60.0, tuple(NodeCount(f"{pop}-n{n}", 6.0, 6_000.0) for n in range(1, 5))))
+    return pre

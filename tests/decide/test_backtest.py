@@ -11,7 +11,7 @@ from wavetrain.decide.backtest import Outcome, replay
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.health import PopCounts
-from wavetrain.model.policy import Policy
+from wavetrain.model.policy import PlaceboLock, Policy
 
 NODES = tuple(NodeId(f"n{number}") for number in range(8))
 BIN_S, PRE, CHANGE_AT, BINS = 60.0, 240, 240, 420
@@ -68,6 +68,12 @@ def test_a_sound_change_goes_through_and_its_gate_passes() -> None:
 
 def test_a_short_pre_period_would_have_paused_and_not_gone_back() -> None:
     told = replay(policy(), recorded(6.0, start=200))
+    assert told.halt is not None
+    assert not told.halt.reverts
+
+
+def test_under_a_strict_lock_it_would_have_paused_too() -> None:
+    told = replay(policy(lock=PlaceboLock.STRICT), recorded(4.0))
     assert told.halt is not None
     assert not told.halt.reverts
 

@@ -12,6 +12,7 @@ from wavetrain.model.fleet import NodeId
 from wavetrain.model.health import Verdict
 from wavetrain.model.lane import POP, Lane, UnitKind
 from wavetrain.model.plan import Reason
+from wavetrain.model.policy import PlaceboLock
 
 ONE_WAY = Lane(
     name="client",
@@ -48,7 +49,8 @@ def measure(engine: Engine, test: RunningTest) -> None:
     ],
 )
 def test_what_follows_a_fail(lane: Lane, hard: bool, calibrated: bool, way: Way) -> None:
-    chosen = recovery.choose(Ruling(Verdict.FAIL, "worse", hard=hard), lane, calibrated)
+    doubt = "" if calibrated else "there was no pre-period"
+    chosen = recovery.choose(Ruling(Verdict.FAIL, "worse", hard=hard), lane, doubt)
     assert chosen.way is way
     assert "worse" in chosen.text
 
@@ -63,17 +65,38 @@ def test_evidence_that_has_failed_is_a_statistical_fail() -> None:
     ruling = verdict.of_rollout(engine.draft())
     assert ruling is not None
     assert not ruling.hard
-    assert not verdict.calibrated(engine.draft())
+    assert verdict.doubt(engine.draft()) == "there was no pre-period to calibrate on"
 
 
 def test_a_pre_period_that_was_long_enough_makes_the_fail_count() -> None:
     engine = baking()
     measure(engine, fed(kept(), failed=20, bins=5))
-    assert verdict.calibrated(engine.draft())
+    assert verdict.doubt(engine.draft()) == ""
     rules = engine.facts.policy
     longer = msgspec.structs.replace(rules.verdicts, pre_period_s=500.0)
     engine.change(policy=msgspec.structs.replace(rules, verdicts=longer))
-    assert not verdict.calibrated(engine.draft())
+    assert verdict.doubt(engine.draft()) == "there was no pre-period to calibrate on"
+
+
+@pytest.mark.parametrize(
+    ("lock", "certified", "says"),
+    [
+        (PlaceboLock.TRUST, None, ""),
+        (PlaceboLock.STRICT, None, "no placebo trains have certified its error rate"),
+        (PlaceboLock.STRICT, 0.19, "placebo trains certify an alpha of 0.19, not the policy's 0.001"),
+        (PlaceboLock.STRICT, 0.001, ""),
+    ],
+)
+def test_a_strict_lock_wants_placebo_trains_before_a_fail_goes_back(
+    lock: PlaceboLock, certified: float | None, says: str
+) -> None:
+    engine = baking()
+    rules = engine.facts.policy
+    engine.change(
+        policy=msgspec.structs.replace(rules, verdicts=msgspec.structs.replace(rules.verdicts, lock=lock)),
+        evidence=RolloutEvidence(rollout="r", failed=True, pre_period_s=1e6, certified=certified),
+    )
+    assert verdict.doubt(engine.draft()) == says
 
 
 def test_the_gate_says_in_figures_what_is_missing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import wavetrain.lab
 from wavetrain.errors import RefusedError
-from wavetrain.model.policy import Bake, Timing
+from wavetrain.model.policy import Bake, PlaceboLock, Timing
 from wavetrain.wire.fleet_file import read_fleet
 from wavetrain.wire.policy_file import read_policy
 
@@ -52,12 +52,24 @@ def test_what_is_left_out_takes_its_default() -> None:
     assert policy.verdicts.metrics[0].gate
 
 
+@pytest.mark.parametrize("lock", list(PlaceboLock))
+def test_the_lock_is_trusting_unless_the_policy_says_otherwise(lock: PlaceboLock) -> None:
+    said = GOOD.replace("[verdicts]\n", f'[verdicts]\nlock = "{lock.value}"\n')
+    assert read_policy(said, FLEET).verdicts.lock is lock
+    assert read_policy(GOOD, FLEET).verdicts.lock is PlaceboLock.TRUST
+
+
 def test_the_policy_of_the_lab_fits_its_fleet() -> None:
     assert read_policy((LAB / "policy.toml").read_text(), FLEET).lane == "pop"
 
 
 BAD = {
     "an unknown PoP": ('["lis1"]', '["lis2"]', "line 7, ring[0].pops: the fleet has no PoP lis2"),
+    "a lock that there is not": (
+        "[verdicts]\n",
+        '[verdicts]\nlock = "loose"\n',
+        "verdicts.lock: ",
+    ),
     "a ring that names nothing": (
         'pops = ["lis1"]\n',
         "",

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavetrain.cli.desk import Desk, Json, command, exit_codes, text_of
+from wavetrain.cli.desk import OTHERWISE, Desk, Json, command, exit_codes, text_of
 
 if TYPE_CHECKING:
     from wavetrain.decide.backtest import Outcome
+    from wavetrain.decide.evidence_kept import PopWatch
+    from wavetrain.evidence.placebo import Lock
+    from wavetrain.model.health import PopCounts
     from wavetrain.model.policy import Policy
     from wavetrain.wire.history_file import Head
 
 HEADS = ("history", "label", "new nodes", "pre-period", "stopped", "nodes then", "by", "log e", "answer")
 CONFIG = Path("wavetrain.toml")
+HOUR_S = 3600.0
 
 
 @command
@@ -98,6 +102,72 @@ def backtest(
         _print([cells for _, cells in told], answer)
 
 
+def placebo(
+    policy: Annotated[Path, typer.Option(help="The policy whose promise is tried, as TOML.")],
+    history: Annotated[Path, typer.Option(help="A recording of the fleet at rest (*.jsonl).")],
+    hours: Annotated[float, typer.Option(min=0.1, max=720.0, help="How long one placebo train takes.")] = 5.0,
+    splits: Annotated[int, typer.Option(min=1, max=1000, help="Trains of each block, of other nodes.")] = 4,
+    every: Annotated[
+        float, typer.Option(min=1.0, max=3600.0, help="The looks' distance, in seconds.")
+    ] = 300.0,
+    as_json: Json = False,
+) -> None:
+    """How many trains that changed nothing a policy would have stopped, and which alpha that certifies.
+
+    Ends with 4 where they do not certify it.
+    """
+    with exit_codes():
+        import msgspec
+
+        from wavetrain.decide.placebos import trains_in
+        from wavetrain.errors import RefusedError
+        from wavetrain.evidence.placebo import locked
+        from wavetrain.wire.policy_file import read_policy
+
+        rules = read_policy(text_of(policy), name=str(policy))
+        times = times_of(history, rules, every)
+        trains = trains_in(rules, times, hours * HOUR_S, splits)
+        if not trains:
+            raise RefusedError(
+                f"{history} holds no whole {hours:g} h: no placebo train fits; record for longer, or give less --hours"
+            )
+        lock = locked(trains, rules.verdicts.alpha)
+        if as_json:
+            import json
+
+            answer = {**msgspec.to_builtins(lock), "holds": lock.holds, "hours": hours}
+            typer.echo(json.dumps({**answer, "runs": msgspec.to_builtins(trains)}, indent=2))
+        else:
+            typer.echo("\n".join(_lock_lines(lock, hours)))
+    if not lock.holds:
+        raise typer.Exit(OTHERWISE)
+
+
+def _lock_lines(lock: "Lock", hours: float) -> Iterator[str]:
+    from wavetrain.evidence.budget import log_threshold
+
+    least = log_threshold(lock.alpha)
+    yield (
+        f"{lock.trains} placebo trains of {hours:g} h in {lock.effective} independent blocks of time; "
+        f"{lock.over} came to log E {least:.2f}: each a false rollback"
+    )
+    yield (
+        f"so many blocks certify an alpha of {lock.certified:.2g} at best; the policy's {lock.alpha:g} takes "
+        f"{lock.needed:,} of them, {lock.needed * hours / 24:,.0f} days"
+    )
+    if lock.threshold is None:
+        yield "threshold by these trains: too few blocks to tell"
+    else:
+        how = "extrapolated, no certificate" if lock.is_extrapolated else "certified"
+        yield f"threshold by these trains: log E {lock.threshold:.2f} ({how}); the test's own is {least:.2f}"
+    said = (
+        "the promise is certified"
+        if lock.holds
+        else "under lock = strict a statistical fail would pause and ask"
+    )
+    yield said
+
+
 def _files(history: Path) -> list[Path]:
     from wavetrain.errors import RefusedError
 
@@ -120,6 +190,29 @@ def _judged(file: Path, policy: "Policy", place: int, many: int) -> tuple[dict[s
         outcome = trial.replay(policy, read_bins(told(lines), head, policy, file.name))
     row = {"history": file.name, "change": head.change, "label": head.label, **msgspec.to_builtins(outcome)}
     return {**row, "answer": _answer(head, outcome)}, _cells(file, head, outcome)
+
+
+def watched(file: Path, policy: "Policy") -> "dict[str, PopWatch]":
+    """The pre-periods that a recording holds, by PoP."""
+    from wavetrain.decide.visibility import watched_in
+    from wavetrain.wire.history_file import read_bins, read_head
+
+    with _opened(file) as lines, _progress(file, 1, 1) as told:
+        head = read_head(next(lines, b""), file.name)
+        return watched_in(policy, read_bins(told(lines), head, policy, file.name))
+
+
+def times_of(file: Path, policy: "Policy", every: float) -> "list[list[PopCounts]]":
+    """A whole recording in memory, added up to bins of this length."""
+    from wavetrain.decide.even_bins import EvenBins
+    from wavetrain.wire.history_file import read_bins, read_head
+
+    slots = EvenBins(every)
+    with _opened(file) as lines, _progress(file, 1, 1) as told:
+        head = read_head(next(lines, b""), file.name)
+        read = read_bins(told(lines), head, policy, file.name)
+        times = [bins for seen in read for bins in slots.take(seen)]
+    return [*times, *slots.end()]
 
 
 def _opened(file: Path) -> Any:
@@ -186,7 +279,7 @@ def _cells(file: Path, head: "Head", outcome: "Outcome") -> tuple[str, ...]:
         "-" if halt is None else str(halt.nodes),
         "-" if halt is None else halt.check,
         f"{outcome.log_e:.2f}",
-        _answer(head, outcome) + ("" if halt is None or halt.reverts else " (pauses: short pre-period)"),
+        _answer(head, outcome) + ("" if halt is None or halt.reverts else " (pauses and asks)"),
     )
 
 

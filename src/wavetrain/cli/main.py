@@ -7,6 +7,7 @@ from wavetrain.cli import (
     api_command,
     ask_commands,
     bench_command,
+    blame_command,
     check_commands,
     doctor_command,
     fleet_commands,
@@ -63,6 +64,8 @@ app.command()(verdict_command.verdict)
 app.add_typer(check_commands.app, name="checks")
 app.command()(history_commands.record)
 app.command()(history_commands.backtest)
+app.command()(history_commands.placebo)
+app.command()(blame_command.blame)
 app.add_typer(alert_commands.app, name="alert")
 app.add_typer(token_commands.app, name="token")
 

@@ -18,6 +18,7 @@ app = typer.Typer(help="Trains: which PoP goes in which window.", no_args_is_hel
 SECONDS = 60.0
 AHEAD = timedelta(days=2)
 """A train that has left already is planned as if it had been so long before it left."""
+PERCENT = 100.0
 Listed = Annotated[int, typer.Option("--list", min=0, help="How many stops, wishes and moves are named.")]
 
 
@@ -43,10 +44,20 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the whole plan into this file.")
     ] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="A recording of the fleet at rest: says what each wave could see.")
+    ] = None,
+    see: Annotated[
+        float | None, typer.Option(min=0.1, help="The worsening, in per cent, that each wave should see.")
+    ] = None,
     listed: Listed = 8,
 ) -> None:
-    """What a train would look like: its windows, the wishes it breaks, and the proof that it breaks no hard rule."""
+    """What a train would look like: its windows, the wishes it breaks, and the proof that it breaks no hard rule.
+
+    With a recording (`wavetrain record`) also what each wave could see of a bad release, and which checks could gate.
+    """
     from wavetrain.cli import fleet_source
+    from wavetrain.cli.history_commands import watched
     from wavetrain.control import trains
     from wavetrain.decide import timetable
     from wavetrain.model.lane import LANES
@@ -57,6 +68,9 @@ def plan(
     now = datetime.fromtimestamp(time.time(), UTC)
     leaves = _day(departs) if departs else timetable.departure(rules, LANES[rules.lane], now)
     spans = tuple(_freeze(text, number) for number, text in enumerate(freeze or (), start=1))
+    if see is not None and history is None:
+        raise RefusedError("--see needs --history, a recording of the fleet; make one with wavetrain record")
+    watches = watched(history, rules) if history is not None else None
     optimizer = None
     if optimize:
         from wavetrain.adapters.cp_sat import CpSat
@@ -72,6 +86,8 @@ def plan(
             now if now < leaves else leaves - AHEAD,
             optimizer=optimizer,
             seconds=seconds,
+            watches=watches,
+            worse_by=see / PERCENT if see is not None else None,
         )
         say("plan", 1, 1)
     _write(made, out)
@@ -84,13 +100,16 @@ def show(
     desk: Desk,
     rollout: Annotated[str | None, typer.Argument(help="Its id; by default the oldest under way.")] = None,
     number: Annotated[int, typer.Option(min=0, help="An earlier timetable's number.")] = 0,
+    sight: Annotated[
+        bool, typer.Option("--sight", help="Say what each wave can see by the fleet's pre-periods.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the whole plan into this file.")
     ] = None,
     listed: Listed = 8,
 ) -> None:
     """The timetable of a rollout: nights, waves, stops, what is not granted, and the proof."""
-    made = _asked(desk, rollout or _under_way(desk), number)
+    made = _asked(desk, rollout or _under_way(desk), number, sight=sight)
     _write(made, out)
     _say(desk, made, listed)
 
@@ -132,13 +151,15 @@ def _plan_of(desk: Desk, name: str, rollout: str) -> "PlanSeen":
     return _asked(desk, rollout, int(name))
 
 
-def _asked(desk: Desk, rollout: str, number: int) -> "PlanSeen":
+def _asked(desk: Desk, rollout: str, number: int, *, sight: bool = False) -> "PlanSeen":
     import msgspec
 
     from wavetrain.cli.client import at
     from wavetrain.control.trains import PlanSeen
 
     asked: dict[str, Any] = {"number": number} if number else {}
+    if sight:
+        asked["sight"] = 1
     return msgspec.convert(desk.client.get(at("trains", rollout), **asked), PlanSeen)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from wavetrain.control.trains import Difference, PlanSeen
+from wavetrain.decide.visibility import Role, span
 
 SHADES = " ·▁▂▃▄▅▆▇█"
 WIDTH = 40
@@ -46,6 +47,7 @@ def lines(plan: PlanSeen, *, listed: int = LISTED) -> Iterator[str]:
         said = "nothing better exists in these windows" if plan.optimized.proven else "the time was over"
         costs = f"{plan.optimized.cost_before:g} -> {plan.cost:g}"
         yield f"optimized: cost {costs} in {plan.optimized.seconds:.1f} s; {said}"
+    yield from _sight(plan, listed)
     proof = plan.proof
     yield f"proof: {proof.stops} stops checked against {len(proof.rules)} hard rules, {proof.count} broken"
     for broken in proof.broken[:listed]:
@@ -97,6 +99,23 @@ def _wishes(plan: PlanSeen, listed: int) -> Iterator[str]:
     yield f"wishes that are not granted: {total}{cost}"
     for item in plan.unmet[:listed]:
         yield f"  {item.kind}: {' and '.join(item.pops)}, {item.sites} sites: {item.detail}"
+
+
+def _sight(plan: PlanSeen, listed: int) -> Iterator[str]:
+    """What each wave can see of a bad release, check by check."""
+    for wave in plan.sight:
+        yield f"wave {wave.ordinal:>2}  {wave.ring:<12} bakes for {span(wave.seconds)}"
+        for check in wave.checks:
+            yield f"  {check.name}: {check.text}"
+            if check.add:
+                yield f"    would let it see more: {_named(check.add, listed)}"
+        if not any(check.role is Role.GATE for check in wave.checks):
+            yield "  no check gates this wave: more canaries, a longer pre-period or busier PoPs would let one"
+        for what, names in (("not watched yet", wave.unwatched), ("nobody to compare with", wave.alone)):
+            if names:
+                yield f"  {what}: {_named(names, listed)}"
+    if plan.sight:
+        yield ""
 
 
 def _named(names: tuple[str, ...], listed: int) -> str:

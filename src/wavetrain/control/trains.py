@@ -1,6 +1,6 @@
 """Trains: what does the plan of a train look like, as it would be, as it is, or as it was?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,12 +9,22 @@ from wavetrain.control.facts import fleet_of, policy_of
 from wavetrain.control.ports import Optimizer, Store
 from wavetrain.control.rollouts import found
 from wavetrain.control.stops import stops_of, table_of
-from wavetrain.decide import improvement, layout, timetable, timetable_bound, timetable_check, work
+from wavetrain.decide import (
+    improvement,
+    layout,
+    timetable,
+    timetable_bound,
+    timetable_check,
+    visibility,
+    work,
+)
 from wavetrain.decide.demand import summed
+from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.layout import Asked
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.rings import Unplannable
 from wavetrain.decide.timetable_check import Broken
+from wavetrain.decide.visibility import WaveSight
 from wavetrain.errors import RefusedError
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, PopId
@@ -94,6 +104,8 @@ class PlanSeen(msgspec.Struct, frozen=True, kw_only=True):
     short: tuple[str, ...] = ()
     proof: ProofSeen
     optimized: OptimizedSeen | None = None
+    sight: tuple[WaveSight, ...] = ()
+    """What each wave will see of a bad release, where pre-periods were given or asked for."""
 
 
 def outlook(
@@ -106,8 +118,13 @@ def outlook(
     optimizer: Optimizer | None = None,
     seconds: float = 0.0,
     name: str = "",
+    watches: Mapping[str, PopWatch] | None = None,
+    worse_by: float | None = None,
 ) -> PlanSeen:
-    """What a train would look like that nobody has asked for yet; `RefusedError` names the rule that cannot be met."""
+    """What a train would look like that nobody has asked for yet; `RefusedError` names the rule that cannot be met.
+
+    With `watches`, the PoPs' pre-periods, it says what each wave will see; `worse_by` as in `visibility.of_waves`.
+    """
     lane = LANES[policy.lane]
     if not lane.windowed:
         raise RefusedError(f"lane {lane.name} has no windows, so its trains have no timetable; plan lane pop")
@@ -165,6 +182,7 @@ def outlook(
         short=plan.short,
         proof=_proof(case, plan.stops),
         optimized=optimized,
+        sight=_sight(fleet, policy, rings, plan.stops, watches, worse_by) if watches is not None else (),
     )
 
 
@@ -175,10 +193,13 @@ def demand_of(fleet: Fleet, policy: Policy, departs: datetime) -> Demand:
     return summed(fleet, first, last, policy.wishes.blackout_days)
 
 
-def show(store: Store, caller: Caller, rollout_id: str, number: int = 0) -> PlanSeen:
+def show(
+    store: Store, caller: Caller, rollout_id: str, number: int = 0, *, is_sight_asked: bool = False
+) -> PlanSeen:
     """The timetable of a rollout as it is now, or as an earlier number had it.
 
-    What is proven of it: that the stops that have not begun break no hard rule.
+    What is proven of it: that the stops that have not begun break no hard rule. With `is_sight_asked`, what each wave
+    sees by the pre-periods as the store has them.
     """
     require(caller, Act.READ)
     with store.read() as view:
@@ -194,6 +215,7 @@ def show(store: Store, caller: Caller, rollout_id: str, number: int = 0) -> Plan
         )
         begun = {turn.pop for turn in view.find(Turn, rollout=rollout.id) if turn.started_at is not None}
         freezes = tuple(view.find(Freeze))
+        watches = {item.pop: item for item in view.find(PopWatch)} if is_sight_asked else None
     return PlanSeen(
         rollout=rollout.id,
         number=table.number,
@@ -210,6 +232,7 @@ def show(store: Store, caller: Caller, rollout_id: str, number: int = 0) -> Plan
         uncovered=first.uncovered,
         beside=tuple(sorted(stop.pop for stop in stops if stop.beside)),
         proof=_proof_of(lane, policy, fleet, freezes, rollout, rings, stops, begun),
+        sight=_sight(fleet, policy, rings, stops, watches, None) if watches is not None else (),
     )
 
 
@@ -292,6 +315,28 @@ def _waves(stops: Sequence[Stop], rings: Sequence[str]) -> tuple[PlanWaveSeen, .
         )
         for ordinal, mine in sorted(of.items())
     )
+
+
+def _sight(
+    fleet: Fleet,
+    policy: Policy,
+    rings: Sequence[str],
+    stops: Sequence[Stop],
+    watches: Mapping[str, PopWatch],
+    worse_by: float | None,
+) -> tuple[WaveSight, ...]:
+    of: dict[int, list[str]] = {}
+    for stop in stops:
+        of.setdefault(stop.wave, []).append(stop.pop)
+    loads: dict[str, visibility.PopLoad] = {
+        stop.pop: visibility.load_of(stop.pop, len(fleet.pops[stop.pop].nodes), watches.get(stop.pop), policy)
+        for stop in stops
+        if stop.pop in fleet.pops
+    }
+    planned = [
+        visibility.Planned(ordinal, rings[ordinal], tuple(pops)) for ordinal, pops in sorted(of.items())
+    ]
+    return visibility.of_waves(policy, planned, loads, worse_by)
 
 
 def _stop(fleet: Fleet, stop: Stop) -> StopSeen:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from wavetrain.decide import comparison
+from wavetrain.decide import comparison, verdict
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.errors import RefusedError
@@ -22,8 +22,6 @@ from wavetrain.model.policy import Policy
 from wavetrain.model.rollout import RolloutId, Turn, TurnPhase
 
 NAME = RolloutId("backtest")
-_WHOLE = 0.99
-"""So much of the policy's pre-period is as good as all of it."""
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +39,7 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     exposure: dict[str, float]
     """What the new nodes had been exposed to by then, by check."""
     reverts: bool
-    """Whether it would have gone back; otherwise it would have paused and asked: too short a pre-period."""
+    """Whether it would have gone back; else it would have paused: too short a pre-period, or a strict lock."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,8 +169,6 @@ class Replay:
     def _halted(self, at: float) -> Halt:
         judged = self._test.judgement().per_metric
         worst = max(judged, key=lambda said: said.log_e)
-        known = self._test.record.pre_period_s
-        least = self._policy.verdicts.pre_period_s * _WHOLE
         return Halt(
             time=at,
             after_s=at - min(self._since.values()),
@@ -180,7 +176,7 @@ class Replay:
             log_e=self._test.record.log_e,
             nodes=sum(map(len, self._exposed.values())),
             exposure={said.name: said.new_exposure for said in judged},
-            reverts=known is not None and known >= least,
+            reverts=not verdict.doubt_of(self._test.record, self._policy.verdicts),
         )
 
 

@@ -124,19 +124,7 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
     """What the pre-period of a PoP says; cautious assumptions for a metric that was never seen."""
     floor = policy.verdicts.tau_floor
     held = watch or PopWatch(pop=pop)
-    of_policy = rows.rows_of(policy).rows
-    bounds = np.full(len(of_policy), np.nan)
-    pres: list[preperiod.Preperiod] = []
-    for place, row in enumerate(of_policy):
-        pre = held.metrics.get(row.rule.name)
-        if row.rule.kind is Kind.HISTOGRAM:
-            falls = row.rule.direction is Direction.DOWN
-            settled = edges.settled(held.histograms.get(row.rule.name, edges.HistogramWatch()), falls=falls)
-            strands = {edges.QUANTILES.index(strand.quantile): n for n, strand in enumerate(settled.strands)}
-            number = strands.get(row.strand)
-            pre = settled.pres[number] if number is not None else None
-            bounds[place] = settled.strands[number].bound if number is not None else np.nan
-        pres.append(pre or preperiod.Preperiod())
+    pres, bounds = pres_of(held, policy)
     fits = calibration.calibrate_class(pres, floor)
     known = [fit if fit is not None else _assumed(floor) for fit in fits]
     nodes = tuple(dict.fromkeys(node for fit in known for node, _ in fit.weights))
@@ -159,6 +147,24 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
         ceilings=ceilings.astype("<f8").tobytes(),
         **_gauges_calibrated(held, policy),
     )
+
+
+def pres_of(held: PopWatch, policy: Policy) -> tuple[list[preperiod.Preperiod], Array]:
+    """The pre-period of each row of a policy, empty where it was never seen; and the bounds of histograms' strands."""
+    of_policy = rows.rows_of(policy).rows
+    bounds = np.full(len(of_policy), np.nan)
+    pres: list[preperiod.Preperiod] = []
+    for place, row in enumerate(of_policy):
+        pre = held.metrics.get(row.rule.name)
+        if row.rule.kind is Kind.HISTOGRAM:
+            falls = row.rule.direction is Direction.DOWN
+            settled = edges.settled(held.histograms.get(row.rule.name, edges.HistogramWatch()), falls=falls)
+            strands = {edges.QUANTILES.index(strand.quantile): n for n, strand in enumerate(settled.strands)}
+            number = strands.get(row.strand)
+            pre = settled.pres[number] if number is not None else None
+            bounds[place] = settled.strands[number].bound if number is not None else np.nan
+        pres.append(pre or preperiod.Preperiod())
+    return pres, bounds
 
 
 def _exposure(pre: preperiod.Preperiod) -> float:

@@ -90,6 +90,8 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """By metric what all PoPs say as one, then what each class says (`evidence.together.WIDTH` doubles)."""
     pre_period_s: float | None = None
     """The shortest pre-period of the PoPs that gave evidence; None before the first."""
+    certified: float | None = None
+    """The smallest alpha that placebo trains certify for this test (`evidence.placebo`); None where none ran."""
     first_s: float = 0.0
     """When the first comparison was made, on the store's steady clock; 0 for never."""
     log_e: float = 0.0

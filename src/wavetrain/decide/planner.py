@@ -122,7 +122,7 @@ def _judge(draft: Draft) -> None:
     if ruling is None:
         _mixed_too_long(draft)
         return
-    chosen = recovery.choose(ruling, facts.lane, verdict.calibrated(draft))
+    chosen = recovery.choose(ruling, facts.lane, verdict.doubt(draft))
     if chosen.way is recovery.Way.PAUSE:
         if any(approval.kind == "inconclusive" for approval in rollout.approvals):
             return

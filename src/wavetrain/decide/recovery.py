@@ -23,13 +23,14 @@ class Recovery(msgspec.Struct, frozen=True):
     text: str
 
 
-def choose(ruling: Ruling, lane: Lane, calibrated: bool) -> Recovery:
+def choose(ruling: Ruling, lane: Lane, doubt: str) -> Recovery:
     """A hard fact goes back at once.
 
-    A statistical `fail` does so only where its error rate was calibrated on a
-    pre-period; otherwise it pauses and pages a person. A lane that cannot go back stops offering the release."""
+    A statistical `fail` does so only where nothing is in doubt of its error rate (`verdict.doubt`); otherwise it
+    pauses and pages a person. A lane that cannot go back stops offering the release.
+    """
     if not lane.can_go_back:
         return Recovery(Way.STOP, f"{ruling.text}; the lane cannot go back, the fix goes forward")
-    if ruling.hard or calibrated:
+    if ruling.hard or not doubt:
         return Recovery(Way.BACK, ruling.text)
-    return Recovery(Way.PAUSE, f"{ruling.text}; there was no pre-period to calibrate on, a person decides")
+    return Recovery(Way.PAUSE, f"{ruling.text}; {doubt}, a person decides")

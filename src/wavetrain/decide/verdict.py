@@ -1,13 +1,20 @@
 """Verdict: what do the evidence and the reports say of this release now?"""
 
+from typing import Final
+
 import msgspec
 
 from wavetrain.decide.comparison import gate_of
+from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.facts import Draft
 from wavetrain.model.fleet import NodeId, UnitId
 from wavetrain.model.health import Verdict
 from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.policy import PlaceboLock, Verdicts
 from wavetrain.model.rollout import Turn
+
+WHOLE: Final = 0.99
+"""Of the pre-period: a look that came late by a moment is not held against it."""
 
 
 class Ruling(msgspec.Struct, frozen=True):
@@ -53,13 +60,26 @@ def _lost(draft: Draft, turn: Turn) -> list[UnitId]:
     ]
 
 
-def calibrated(draft: Draft) -> bool:
-    """Whether every PoP that gave evidence was watched for the policy's pre-period before it."""
-    kept = draft.facts.evidence
-    if kept is None:
-        return False
-    least = draft.facts.policy.verdicts.pre_period_s
-    return kept.pre_period_s is not None and kept.pre_period_s >= least * 0.99
+def doubt(draft: Draft) -> str:
+    """Why a statistical `fail` may not go back by itself; empty where its error rate is known well enough."""
+    return doubt_of(draft.facts.evidence, draft.facts.policy.verdicts)
+
+
+def doubt_of(kept: RolloutEvidence | None, verdicts: Verdicts) -> str:
+    """The same of a running test.
+
+    Every PoP that gave evidence was watched for the policy's pre-period before it. Under a strict lock, placebo trains
+    have certified the policy's alpha besides.
+    """
+    if kept is None or kept.pre_period_s is None or kept.pre_period_s < verdicts.pre_period_s * WHOLE:
+        return "there was no pre-period to calibrate on"
+    if verdicts.lock is PlaceboLock.TRUST:
+        return ""
+    if kept.certified is None:
+        return "no placebo trains have certified its error rate"
+    if kept.certified > verdicts.alpha:
+        return f"placebo trains certify an alpha of {kept.certified:.2g}, not the policy's {verdicts.alpha:g}"
+    return ""
 
 
 def telemetry_hold(draft: Draft, turn: Turn) -> Hold | None:

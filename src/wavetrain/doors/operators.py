@@ -165,9 +165,10 @@ async def _journal(request: Request) -> Response:
 
 async def _train(request: Request) -> Response:
     caller, name = await caller_of(request), request.path_params["name"]
-    query = query_of(request, whole=("number",))
-    number = query.whole("number", 0)
-    return await _said(partial(trains.show, house_of(request).store, caller, name, number))
+    query = query_of(request, whole=("number", "sight"))
+    number, is_asked = query.whole("number", 0), bool(query.whole("sight", 0))
+    store = house_of(request).store
+    return await _said(partial(trains.show, store, caller, name, number, is_sight_asked=is_asked))
 
 
 async def _readiness(request: Request) -> Response:

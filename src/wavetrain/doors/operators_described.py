@@ -181,6 +181,7 @@ OPERATORS = (
         trains.show,
         ROLLOUT,
         Param("number", "The number of an earlier timetable; without it the one that holds.", Whole),
+        Param("sight", "1 to be told what each wave can see by the fleet's pre-periods.", Whole),
         refusals=(404, 409),
     ),
     _deed(

@@ -136,6 +136,15 @@ class Bake(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """After so many seconds without a sample of an exposed node the verdict is `errored`."""
 
 
+class PlaceboLock(StrEnum):
+    """What a statistical `fail` needs beside the pre-period before it may go back by itself."""
+
+    TRUST = "trust"
+    """Nothing: the calibration is trusted, and the operator has opted in to that."""
+    STRICT = "strict"
+    """Placebo trains that certify the policy's `alpha`; without them it pauses and pages."""
+
+
 class Verdicts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The error rates that the verdict promises, and what it looks at."""
 
@@ -145,6 +154,8 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """At most this share of gates passes although the excess is over its margin."""
     tau_floor: float = 0.03
     pre_period_s: float = 259_200.0
+    lock: PlaceboLock = PlaceboLock.TRUST
+    """Whether a statistical `fail` reverts on the calibration's word, or only where placebo trains certify it."""
     gauge_block_s: float = 300.0
     """Gauges are compared in blocks of at least this length; longer where they remember for longer."""
     sessions: str = "gateway_sessions"

@@ -13,6 +13,7 @@ from wavetrain.model.policy import (
     Bake,
     Budgets,
     Pace,
+    PlaceboLock,
     Policy,
     Ring,
     Succession,
@@ -143,7 +144,12 @@ def _verdicts(table: Table) -> Verdicts:
     metrics = read_checks(table)
     numbers = _numbers(table, Verdicts(), end=False)
     sessions = table.text("sessions", numbers.sessions)
+    lock = (
+        table.one_of("lock", [one.value for one in PlaceboLock]) if table.has("lock") else numbers.lock.value
+    )
     table.end()
+    if lock:
+        numbers = msgspec.structs.replace(numbers, lock=PlaceboLock(lock))
     return msgspec.structs.replace(numbers, sessions=sessions, metrics=metrics)
 
 
