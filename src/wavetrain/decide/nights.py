@@ -8,7 +8,6 @@ their ring's first night on; one that has no window left in the train goes after
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import msgspec
 
@@ -198,12 +197,12 @@ class Nights:
             left = [pop for pop in left if pop not in night.starts]
             for pop in night.starts:
                 del firsts[pop]
+            if nights:  # from here on nobody is put where the next night has begun
+                nights[-1].before = min(nights[-1].before, night.after)
             nights.append(night)
             ready = max(start.end for start in night.starts.values())
             if len(nights) > 1 and len(night.starts) <= max(1, len(pops) * SQUEEZED_SHARE):
                 self._squeeze(nights)
-        for night, following in pairwise(nights):
-            night.before = min(night.before, following.after)
         straggling = [pop for pop in left if is_last or pop in rare or stragglers.is_far(firsts[pop], ready)]
         beside = stragglers.placed(
             works, self._board, straggling, nights[0].after if nights else since, since
