@@ -48,6 +48,7 @@ def replanned(
         PlanWave(
             wave.ring.soak_minutes * 60 if wave.last_of_ring else 0,
             is_general=wave.ring.stage is Stage.GENERAL,
+            ring=wave.ring.name,
         )
         for wave in plan.waves
     ]

@@ -266,6 +266,7 @@ def _replan(
             is_general=draft.waves[ordinal].stage is Stage.GENERAL,
             has_begun=ordinal in begun,
             size=sizes[ordinal],
+            ring=draft.waves[ordinal].ring,
         )
         for ordinal in sorted(draft.waves)
     ]

@@ -8,6 +8,7 @@ their ring's first night on; one that has no window left in the train goes after
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -23,8 +24,6 @@ PASSES_MAX = 6
 LONG = 4 * HOUR
 """Work that lasts longer than this is given nights of more than a day."""
 LEAST_GAIN = 1e-9
-CARRIED_SHARE = 0.1
-FEW = 4
 SQUEEZED_SHARE = 0.02
 DELAY_MAX, DELAY_STEP = 2 * DAY, 4 * HOUR
 
@@ -159,9 +158,9 @@ class Nights:
         """First fit: each night takes whom it can. First go those whose windows are rare, then those in most redundancy
         groups, then who can start first.
 
-        So the members of a group follow each other through one night where their windows allow it. When only
-        stragglers are left, or so few (`CARRIED_SHARE`) that they are not worth a night of their own, there is no
-        further night; those few go along with the next ring.
+        So the members of a group follow each other through one night where their windows allow it. When only stragglers
+        are left, or few that are not worth a night of their own, there is no further night; those few go along with the
+        next ring.
         """
         works, mates = self._works, self._board.mates
         nights: list[_Night] = []
@@ -182,7 +181,7 @@ class Nights:
             is_enough = (
                 (is_rare and (is_far or not self._gentle))
                 if is_last
-                else (is_rare or is_far or len(left) <= _few(pops))
+                else (is_rare or is_far or len(left) <= stragglers.few_of(len(pops)))
             )
             if (nights and is_shown and is_enough) or (is_last and after == FOREVER):
                 break
@@ -197,12 +196,17 @@ class Nights:
             left = [pop for pop in left if pop not in night.starts]
             for pop in night.starts:
                 del firsts[pop]
-            if nights:  # from here on nobody is put where the next night has begun
-                nights[-1].before = min(nights[-1].before, night.after)
             nights.append(night)
+            if len(nights) > 2:  # the last but one may still take in all of the last
+                nights[-3].before = min(nights[-3].before, nights[-2].after)
             ready = max(start.end for start in night.starts.values())
             if len(nights) > 1 and len(night.starts) <= max(1, len(pops) * SQUEEZED_SHARE):
                 self._squeeze(nights)
+                early = self._overrun(nights) if nights[-1] is night else []
+                left += early
+                firsts |= {pop: works.first(pop, ready) for pop in early}
+        for night, following in pairwise(nights):
+            night.before = min(night.before, following.after)
         straggling = [pop for pop in left if is_last or pop in rare or stragglers.is_far(firsts[pop], ready)]
         beside = stragglers.placed(
             works, self._board, straggling, nights[0].after if nights else since, since
@@ -241,6 +245,18 @@ class Nights:
                 board.place(pop, start.start, start.end)
         if not last.starts:
             nights.pop()
+
+    def _overrun(self, nights: list[_Night]) -> list[PopId]:
+        """Those of the last night who begin before the one ahead of it ends; they go later."""
+        last, ends = nights[-1], max(start.end for start in nights[-2].starts.values())
+        early = [pop for pop, start in last.starts.items() if start.start < ends]
+        for pop in early:
+            self._board.lift(pop)
+            del last.starts[pop]
+        last.after = max(last.after, ends)
+        if not last.starts:
+            nights.pop()
+        return early
 
     def _pushed(self, pop: PopId, night: _Night, nights: Sequence[_Night]) -> bool:
         board = self._board
@@ -368,11 +384,6 @@ def _alone(beside: dict[PopId, Start]) -> _Night:
 def _ends(nights: Sequence[_Night]) -> int:
     """When the last of the nights is over."""
     return max((start.end for night in nights for start in night.starts.values()), default=0)
-
-
-def _few(pops: Sequence[PopId]) -> int:
-    """How many of a ring may go along with a later one; of a very small ring nobody."""
-    return max(int(len(pops) * CARRIED_SHARE), 1 if len(pops) > FEW else 0)
 
 
 def first_of(start: Start | None) -> int:

@@ -7,6 +7,7 @@ place up to a day away the waves behind move in their turn.
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 import msgspec
 
@@ -41,6 +42,7 @@ class PlanWave(msgspec.Struct, frozen=True):
     """Whether some of its PoPs have gone already, so that it is not empty when all others leave it."""
     size: int = 0
     """How many PoPs are in it, those included that are done."""
+    ring: str = ""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ class Replan:
         self._members: list[set[PopId]] = [set() for _ in waves]
         for pop, stop in self._standing.items():
             self._members[stop.wave].add(pop)
+        self._home = {pop: stop.wave for pop, stop in self._standing.items()}
+        self._sizes = [len(members) for members in self._members]
         self._moves: dict[PopId, Move] = {}
         self._stays: set[PopId] = set()
         self.homeless: dict[PopId, str] = {}
@@ -165,6 +169,10 @@ class Replan:
                 ]
                 if not starts or not self._waves[later].is_general:
                     continue
+                if self._waves[later].ring != self._waves[ordinal].ring and not self.may_straggle(
+                    pop, ordinal
+                ):
+                    continue
                 before = self._first(later) - self._waves[later].soak
                 place = self._place(pop, max(after, min(starts)), before)
                 if place is not None:
@@ -183,12 +191,21 @@ class Replan:
         self._move(pop, ordinal, place, f"{why}; nobody waits for it" if beside else why, beside=beside)
 
     def may_straggle(self, pop: PopId, ordinal: int) -> bool:
-        """Whether the waves behind a PoP's wave need not wait for it: enough others of the wave are waited for."""
+        """Whether the waves behind a PoP's wave need not wait for it: enough others of its ring are waited for."""
         if ordinal == len(self._waves) - 1:
             return False
-        beside = {other for other in self._members[ordinal] if not self._standing[other].holds}
-        size = max(self._waves[ordinal].size, len(self._members[ordinal]))
-        return stragglers.may_go_on(size - len(beside | {pop}), size)
+        ring = self._waves[ordinal].ring
+        own = {place for place, wave in enumerate(self._waves) if wave.ring == ring}
+        size = sum(max(self._waves[place].size, self._sizes[place]) for place in own)
+        left = sum(
+            other == pop or not stop.holds
+            for place in own
+            for other in self._members[place]
+            for stop in (self._standing[other],)
+        )
+        left += sum(self._home[other] in own for place in self._others(own) for other in self._members[place])
+        # Some of the ring may go along with a later one since the plan was made: they are in no wave of its own.
+        return stragglers.may_go_on(size - left, ceil(size / (1 - stragglers.CARRIED_SHARE)))
 
     def _over(self, ordinal: int, pop: PopId) -> int:
         """When the others of a wave are planned to be over."""
@@ -198,6 +215,9 @@ class Replan:
             if other != pop and other in self._board.placed and self._standing[other].holds
         ]
         return max(ends, default=0)
+
+    def _others(self, own: set[int]) -> list[int]:
+        return [place for place in range(len(self._waves)) if place not in own]
 
     def _may_leave(self, ordinal: int) -> bool:
         wave = self._waves[ordinal]

@@ -12,7 +12,15 @@ from wavetrain.decide.board import Board
 from wavetrain.decide.work import DAY, Start, Works
 from wavetrain.model.fleet import PopId
 
+FEW = 4
 SHOWN_SHARE = 0.5
+CARRIED_SHARE = 0.1
+"""So much of a ring may go along with the next one, where it is not worth a night of its own."""
+
+
+def few_of(members: int) -> int:
+    """How many of a ring may go along with a later one; of a very small ring nobody."""
+    return max(int(members * CARRIED_SHARE), 1 if members > FEW else 0)
 
 
 def may_go_on(waited_for: int, members: int) -> bool:
