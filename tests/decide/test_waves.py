@@ -53,8 +53,14 @@ def slot(ordinal: int, owner: str) -> Slot:
 def test_a_free_slot_is_the_first_that_nobody_owns(taken: set[int], size: int) -> None:
     slots = Slots(slot(ordinal, f"n{ordinal}") for ordinal in taken)
     found = waves.free_slot(slots, "pop:a", size, UnitId("me"), PopId("a"), RolloutId("r"), NOW)
-    free = [ordinal for ordinal in range(size) if ordinal not in taken]
+    free = [ordinal for ordinal in range(size) if ordinal not in taken] if len(taken) < size else []
     assert (found.ordinal if found else None) == (free[0] if free else None)
+
+
+def test_a_slot_that_is_owned_beyond_a_budget_that_became_smaller_counts() -> None:
+    """A PoP of four lets two out; one of them leaves the fleet: of three, one is out already."""
+    held = Slots([slot(1, "n2")])
+    assert waves.free_slot(held, "pop:a", 1, UnitId("me"), PopId("a"), RolloutId("r"), NOW) is None
 
 
 def test_slots_of_other_budgets_are_not_counted() -> None:

@@ -31,12 +31,15 @@ def free_slot(
     rollout: RolloutId,
     since: datetime,
 ) -> Slot | None:
-    """The first free slot of a budget for `unit`, or None when all are owned."""
+    """The first free slot of a budget for `unit`, or None when as many are owned as there may be.
+
+    A budget may have become smaller since: then slots beyond it are owned still, and count.
+    """
     taken = {slot.ordinal for slot in slots.of_budget(budget)}
-    for ordinal in range(size):
-        if ordinal not in taken:
-            return Slot(budget=budget, ordinal=ordinal, owner=unit, pop=pop, rollout=rollout, since=since)
-    return None
+    if len(taken) >= size:
+        return None
+    ordinal = next(place for place in range(size) if place not in taken)
+    return Slot(budget=budget, ordinal=ordinal, owner=unit, pop=pop, rollout=rollout, since=since)
 
 
 def is_disturbed(said: Reported | None) -> bool:

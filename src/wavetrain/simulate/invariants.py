@@ -315,13 +315,21 @@ def _only_the_lost_are_away(seen: Seen, pop: Pop, node: str, rollout: Rollout) -
 
 
 def _over_budget(seen: Seen, policy: Policy) -> Iterator[str]:
+    """Where a slot was taken just now: a PoP that has lost a node may have more out than it would let out today."""
     slots = seen.mirror.all(Slot)
+    fresh = {new.budget for old, new in seen.mirror.changed(Slot) if new is not None and _is_taken(old, new)}
     for pop in seen.mirror.all(Pop):
         for kind, share in (("pop", policy.budgets.pop_share), ("revert", policy.budgets.revert_share)):
+            if f"{kind}:{pop.id}" not in fresh:
+                continue
             taken = sum(slot.budget == f"{kind}:{pop.id}" for slot in slots)
             spare = policy.failures_max if kind == "revert" else 0
             if taken > max(1, int(len(pop.nodes) * share + 1e-9)) + spare:
                 yield f"{taken} of {len(pop.nodes)} nodes of {pop.id} own a slot of {kind}"
+
+
+def _is_taken(old: Slot | None, new: Slot) -> bool:
+    return old is None or old.owner != new.owner
 
 
 def _past_the_gate(seen: Seen) -> Iterator[tuple[Turn, Rollout]]:
