@@ -7,6 +7,7 @@ from wavetrain.control import fleets, policies, summary
 from wavetrain.control.facts import fleet_of, sites_of
 from wavetrain.errors import ForbiddenError, RefusedError, TransitionError, UnknownError
 from wavetrain.model.fleet import Desired, Generation, NodeId, Phase, PopId, Reported
+from wavetrain.model.lane import CONTENT
 from wavetrain.model.ledger import LEDGER, Ledger
 from wavetrain.model.policy import CurrentPolicy, PolicyText
 from wavetrain.model.rollout import Status
@@ -58,9 +59,17 @@ def test_what_is_known_of_a_node_moves_with_it_and_leaves_with_it(house: Practic
         .replace(', "lis1-n4"', "")
         .replace('"fra1-n3"', '"fra1-n3", "lis1-n4"')
     )
+    with house.store.write() as transaction:
+        for node in ("lis1-n4", "fra1-n4"):
+            said = transaction.get(Reported, node)
+            assert said is not None
+            transaction.put(said.changed(node=NodeId(f"{node}{CONTENT.suffix}"), version=0))
     fleets.apply(house.store, OPERATOR, house.fleet(text))
     with house.store.read() as view:
-        assert [(item.node, item.pop) for item in view.find(Reported)] == [("lis1-n4", "fra1")]
+        assert [(item.node, item.pop) for item in view.find(Reported)] == [
+            ("lis1-n4", "fra1"),
+            ("lis1-n4+content", "fra1"),
+        ]
 
 
 def test_adopt_makes_what_runs_the_baseline_and_permits_nothing(house: Practice) -> None:

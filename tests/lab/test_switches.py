@@ -32,7 +32,11 @@ def test_an_unknown_or_impossible_switch_is_refused_with_its_place(raw: Any, mes
 def test_the_worse_of_release_and_node_holds() -> None:
     release = Switches(operations_failed_ratio=0.01, crash_after_s=5)
     node = Switches(never_healthy=True, crash_after_s=2, start_delay_s=1)
-    assert release.worse(node) == node.worse(release) == Switches(True, 0.01, 2, 1)
+    assert (
+        release.worse(node)
+        == node.worse(release)
+        == Switches(never_healthy=True, operations_failed_ratio=0.01, crash_after_s=2, start_delay_s=1)
+    )
     assert release.worse(Switches()) == release
 
 

@@ -25,7 +25,7 @@ from wavetrain.model.fleet import (
     Reported,
     Retired,
 )
-from wavetrain.model.lane import LANES, UnitKind
+from wavetrain.model.lane import LANES, UnitKind, node_of
 from wavetrain.model.policy import CurrentPolicy
 from wavetrain.model.record import Record
 from wavetrain.model.rollout import Slot, Turn
@@ -236,8 +236,9 @@ def _forget_nodes(transaction: Transaction, before: Fleet, after: Fleet) -> None
     for kind in (Reported, Desired, Quarantine, Retired, Cordon, Slot):
         for record in transaction.find(kind):
             owner = record.owner if isinstance(record, Slot) else record.key[0]
+            node = node_of(owner)
             is_pop_gone = isinstance(record, Cordon) and owner in before.pops and owner not in after.pops
-            if owner in gone or is_pop_gone:
+            if node in gone or is_pop_gone:
                 transaction.remove(record)
-            elif owner in moved and not isinstance(record, Cordon | Retired):
-                transaction.put(record.changed(pop=new[NodeId(owner)]))
+            elif node in moved and not isinstance(record, Cordon | Retired):
+                transaction.put(record.changed(pop=new[node]))

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from wavetrain.model.fleet import NodeId
+
 
 class UnitKind(StrEnum):
     """What a lane moves."""
@@ -28,6 +30,11 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether canary units bake against control units before the rest follows."""
     suffix: str = ""
     """Added to a node's id to name the device of this lane on it, where a node runs several components."""
+
+
+def node_of(device: str) -> NodeId:
+    """The node that a device is on, whichever lane's suffix its name bears: no node's own name has a `+`."""
+    return NodeId(device.partition("+")[0])
 
 
 POP = Lane(

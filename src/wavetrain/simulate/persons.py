@@ -10,6 +10,7 @@ from wavetrain.decide.desired import is_joining
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Cordon, Desired, Phase, Quarantine, Reported, Retired
 from wavetrain.model.hotfix import Hotfix, How
+from wavetrain.model.lane import node_of
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, Wave
 from wavetrain.model.standstill import Cause
@@ -184,7 +185,7 @@ class Persons:
                 self._repair(store, mirror, rollout)
             case Reason.LAPSED_OFTEN:
                 for unit in sorted(unit for turn in mirror.turns_of(rollout.id) for unit in turn.lapses):
-                    self._rebuild(store, unit.partition("+")[0])
+                    self._rebuild(store, node_of(unit))
             case _:
                 self._repair(store, mirror, rollout)
 
@@ -213,7 +214,7 @@ class Persons:
         for turn in turns:
             if turn.hold is not None and turn.hold.reason in (Reason.TELEMETRY_AWAY, Reason.NOT_REPORTING):
                 lost |= {unit for unit in turn.exposed if unit in turn.hold.detail}  # type: ignore[misc]
-        for node in sorted({name.partition("+")[0] for name in lost}):
+        for node in sorted({node_of(name) for name in lost}):
             self._rebuild(store, node)
 
 
