@@ -124,7 +124,7 @@ class MemoryView:
     def get(self, kind: type[R], *key: str) -> R | None:
         """The record under `key`, or None."""
         table = self._table(kind)
-        return cast(R | None, self._held(table, table.shape.parsed(key)))
+        return cast("R | None", self._held(table, table.shape.parsed(key)))
 
     def find(self, kind: type[R], /, **equal: str | int) -> list[R]:
         """Every record whose key or index fields equal the given values, in key order."""

@@ -106,6 +106,8 @@ class Watch:
         self._unwritten: set[str] = set()
         self._tests: dict[str, RunningTest] = {}
         self._tracks: dict[str, EvidenceTrack] = {}
+        self._moved: list[Turn] = []
+        """The turns that have changed since the last look."""
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
@@ -143,7 +145,7 @@ class Watch:
         observed = self._health.observe()
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
-        self._attend(here, pinned)
+        self._attend(pinned)
         self._quiet.look(observed)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
         for name in self._compare(quiet, here, rollouts, now):
@@ -159,9 +161,11 @@ class Watch:
         known, here = self._here
         if [len(turns) for turns in known] != [len(turns) for turns in every]:
             here = {}
-            for turn in chain.from_iterable(every):
+            self._moved = list(chain.from_iterable(every))
+            for turn in self._moved:
                 here.setdefault(turn.pop, []).append(turn)
         else:
+            self._moved = []
             pairs = zip(chain.from_iterable(known), chain.from_iterable(every), strict=True)
             for old, new in pairs:
                 if old is new:
@@ -169,6 +173,7 @@ class Watch:
                 if old.key != new.key:
                     self._here = ([], {})
                     return self._under_way(rolling)
+                self._moved.append(new)
                 here[new.pop] = [new if turn is old else turn for turn in here[new.pop]]
         self._here = (every, here)
         return here
@@ -271,18 +276,17 @@ class Watch:
                 if track is not None:
                     self._tracks[name] = track.changed(version=0)
 
-    def _attend(self, here: Mapping[str, list[Turn]], pinned: Mapping[str, Policy]) -> None:
+    def _attend(self, pinned: Mapping[str, Policy]) -> None:
         """Fix a PoP's calibration when its canary is about to be exposed, and settle it when it is done."""
-        for turns in here.values():
-            for turn in turns:
-                test = self._tests.get(turn.rollout)
-                if test is None:
-                    continue
-                if turn.phase is TurnPhase.CANARY:
-                    if not test.has(turn.pop):
-                        self._calibrate(test, turn, pinned[turn.rollout])
-                elif turn.phase in _DONE and test.has(turn.pop):
-                    test.settle(turn.pop)
+        for turn in self._moved:
+            test = self._tests.get(turn.rollout)
+            if test is None:
+                continue
+            if turn.phase is TurnPhase.CANARY:
+                if not test.has(turn.pop):
+                    self._calibrate(test, turn, pinned[turn.rollout])
+            elif turn.phase in _DONE and test.has(turn.pop):
+                test.settle(turn.pop)
 
     def _calibrate(self, test: RunningTest, turn: Turn, policy: Policy) -> None:
         known = comparison.calibrated(turn.rollout, turn.pop, self._watches.get(turn.pop), policy)
