@@ -76,10 +76,28 @@ def test_what_changes_where_a_node_is_measured_is_told_apart_from_what_it_says_o
     store.take("test")
     act(store, said, removes=False)
     with store.read() as view:
-        aimed = image.follow(view).readdressed
+        aimed = image.follow(view).sequence
+    assert image.readdressed(aimed) == set()
+    assert image.readdressed(aimed - 1) is None, "what was before the whole was loaded may be any"
     act(store, said.changed(since=datetime(2027, 1, 1, tzinfo=UTC)), removes=False)
     with store.read() as view:
-        assert image.follow(view).readdressed == aimed
+        assert image.follow(view).readdressed(aimed) == set()
     act(store, said.changed(metrics="http://127.0.0.1:2/metrics"), removes=False)
     with store.read() as view:
-        assert image.follow(view).readdressed == view.sequence
+        assert image.follow(view).readdressed(aimed) == {said.node}
+        assert image.readdressed(view.sequence) == set()
+
+
+def test_of_too_many_nodes_that_are_measured_elsewhere_the_oldest_are_forgotten() -> None:
+    said = next(record for record in SAMPLES if isinstance(record, Reported))
+    store, image = MemoryStore(lambda: 0.0), Image(readdressed_max=1)
+    store.take("test")
+    with store.read() as view:
+        image.follow(view)
+    begun = image.sequence
+    for port in (2, 3):
+        act(store, said.changed(metrics=f"http://127.0.0.1:{port}/metrics"), removes=False)
+    with store.read() as view:
+        image.follow(view)
+    assert image.readdressed(begun) is None
+    assert image.readdressed(image.sequence) == set()

@@ -34,6 +34,7 @@ from wavetrain.model.window import Freeze
 
 R = TypeVar("R", bound=Record)
 
+READDRESSED_MAX = 10_000
 ORDERS_MAX = 100_000
 """So many orders are remembered; then they are read anew."""
 
@@ -120,13 +121,17 @@ class Image:
     records are read. Where the store no longer has the changes in between, the image is made anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, readdressed_max: int = READDRESSED_MAX) -> None:
+        """It remembers so many nodes that are to be measured anew, the youngest."""
+        self._readdressed_max = readdressed_max
         self.sequence = -1
         """The number of the last change that it contains; -1 before the first view."""
         self.swept = 0
         """The number of the last change after which everything is to be looked at once."""
-        self.readdressed = 0
-        """The number of the last change after which other nodes are to be measured, or at another place."""
+        self._readdressed: list[tuple[int, NodeId]] = []
+        """The nodes to be measured anew or no more, each with the number of the change that says so."""
+        self._known_from = 0
+        """What was before this change is not in that list."""
         self.planned_on = 0
         """The number of the last change after which a train may be planned in another way."""
         self._start()
@@ -172,12 +177,21 @@ class Image:
                 continue
             record = change.record  # a store may have to decode it: once
             if change.kind == Retired.__name__ or self._is_readdressed(change.kind, change.key, record):
-                self.readdressed = change.sequence
+                self._readdressed.append((change.sequence, NodeId(change.key[0])))
             if change.kind in _SWEEPING:
                 self.swept = change.sequence
             self._take(change.kind, change.key, record)
         self.sequence = view.sequence
+        if len(self._readdressed) > self._readdressed_max:
+            self._known_from, _ = self._readdressed[-1]
+            self._readdressed.clear()
         return self
+
+    def readdressed(self, since: int) -> set[NodeId] | None:
+        """The nodes that came, left, or are measured elsewhere since this change; None where it may be any."""
+        if since < self._known_from:
+            return None
+        return {node for sequence, node in self._readdressed if sequence > since}
 
     def all(self, kind: type[R]) -> list[R]:
         """Every record of a kind that is kept whole, in key order."""
@@ -281,7 +295,8 @@ class Image:
             self.unsteady.setdefault(lost.pop, set()).add(lost.node)
         for order in view.find(Desired, rollout=""):
             self._take_order(order.node, order)
-        self.sequence = self.swept = self.readdressed = self.planned_on = view.sequence
+        self.sequence = self.swept = self.planned_on = self._known_from = view.sequence
+        self._readdressed.clear()
 
     def _take_slot(self, key: tuple[str, ...], slot: Slot | None) -> None:
         before = self.slots.get(key)

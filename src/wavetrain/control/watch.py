@@ -111,7 +111,10 @@ class Watch:
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
         self._asked_at: dict[NodeId, float] = {}
-        self._aimed: tuple[int, object] = (-1, None)
+        self._targets: dict[NodeId, Target] = {}
+        self._asked: Asked | None = None
+        self._aimed_at = -1
+        """Up to which change the targets are what the store says."""
         self._ended: dict[str, float] = {}
         self._steady = self._written_at = 0.0
         self._ripe: set[str] = set()
@@ -248,17 +251,26 @@ class Watch:
     def _aim(self, policies: list[Policy], steady: float) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
         asked = asked_of(policies)
-        aim = (self._image.readdressed, asked)
-        if aim == self._aimed:
+        others = self._image.readdressed(self._aimed_at) if asked == self._asked else None
+        self._asked, self._aimed_at = asked, self._image.sequence
+        if others is not None and not others:
             return
-        self._aimed = aim
-        retired = self._image.by_name(Retired)
-        targets = {
-            item.node: Target(item.pop, item.metrics, *asked)
-            for item in self._image.all(Reported)
-            if item.metrics and item.node not in retired
-        }
-        self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
+        retired, targets = self._image.by_name(Retired), self._targets
+        if others is None:
+            self._targets = targets = {
+                item.node: Target(item.pop, item.metrics, *asked)
+                for item in self._image.all(Reported)
+                if item.metrics and item.node not in retired
+            }
+            self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
+        for node in others or ():
+            said = self._image.get(Reported, node)
+            if said is not None and said.metrics and node not in retired:
+                targets[node] = Target(said.pop, said.metrics, *asked)
+                self._asked_at.setdefault(node, steady)
+            else:
+                targets.pop(node, None)
+                self._asked_at.pop(node, None)
         self._health.watch(targets)
 
     def _resume(self, view: View, pinned: Mapping[str, Policy]) -> None:

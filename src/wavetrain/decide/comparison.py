@@ -132,10 +132,11 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
     figures = np.stack(
         [together.phis, together.taus, together.caps, together.rates, together.usual_s], axis=-1
     )
-    sums = np.array([[sum(total.events for total in pre.totals), _exposure(pre)] for pre in pres]).reshape(
-        -1, 2
-    )
-    ceilings = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis)
+    ceilings = np.full(len(pres), np.inf)
+    past = rows.rows_of(policy).histories
+    if len(past):
+        sums = np.array([_sums(pres[place]) for place in past.tolist()])
+        ceilings[past] = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis[past])
     return PopCalibration(
         rollout=rollout,
         pop=pop,
@@ -167,8 +168,9 @@ def pres_of(held: PopWatch, policy: Policy) -> tuple[list[preperiod.Preperiod], 
     return pres, bounds
 
 
-def _exposure(pre: preperiod.Preperiod) -> float:
-    return sum(total.exposure for total in pre.totals)
+def _sums(pre: preperiod.Preperiod) -> tuple[float, float]:
+    """Events and exposure of a whole pre-period."""
+    return sum(total.events for total in pre.totals), sum(total.exposure for total in pre.totals)
 
 
 def _gauges_calibrated(watch: PopWatch, policy: Policy) -> dict[str, Any]:
