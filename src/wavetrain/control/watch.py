@@ -263,7 +263,9 @@ class Watch:
                 if item.metrics and item.node not in retired
             }
             self._asked_at = {node: self._asked_at.get(node, steady) for node in targets}
-        for node in others or ():
+        else:  # whoever still looks at what was asked before must not see it change
+            self._asked_at = dict(self._asked_at)
+        for node in sorted(others or ()):
             said = self._image.get(Reported, node)
             if said is not None and said.metrics and node not in retired:
                 targets[node] = Target(said.pop, said.metrics, *asked)
