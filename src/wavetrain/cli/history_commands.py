@@ -94,12 +94,13 @@ def backtest(
         files = _files(history)
         told = [_judged(file, rules, place, len(files)) for place, file in enumerate(files, 1)]
         answer = {"histories": [row for row, _ in told], **_summed([row for row, _ in told])}
-        if as_json:
-            import json
-
-            typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-            return
-        _print([cells for _, cells in told], answer)
+        desk = Desk(as_json, None, None)
+        desk.table(answer, HEADS, [cells for _, cells in told], "there is no history")
+        if not as_json:
+            typer.echo(
+                f"{answer['false_stops']} of {answer['sound']} sound changes stopped falsely; "
+                f"{answer['missed']} of {answer['bad']} bad ones missed"
+            )
 
 
 def placebo(
@@ -292,13 +293,3 @@ def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "bad": len(bad),
         "missed": sum(row["halt"] is None for row in bad),
     }
-
-
-def _print(rows: list[tuple[str, ...]], answer: dict[str, Any]) -> None:
-    widths = [max(len(row[index]) for row in [HEADS, *rows]) for index in range(len(HEADS))]
-    for row in [tuple(head.upper() for head in HEADS), *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    typer.echo(
-        f"{answer['false_stops']} of {answer['sound']} sound changes stopped falsely; "
-        f"{answer['missed']} of {answer['bad']} bad ones missed"
-    )

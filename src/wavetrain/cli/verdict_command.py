@@ -10,8 +10,6 @@ from wavetrain.cli.desk import Desk, command
 if TYPE_CHECKING:
     from wavetrain.control.verdicts import VerdictSeen
 
-HEADS = ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
-
 
 @command
 def verdict(
@@ -37,7 +35,9 @@ def verdict(
     if page is not None:
         page.write_text(verdict_page.page(seen))
     rows = [verdict_page.cells(check) for check in seen.checks]
-    desk.table(answer, HEADS, rows, "the policy of this rollout names no checks: nothing is compared")
+    desk.table(
+        answer, verdict_page.HEADS, rows, "the policy of this rollout names no checks: nothing is compared"
+    )
     if not desk.as_json:
         desk.console.print(_told(seen))
 

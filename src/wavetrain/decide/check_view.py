@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from wavetrain.decide.levels import levels_in
 from wavetrain.evidence.counters import Array
-from wavetrain.model.health import PopCounts, bucket, observations
+from wavetrain.model.health import PopCounts, bound_of, observations
 from wavetrain.model.policy import Kind, MetricRule
 
 NODES_NAMED_MAX = 5
@@ -84,17 +85,9 @@ def _figures(rule: MetricRule, seen: PopCounts) -> tuple[Array, Array]:
         return rows.get(rule.events, nothing), rows.get(rule.exposure, nothing)
     if rule.kind is Kind.HISTOGRAM:
         count = rows.get(observations(rule.histogram), nothing)
-        below = [rows[name] for name in rows if name.startswith(_bucket_head(rule.histogram))]
-        return (count, count) if below else (nothing, nothing)
-    if rule.gauge in seen.gauges and seen.levels is not None:
-        return seen.levels[seen.gauges.index(rule.gauge)], np.full(len(seen.nodes), seen.seconds)
-    if rule.gauge in rows:
-        return rows[rule.gauge] / seen.seconds, np.full(len(seen.nodes), seen.seconds)
-    return nothing, nothing
-
-
-def _bucket_head(histogram: str) -> str:
-    return bucket(histogram, 0.0).split("0")[0]
+        has_buckets = any(bound_of(rule.histogram, name) is not None for name in rows)
+        return (count, count) if has_buckets else (nothing, nothing)
+    return levels_in((rule,), seen)[0], np.full(len(seen.nodes), seen.seconds)
 
 
 def _release(
@@ -115,7 +108,6 @@ def _release(
 
 def _quantile(histogram: str, release: str, bins: Sequence[PopCounts]) -> float | None:
     """The least bound that most observations of the nodes on a release do not exceed."""
-    head, tail = bucket(histogram, 0.0).split("0")
     sums: dict[float, float] = {}
     count = 0.0
     for seen in bins:
@@ -123,8 +115,7 @@ def _quantile(histogram: str, release: str, bins: Sequence[PopCounts]) -> float 
         for row, name in enumerate(seen.counters):
             if name == observations(histogram):
                 count += float(np.nansum(seen.counted[row, of_it]))
-            elif name.startswith(head):
-                bound = float(name[len(head) : -len(tail)])
+            elif (bound := bound_of(histogram, name)) is not None:
                 sums[bound] = sums.get(bound, 0.0) + float(np.nansum(seen.counted[row, of_it]))
     return next((bound for bound in sorted(sums) if count and sums[bound] >= QUANTILE * count), None)
 
@@ -151,8 +142,8 @@ def _faults(
         f"no node serves the {rule.kind.value} `{name}`; correct the name or the kind, or let nodes serve it"
         for name in missing
     ]
-    buckets = [name for name in names if name.startswith(_bucket_head(rule.histogram))]
-    if rule.kind is Kind.HISTOGRAM and not missing and not buckets:
+    has_buckets = any(bound_of(rule.histogram, name) is not None for name in names)
+    if rule.kind is Kind.HISTOGRAM and not missing and not has_buckets:
         faults.append(f"`{rule.histogram}` has no buckets; let nodes serve it as a histogram, not a summary")
     if faults:
         return faults

@@ -2,7 +2,7 @@
 
 Everything that still keeps the hard rules stays where it is. What cannot stay takes the nearest place that moves nobody
 else: in its own wave, else along with a later wave. Where there is none it goes later in its own wave, and the waves
-behind do not wait for it (`stragglers`), as long as they wait for half of the wave. An early ring is waited for: for a
+behind do not wait for it (`stragglers`), as long as they wait for half of the ring. An early ring is waited for: for a
 place up to a day away the waves behind move in their turn.
 """
 

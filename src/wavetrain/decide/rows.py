@@ -16,7 +16,7 @@ from wavetrain.evidence.counters import Array
 from wavetrain.evidence.edges import QUANTILES, WEIGHTS, HistogramBin, at_or_below
 from wavetrain.evidence.first_nodes import HISTORY_SHARE
 from wavetrain.evidence.judgement import Metric
-from wavetrain.model.health import PopCounts, bucket, observations
+from wavetrain.model.health import PopCounts, bound_of, observations
 from wavetrain.model.policy import Direction, Kind, MetricRule, Policy
 
 Places = NDArray[np.intp]
@@ -50,6 +50,7 @@ class Rows(msgspec.Struct, frozen=True):
     """The rows whose counts are also held against the past."""
 
 
+@lru_cache(maxsize=64)
 def rows_of(policy: Policy) -> Rows:
     """In the order of the policy's checks."""
     rows = tuple(
@@ -101,15 +102,14 @@ def counted(seen: PopCounts, rows: Rows, places: tuple[Places, Places], bounds: 
         np.where(at[:, None] >= 0, seen.counted[at], np.nan) if (at < 0).any() else seen.counted[at]
         for at in places
     )
-    for place, row in enumerate(rows.rows):
-        if (
-            row.rule.kind is Kind.HISTOGRAM and bounds[place] == bounds[place]
-        ):  # NaN: this PoP has no such strand
-            said = histogram_of(row.rule, seen)
-            if said is not None:
-                below, count = at_or_below(said, (float(bounds[place]),))
-                exposure[place] = count[0]
-                events[place] = below[0] if row.rule.direction is Direction.DOWN else count[0] - below[0]
+    for first, row in enumerate(rows.rows):
+        if row.rule.kind is not Kind.HISTOGRAM or row.strand:
+            continue
+        said, strands = histogram_of(row.rule, seen), slice(first, first + len(WEIGHTS))
+        if said is not None:  # a bound that is NaN, where this PoP has no such strand, is in no bucket
+            below, count = at_or_below(said, tuple(bounds[strands].tolist()))
+            exposure[strands] = count
+            events[strands] = below if row.rule.direction is Direction.DOWN else count - below
     return events, exposure
 
 
@@ -127,11 +127,10 @@ def _buckets_in(counters: tuple[str, ...], histogram: str) -> tuple[int, Places,
     name = observations(histogram)
     if name not in counters:
         return -1, _NOTHING, ()
-    head, tail = bucket(histogram, 0.0).split("0")
     found = sorted(
-        (float(item[len(head) : -len(tail)]), place)
+        (bound, place)
         for place, item in enumerate(counters)
-        if item.startswith(head) and item.endswith(tail)
+        if (bound := bound_of(histogram, item)) is not None
     )
     at = np.array([place for _, place in found], dtype=np.intp)
     return counters.index(name), at, tuple(bound for bound, _ in found)

@@ -6,6 +6,8 @@ from html import escape
 from wavetrain.control.verdicts import CheckSeen, VerdictSeen
 from wavetrain.doors.evidence_picture import picture
 
+HEADS = ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
+"""Of the figures that `cells` gives of a check."""
 _STYLE = (
     "body{font:15px/1.45 sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 1rem;color:#1b1b1b;background:#fff}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid #ddd}"
@@ -34,7 +36,7 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     yield picture(seen)
     yield '<div class="wide"><table><caption>Each check, new nodes against the nodes not yet exposed</caption>'
     yield "<thead><tr>"
-    for head in ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit"):
+    for head in HEADS:
         yield f'<th scope="col">{head}</th>'
     yield "</tr></thead><tbody>"
     for check in seen.checks:

@@ -34,6 +34,14 @@ def bucket(histogram: str, bound: float) -> str:
     return f'{histogram}_bucket{{le="{bound:g}"}}'
 
 
+def bound_of(histogram: str, counter: str) -> float | None:
+    """The bound that a counter of this name counts up to; None where it is no bucket of the histogram."""
+    head, tail = f'{histogram}_bucket{{le="', '"}'
+    if not (counter.startswith(head) and counter.endswith(tail)):
+        return None
+    return float(counter[len(head) : -len(tail)])
+
+
 def observations(histogram: str) -> str:
     """The name of the counter of all of a histogram's observations."""
     return f"{histogram}_count"

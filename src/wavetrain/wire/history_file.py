@@ -18,9 +18,10 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
+from wavetrain.decide.levels import gauges_of, levels_in
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import NodeId, PopId
-from wavetrain.model.health import PopCounts, bucket, observations
+from wavetrain.model.health import PopCounts, bound_of, bucket, observations
 from wavetrain.model.policy import Kind, Policy
 
 FORMAT: Final = 1
@@ -109,6 +110,8 @@ def head_line(head: Head) -> bytes:
 def bin_lines(seen: PopCounts, time: float, policy: Policy) -> Iterator[bytes]:
     """The lines of one bin: what the policy's checks look at, and the gauge of the nodes' load."""
     place = {name: row for row, name in enumerate(seen.counters)}
+    gauges = gauges_of(policy)
+    levels = dict(zip((rule.name for rule in gauges), levels_in(gauges, seen), strict=True))
     for column, node in enumerate(seen.nodes):
         where = {"time": time, "node": str(node), "pop": str(seen.pop), "release": seen.releases[column]}
         figures = {name: float(seen.counted[row, column]) for name, row in place.items()}
@@ -127,7 +130,7 @@ def bin_lines(seen: PopCounts, time: float, policy: Policy) -> Iterator[bytes]:
                     if isfinite(below) and isfinite(count):
                         yield _line(where, rule.histogram, Kind.HISTOGRAM, below, count, bound)
             else:
-                level = _level(seen, rule.gauge, column, figures)
+                level = float(levels[rule.name][column])
                 if isfinite(level):
                     yield _line(where, rule.gauge, Kind.GAUGE, level, seen.seconds)
 
@@ -167,17 +170,10 @@ def _line(
 
 
 def _buckets(histogram: str, figures: Mapping[str, float]) -> Iterator[tuple[float, float]]:
-    head, tail = bucket(histogram, 0.0).split("0")
     for name, value in figures.items():
-        if name.startswith(head) and name.endswith(tail):
-            yield float(name[len(head) : -len(tail)]), value
-
-
-def _level(seen: PopCounts, gauge: str, column: int, figures: Mapping[str, float]) -> float:
-    """A gauge; of one that is a counter the growth per second."""
-    if gauge in seen.gauges and seen.levels is not None:
-        return float(seen.levels[seen.gauges.index(gauge), column])
-    return figures.get(gauge, np.nan) / seen.seconds
+        bound = bound_of(histogram, name)
+        if bound is not None:
+            yield bound, value
 
 
 def _bins(rows: list[Row], head: Head, policy: Policy) -> list[PopCounts]:
