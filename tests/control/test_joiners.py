@@ -94,6 +94,8 @@ def test_a_node_that_runs_something_waits_for_the_window_and_says_so(running: Pr
     why = explain.why(running.store, VIEWER, "lis1-n5")
     assert why.hold is not None
     assert why.hold.code == "outside_window"
+    with running.store.read() as view:
+        assert joiners.next_opening(view) == why.hold.until, "train time may not leap over it"
     assert "then it goes to 2.0.0" in why.answer
     assert "joins and was told 2.0.0" in why.steps[0].state
     running.seconds += IN_WINDOW.total_seconds()

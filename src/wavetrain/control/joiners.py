@@ -1,6 +1,7 @@
 """Joiners: what is a node told that joins a running fleet?"""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -160,6 +161,13 @@ def is_busy(view: View) -> bool:
         for order in view.find(Desired, rollout="")
         if order.joins
     )
+
+
+def next_opening(view: View) -> datetime | None:
+    """When the first of the nodes that join may move, as far as that is known; None where none waits for a time."""
+    holds = [hold_of(view, order) for order in view.find(Desired, rollout="") if order.joins]
+    ends = [hold.until for hold in holds if hold is not None and hold.until is not None]
+    return min((until for until in ends if until > view.now), default=None)
 
 
 def _orders(view: View) -> list[Desired]:

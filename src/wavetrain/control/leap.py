@@ -25,6 +25,10 @@ def leap(store: Store) -> datetime | None:
         until = lull.next_end(rollouts, waves, turns, transaction.find(Slot), lost)
         if until is None or until <= transaction.now:
             return None
+        opening = joiners.next_opening(
+            transaction
+        )  # a window that was leapt over each day would never open for it
+        until = min(until, opening or until)
         ledger = ledger_of(transaction)
         ahead = (until - transaction.now).total_seconds()
         transaction.put(ledger.changed(jumped_s=ledger.jumped_s + ahead))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from wavetrain.control import joiners
 from wavetrain.control.leap import leap
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Turn
@@ -41,7 +42,7 @@ class Pace:
         clock, steady = self._house.clock, self._house.steady()
         late = [item.late_at for turn in self._mirror.all(Turn) for item in turn.progress]
         young = [at for at in late if at > steady]
-        if self.is_lively() or any(at - steady > 60 for at in late):
+        if self.is_lively() or self._has_joiners() or any(at - steady > 60 for at in late):
             clock.advance(self._random.choice((5.0, 10.0, 20.0)))
         elif young:
             clock.advance(min(young) - steady + 1.0)
@@ -52,6 +53,11 @@ class Pace:
         else:
             self._exposing = 0
             self._skip(holds)
+
+    def _has_joiners(self) -> bool:
+        """Whether a node that joins was just told to move: its permission is a matter of minutes."""
+        with self._house.store.read() as view:
+            return joiners.is_busy(view)
 
     def _darken(self, longest_s: float) -> None:
         """Telemetry goes away most hurtfully while evidence is waited for, or a bake comes to its end."""
