@@ -6,7 +6,7 @@ from tests.decide.engine import NEW, OLD, OPENS, Engine, fleet, freeze, measured
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine
 from wavetrain.model.lane import CONTENT, FEATURE
-from wavetrain.model.plan import Reason
+from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import Ring
 from wavetrain.model.release import Stage
 from wavetrain.model.rollout import Status, TurnPhase, WaveStatus
@@ -280,6 +280,27 @@ def test_an_older_rollout_that_goes_back_or_has_units_on_their_way_is_waited_for
     assert engine.ended(Status.ANNOUNCED)
     assert rollout_hold(engine) is (Reason.HANDING_OVER if moving else Reason.PREVIOUS_ROLLOUT)
     assert engine.facts.older[0].status is status
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_pop_that_the_newer_rollout_comes_to_in_this_window_is_left_to_it_also_while_units_are_overdue(
+    asks: bool,
+) -> None:
+    engine = Engine(fleet(pop("a", 4)), measured())
+    engine.tick()
+    engine.obey()
+    hold = Hold(Reason.HANDING_OVER, asks=asks)
+    newer = engine.facts.rollout.changed(
+        id="gateway-2.0.1", number="2.0.1", status=Status.ANNOUNCED, hold=hold
+    )
+    theirs = engine.turn("a").changed(rollout=newer.id, phase=TurnPhase.WAITING, cursor=0, progress=())
+    engine.change(newer=(newer,), newer_turns=(theirs,))
+    engine.consent("inconclusive")
+    told = dict(engine.told)
+    for _ in range(120):
+        engine.tick(1)
+    assert engine.told == told, "it would be disturbed twice in one window"
+    assert engine.hold("a").reason is Reason.GIVES_WAY
 
 
 def test_nodes_and_pops_that_leave_the_fleet_block_nobody() -> None:

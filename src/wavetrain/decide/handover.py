@@ -21,7 +21,8 @@ def yields(draft: Draft, turn: Turn) -> Hold | None:
 
     It does when its departure, or its turn in this PoP, waits for nothing but what is on its way; and when this
     window is also the newer one's first here, so that nobody is disturbed twice in it. A newer one that waits for a
-    person, or that has not announced itself, changes nothing.
+    person, or that has not announced itself, changes nothing; where it waits for units that are overdue, it still
+    comes first in its own first window.
     """
     for newer in draft.facts.newer:
         if _takes_over(draft, newer, turn):
@@ -39,8 +40,9 @@ def _takes_over(draft: Draft, newer: Rollout, turn: Turn) -> bool:
         return False
     if newer.hotfix.how is not How.AFFECTED and _is_held(newer.hold, _TAKING):
         return True
-    is_first = theirs is not None and theirs.wave == 0 and _is_held(newer.hold, _COMING)
-    return is_first and theirs is not None and theirs.opens < turn.closes
+    if theirs is None or theirs.wave != 0 or theirs.opens >= turn.closes:
+        return False
+    return _is_held(newer.hold, _COMING) or _is_stuck(newer.hold)
 
 
 def is_taken(draft: Draft, turn: Turn) -> bool:
@@ -73,6 +75,14 @@ def unproven(draft: Draft) -> Hold | None:
 
 def _is_held(hold: Hold | None, reasons: tuple[Reason, ...]) -> bool:
     return hold is not None and hold.reason in reasons and not hold.asks
+
+
+def _is_stuck(hold: Hold | None) -> bool:
+    """Whether it waits for units that are overdue: any of them may come back at any moment, asked for or not.
+
+    Were it taken for one that waits for a person, the older rollout would tell one more unit whenever one is late.
+    """
+    return hold is not None and hold.reason is Reason.HANDING_OVER and hold.asks
 
 
 def here(draft: Draft, pop: PopId) -> list[Turn]:
