@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.decide.engine import OPENS, fleet, freeze, policy, pop
 
 from wavetrain.decide import work
-from wavetrain.decide.work import HOUR, Start, Works
+from wavetrain.decide.almanac import HOUR
+from wavetrain.decide.work import Start, Works
 from wavetrain.model.fleet import Account, AccountId, Blackout, Pop, PopId
 from wavetrain.model.lane import CONTENT, POP
 from wavetrain.model.policy import Bake, Budgets, Policy, Timing

@@ -104,6 +104,7 @@ def load(
         standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
         unsteady=image.unsteady,
+        almanac=image.almanac(max(rollout.departs, rollout.not_before)),
         sequence=image.sequence,
         sweep=sweep,
         unplannable=unplannable,
@@ -244,7 +245,12 @@ def digest(facts: Facts) -> str:
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
-    under_way = [turn for turn in facts.turns if turn.phase not in QUIET]
+    waiting, done = TurnPhase.WAITING, TurnPhase.DONE  # most of a fleet
+    under_way = [
+        turn
+        for turn in facts.turns
+        if turn.phase is not waiting and turn.phase is not done and turn.phase not in QUIET
+    ]
     unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,
@@ -255,14 +261,16 @@ def digest(facts: Facts) -> str:
         evidence=facts.evidence,
         pop_evidence={
             turn.pop: _seal(facts.pop_evidence[turn.pop])
-            for turn in facts.turns
+            for turn in under_way
             if turn.phase is TurnPhase.BAKING and turn.pop in facts.pop_evidence
         },
         pre_period_s={
             turn.pop: facts.pre_period_s[turn.pop]
             for turn in facts.turns
             if turn.wave == 0 and turn.pop in facts.pre_period_s
-        },
+        }
+        if facts.pre_period_s
+        else {},
         unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()

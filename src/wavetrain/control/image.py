@@ -1,10 +1,12 @@
 """Image: the records that decisions look at, kept in memory by the store's changes."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
+from wavetrain.decide.almanac import Almanac, epoch_of
 from wavetrain.decide.desired import is_joining
 from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
@@ -35,6 +37,7 @@ from wavetrain.model.window import Freeze
 R = TypeVar("R", bound=Record)
 
 READDRESSED_MAX = 10_000
+ALMANACS_MAX = 8
 ORDERS_MAX = 100_000
 """So many orders are remembered; then they are read anew."""
 
@@ -143,6 +146,7 @@ class Image:
         self._listed: dict[object, Any] = {}
         self.demands: dict[object, Demand | None] = {}
         """By span: what sites ask of a train, summed up once for as long as none of them changes."""
+        self._almanacs: dict[datetime, Almanac] = {}
         self._unsorted: set[tuple[str, type[Record]]] = set()
         self.slots = Slots()
         self.orders = Orders()
@@ -229,6 +233,15 @@ class Image:
             if known is not None:
                 self._timetables[rollout.id] = known
         return known
+
+    def almanac(self, departs: datetime) -> Almanac:
+        """What was asked of the calendar for the trains of a departure; the same one for all of them."""
+        epoch = epoch_of(departs)
+        if epoch not in self._almanacs:
+            if len(self._almanacs) >= ALMANACS_MAX:
+                self._almanacs.clear()
+            self._almanacs[epoch] = Almanac(epoch)
+        return self._almanacs[epoch]
 
     def waves(self, rollout: str) -> tuple[Wave, ...]:
         """The waves of a rollout, in order."""

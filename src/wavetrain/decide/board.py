@@ -6,7 +6,8 @@ Hard rules bind: a redundancy group's gap and a region's share. Wishes only cost
 import math
 from collections.abc import Sequence
 
-from wavetrain.decide.work import DAY, Start
+from wavetrain.decide.almanac import DAY
+from wavetrain.decide.work import Start
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, PopId, RegionId
 from wavetrain.model.policy import Budgets, Policy

@@ -3,12 +3,15 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TypeVar
 
 import msgspec
 from msgspec import field
 
 from wavetrain.decide import calendar
+from wavetrain.decide.almanac import Almanac
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
@@ -28,7 +31,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "9"
+DECIDER = "10"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
@@ -73,6 +76,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """For how long each PoP was watched before this rollout."""
     standstills: tuple[Standstill, ...] = ()
     """Why nothing at all may be moved; mostly empty."""
+    almanac: Almanac | None = None
+    """What earlier decisions on this train have asked of the calendar; only saves time."""
     demand: Demand | None = None
     """What sites ask of this train; loaded only where stops are chosen."""
     unplannable: str = ""
@@ -131,7 +136,9 @@ class Draft:
         self.rollout = facts.rollout
         self.release = facts.release
         self.waves = {wave.ordinal: wave for wave in facts.waves}
-        self._turns = {turn.pop: turn for turn in facts.turns}
+        self._turns: dict[PopId, Turn] = dict(
+            zip(map(attrgetter("pop"), facts.turns), facts.turns, strict=True)
+        )
         self.turns = dict(self._turns)
         self.slots = facts.slots.layer()
         self.desired = Overlay(facts.desired)
@@ -182,13 +189,13 @@ class Draft:
 
     def choice(self) -> Choice:
         """The difference between the facts and what they became."""
-        facts = self.facts
-        self._note_holds()
+        facts, turned = self.facts, self._turned()
+        self._note_holds(turned)
         put: list[Record] = list(self.made)
         put += _replaced(facts.rollout, self.rollout)
         put += _replaced(facts.release, self.release)
         put += _changed({wave.ordinal: wave for wave in facts.waves}, self.waves)
-        put += _changed(self._turns, self.turns)
+        put += _changed(self._turns, turned)
         put += _changed({key: self.slots.below(key) for key in self.slots.added}, self.slots.added)
         put += _changed(facts.desired, self.desired.changed)
         put += _changed(facts.quarantined, self.quarantined.changed)
@@ -197,18 +204,26 @@ class Draft:
         put += _changed({wave.key: wave for wave in facts.older_waves}, self.older_waves)
         put += _replaced(facts.ledger, self.ledger)
         gone: list[Record] = list(self.slots.gone())
-        gone += [turn for pop, turn in self._turns.items() if pop not in self.turns]
+        if self._turns.keys() != self.turns.keys():
+            gone += [turn for pop, turn in self._turns.items() if pop not in self.turns]
         gone += [wave for wave in facts.waves if wave.ordinal not in self.waves]
         return Choice(put=tuple(put), remove=tuple(gone), entries=tuple(self.entries))
 
-    def _note_holds(self) -> None:
+    def _turned(self) -> dict[PopId, Turn]:
+        """The turns that are others than the facts'; found without a look at each, since a fleet has thousands."""
+        before, after = self._turns, self.turns
+        if list(before) != list(after):
+            return {pop: turn for pop, turn in after.items() if before.get(pop) is not turn}
+        differs = map(is_not, before.values(), after.values())
+        return {turn.pop: turn for turn in compress(after.values(), differs)}
+
+    def _note_holds(self, turned: Mapping[PopId, Turn]) -> None:
         """Holds are journaled when their reason changes, once, where they bind."""
         before: dict[str, Hold | None] = {"": self.facts.rollout.hold}
         after: dict[str, Hold | None] = {"": self.rollout.hold}
-        for pop, turn in self.turns.items():
+        for pop, turn in turned.items():
             known = self._turns.get(pop)
-            if known is not turn:
-                before[pop], after[pop] = known.hold if known is not None else None, turn.hold
+            before[pop], after[pop] = known.hold if known is not None else None, turn.hold
         for name, hold in after.items():
             held = before[name]
             if hold is not None and (held is None or held.reason is not hold.reason):

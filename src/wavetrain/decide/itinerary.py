@@ -12,6 +12,7 @@ from wavetrain.decide.board import Board
 from wavetrain.decide.facts import Draft, Facts
 from wavetrain.decide.replan import Move, PlanWave, Replan, Standing
 from wavetrain.decide.timetable import Plan, PlannedWave, Unplannable
+from wavetrain.decide.wave_turns import is_carried
 from wavetrain.decide.work import Start, Works
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import PopId, UnitId
@@ -183,11 +184,6 @@ def keep_time(draft: Draft, pops: Iterable[PopId]) -> None:
             _next_window(draft, turn)
 
 
-def goes_with(turn: Turn, wave: Wave) -> bool:
-    """Whether a turn is about a wave: its own turns, and those of earlier ones that are carried beside it."""
-    return turn.wave == wave.ordinal or (turn.wave < wave.ordinal and not turn.at_end)
-
-
 def _next_window(draft: Draft, turn: Turn) -> None:
     """Give a PoP that missed its window another stop, as a revision of the timetable that moves as few as possible.
 
@@ -230,6 +226,7 @@ def _replan(
         facts.freezes,
         max(rollout.departs, rollout.not_before),
         max(facts.now, rollout.not_before),
+        facts.almanac,
     )
     board = Board(
         facts.fleet, facts.policy, facts.demand or Demand(), facts.fairness or Fairness(lane=facts.lane.name)
@@ -312,20 +309,6 @@ def _standing(draft: Draft, works: Works, turn: Turn) -> Standing:
         end = first.end
     holds = not is_carried(draft, turn)
     return Standing(turn.wave, start, end, works.at(turn.closes), is_free=is_free, holds=holds)
-
-
-def is_carried(draft: Draft, turn: Turn) -> bool:
-    """Whether its wave may pass without it: a straggler, or its canary has, and the rest missed a window of a general
-    wave.
-
-    It goes on in its next window, beside the waves that follow; the rollout ends only when it is done.
-    """
-    if turn.beside:
-        return True
-    if turn.phase is not TurnPhase.REST or turn.progress or not turn.cursor:
-        return False
-    wave = draft.waves[turn.wave]
-    return wave.stage is Stage.GENERAL and turn.started_at is not None and turn.started_at < turn.opens
 
 
 def _first_opening(draft: Draft, works: Works, pop: PopId) -> Start | None:

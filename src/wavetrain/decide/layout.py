@@ -6,10 +6,11 @@ from datetime import datetime
 import msgspec
 
 from wavetrain.decide import rings, stragglers, trouble
+from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import Board
 from wavetrain.decide.nights import Laid, Nights
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import DAY, Start, Works
+from wavetrain.decide.work import Start, Works
 from wavetrain.model.demand import Demand
 from wavetrain.model.fleet import Fleet, PopId
 from wavetrain.model.lane import Lane

@@ -13,9 +13,10 @@ from itertools import pairwise
 import msgspec
 
 from wavetrain.decide import stragglers
+from wavetrain.decide.almanac import DAY, HOUR
 from wavetrain.decide.board import Board
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import DAY, FOREVER, HOUR, Start, Works
+from wavetrain.decide.work import FOREVER, Start, Works
 from wavetrain.model.fleet import PopId, RegionId
 from wavetrain.model.policy import Ring
 from wavetrain.model.release import Stage

@@ -1,6 +1,6 @@
 """Planner: what moves now in this rollout, and why does the rest wait?"""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from wavetrain.decide import (
     absence,
@@ -10,6 +10,7 @@ from wavetrain.decide import (
     handover,
     lapses,
     lifecycle,
+    outlook,
     portion,
     preparation,
     recovery,
@@ -22,8 +23,9 @@ from wavetrain.decide import (
     way_back,
 )
 from wavetrain.decide.facts import Choice, Draft, Facts
-from wavetrain.decide.itinerary import announce, goes_with, is_carried, keep_time, revise
+from wavetrain.decide.itinerary import announce, keep_time, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
+from wavetrain.decide.wave_turns import goes_with, going_with, is_carried
 from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
@@ -40,8 +42,13 @@ def decide(facts: Facts) -> Choice:
     draft = Draft(facts)
     if stillness.stand(draft):
         return draft.choice()
+    waiting, done = TurnPhase.WAITING, TurnPhase.DONE  # most of a fleet, asked in every tick
     for turn in facts.turns:
-        if facts.sweep or turn.progress or turn.phase not in QUIET:
+        if (
+            facts.sweep
+            or turn.progress
+            or not (turn.phase is done or turn.phase is waiting or turn.phase in QUIET)
+        ):
             draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
     revise(draft)
@@ -58,7 +65,7 @@ def decide(facts: Facts) -> Choice:
             pass
     if draft.rollout.status is Status.ROLLING:
         _roll(draft)
-        _look_ahead(draft)
+        outlook.say(draft)
     if draft.rollout.status in lifecycle.TERMINAL:
         _fall_silent(draft)
         if draft.rollout.over_at is None:
@@ -82,24 +89,6 @@ def _fall_silent(draft: Draft) -> None:
     for ordinal, wave in draft.waves.items():
         if wave.hold is not None:
             draft.waves[ordinal] = wave.changed(hold=None)
-
-
-def _look_ahead(draft: Draft) -> None:
-    """Later waves say which wave they wait for; their PoPs inherit that."""
-    wave = draft.waves[draft.rollout.wave]
-    if draft.rollout.status is not Status.ROLLING:
-        return
-    opens: dict[int, datetime] = {}
-    for turn in list(draft.turns.values()):
-        if turn.wave > wave.ordinal:
-            opens[turn.wave] = min(opens.get(turn.wave, turn.opens), turn.opens)
-            if turn.hold is not None:
-                draft.turns[turn.pop] = turn.changed(hold=None)
-    for ordinal, first in opens.items():
-        until = first if first > draft.facts.now else None
-        hold = Hold(Reason.PREVIOUS_WAVE, until=until, detail=f"wave {wave.ordinal} {wave.ring}")
-        if draft.waves[ordinal].hold != hold:
-            draft.waves[ordinal] = draft.waves[ordinal].changed(hold=hold)
 
 
 def _status(draft: Draft, cause: Cause, text: str) -> None:
@@ -160,7 +149,8 @@ def _bury(draft: Draft, text: str) -> None:
 
 def _mixed_too_long(draft: Draft) -> None:
     """A PoP that stays mixed sends its canary back, with the whole rollout; the release keeps its good name."""
-    stuck = [pop for pop, turn in draft.turns.items() if turns.mixed_too_long(draft, turn)]
+    baking = [turn for turn in draft.turns.values() if turn.phase is TurnPhase.BAKING]
+    stuck = [turn.pop for turn in baking if turns.mixed_too_long(draft, turn)]
     if stuck:
         hours = draft.facts.policy.bake.mixed_hours_max
         text = f"{stuck[0]} was mixed for over {hours} h without a verdict"
@@ -274,7 +264,7 @@ def _approved(draft: Draft, wave: Wave) -> bool:
 
 def _advance(draft: Draft, wave: Wave) -> Wave:
     """Its turns move on; when units were told, those that wait for others are asked again."""
-    due = [turn.pop for turn in draft.turns.values() if goes_with(turn, wave) and _is_due(draft, turn)]
+    due = [turn.pop for turn in going_with(draft, wave) if _is_due(draft, turn)]
     told, slots = draft.ledger, draft.slots.moved
     keep_time(draft, due)
     for pop in due:
@@ -288,7 +278,7 @@ def _advance(draft: Draft, wave: Wave) -> Wave:
         asked = [turns.forward(draft, turn) if _contends(draft, turn) else turn for turn in asked]
     for turn in asked:
         draft.turns[turn.pop] = turn
-    moved = [turn for turn in draft.turns.values() if goes_with(turn, wave)]
+    moved = going_with(draft, wave)
     if any(turn.started_at is not None for turn in moved):
         wave = _wave(draft, wave, WaveCause.START)
     last = wave.ordinal + 1 == draft.rollout.waves

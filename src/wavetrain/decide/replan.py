@@ -12,8 +12,9 @@ from math import ceil
 import msgspec
 
 from wavetrain.decide import stragglers
+from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import Board
-from wavetrain.decide.work import DAY, FOREVER, Start, Works
+from wavetrain.decide.work import FOREVER, Start, Works
 from wavetrain.model.fleet import PopId
 
 

@@ -8,8 +8,9 @@ release before the next one takes it.
 
 from collections.abc import Sequence
 
+from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import Board
-from wavetrain.decide.work import DAY, Start, Works
+from wavetrain.decide.work import Start, Works
 from wavetrain.model.fleet import PopId
 
 FEW = 4

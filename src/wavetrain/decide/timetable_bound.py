@@ -26,10 +26,11 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations_with_replacement, permutations
 
 from wavetrain.decide import waves
+from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import region_sizes
 from wavetrain.decide.nights import night_seconds
 from wavetrain.decide.rings import Crew
-from wavetrain.decide.work import DAY, Works, seconds, undo_seconds
+from wavetrain.decide.work import Works, seconds, undo_seconds
 from wavetrain.model.fleet import PopId
 from wavetrain.model.window import WindowRule
 

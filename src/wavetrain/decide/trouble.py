@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import Board
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import DAY, Works, seconds, undo_seconds
+from wavetrain.decide.work import Works, seconds, undo_seconds
 from wavetrain.model.fleet import Group, PopId
 
 NAMED_MAX = 5

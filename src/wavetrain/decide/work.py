@@ -9,12 +9,12 @@ from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from wavetrain.decide import calendar, demand, waves
+from wavetrain.decide.almanac import DAY, HOUR, Almanac, Slot, epoch_of
 from wavetrain.model.fleet import Account, Fleet, Pop, PopId
 from wavetrain.model.lane import Lane
 from wavetrain.model.policy import Bake, Policy
 from wavetrain.model.window import MINUTES_MAX, Freeze, WindowRule
 
-HOUR, DAY = 3_600, 86_400
 FOREVER = 1 << 62
 OVERTIME_DAYS = 8
 EARLY = timedelta(hours=15)
@@ -32,21 +32,6 @@ class Start(NamedTuple):
     end: int
     closes: int
     day: int
-
-
-class Slot(NamedTuple):
-    """A start slot of a window rule, with the local hours that follow each other from it on.
-
-    `opens` is when the train may use the window first: at its departure, where that comes after the opening.
-    """
-
-    start: int
-    opens: int
-    closes: int
-    day: int
-    past_hour: int
-    """Seconds since the local hour began."""
-    hours: tuple[int, ...]
 
 
 def seconds(policy: Policy, bakes: bool, nodes: int, batch: int) -> int:
@@ -88,27 +73,28 @@ class Works:
         freezes: Sequence[Freeze],
         departs: datetime,
         now: datetime,
+        almanac: Almanac | None = None,
     ) -> None:
-        """`departs` is the train's departure; where it is past, the train begins `now`."""
+        """`departs` is the train's departure; where it is past, the train begins `now`.
+
+        `almanac`: one of this departure that has been asked before; it saves time, and says the same as a new one.
+        """
         self.lane, self.policy, self.fleet, self.freezes = lane, policy, fleet, tuple(freezes)
         self.departs, self.now = departs, now
-        self.epoch = (departs - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._almanac = almanac or Almanac(epoch_of(departs))
+        self.epoch = self._almanac.epoch
         self.days = policy.timing.spread_days
-        self._naive = datetime.combine(self.epoch.date(), self.epoch.time())
-        self._epoch_day = self.epoch.date().toordinal()
         self._openings: dict[tuple[str, str, str, int], list[int]] = {}
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._slots: dict[tuple[str, int, int, int], tuple[Slot, ...]] = {}
         self._begins: dict[str, int] = {}
         self._frozen: dict[PopId, list[tuple[int, int]]] = {}
 
     def at(self, instant: datetime) -> int:
         """An instant as seconds after the epoch, rounded up."""
-        return -((self.epoch - instant) // timedelta(seconds=1))
+        return self._almanac.at(instant)
 
     def instant(self, at: int) -> datetime:
         """The instant of so many seconds after the epoch."""
-        return self.epoch + timedelta(seconds=at)
+        return self._almanac.instant(at)
 
     def begin(self, pop: PopId) -> int:
         """When the train begins in a PoP."""
@@ -185,11 +171,7 @@ class Works:
         rule, begin = place.window, self.begin_in(place.zone)
         opens, length = self._opens(rule, begin), rule.minutes * 60
         for index in range(bisect_left(opens, after - length + 1), len(opens)):
-            key = (rule.zone, length, opens[index], begin)
-            known = self._slots.get(key)
-            if known is None:
-                known = self._slots[key] = self._of_opening(rule.zone, opens[index], length, begin)
-            yield from known
+            yield from self._almanac.slots(rule.zone, opens[index], length, begin)
 
     def frozen(self, pop: PopId) -> list[tuple[int, int]]:
         """The spans in which a PoP is frozen."""
@@ -279,47 +261,13 @@ class Works:
     def _bake(self, bake: Bake, place: Pop) -> int:
         return bake.minutes * 60 if self.lane.bakes and bake.canaries < len(place.nodes) else 0
 
-    def _of_opening(self, zone: str, opens: int, length: int, begin: int) -> tuple[Slot, ...]:
-        """The start slots of one opening: its first instant in the train, and every hour after it opened."""
-        closes = opens + length
-        if closes <= begin:
-            return ()
-        starts = [start for start in range(opens, closes, HOUR) if start >= begin]
-        if opens < begin and begin not in starts:
-            starts.insert(0, begin)
-        opens, ahead = max(opens, begin), self._offset(zone, opens)
-        changes = ahead != self._offset(zone, closes)
-        made: list[Slot] = []
-        for start in starts:
-            clock = start + (self._offset(zone, start) if changes else ahead)
-            past = clock % HOUR
-            marks = range(start - past, closes, HOUR)
-            hours = tuple(
-                [(mark + (self._offset(zone, mark) if changes else ahead)) % DAY // HOUR for mark in marks]
-            )
-            made.append(Slot(start, opens, closes, self._epoch_day + clock // DAY, past, hours))
-        return tuple(made)
-
     def _opens(self, rule: WindowRule, begin: int) -> list[int]:
         """When the window opens, from the one under way at the beginning on."""
         key = (rule.rule, rule.starts, rule.zone, begin)
         known = self._openings.get(key)
         if known is None:
-            first = self.instant(begin)
-            last = first + timedelta(days=self.days + OVERTIME_DAYS)
-            before = timedelta(minutes=MINUTES_MAX)
-            listed = calendar.openings(rule, first - before, last)
-            known = self._openings[key] = [self.at(opening.opens) for opening in listed]
-        return known
-
-    def _offset(self, zone: str, at: int) -> int:
-        """How far the wall clock of a zone is ahead of UTC, in seconds; the calendar is asked once per hour."""
-        key = (zone, at // HOUR)
-        known = self._offsets.get(key)
-        if known is None:
-            whole = at // HOUR * HOUR
-            clock = calendar.local(self.instant(whole), zone)
-            known = self._offsets[key] = int((clock - self._naive).total_seconds()) - whole
+            before, days = MINUTES_MAX * 60, self.days + OVERTIME_DAYS
+            known = self._openings[key] = self._almanac.opens(rule, begin - before, begin + days * DAY)
         return known
 
 
