@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
+from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
@@ -192,6 +193,17 @@ SAMPLES: tuple[Record, ...] = (
     ),
     Ledger(generation=SECOND, jumped_s=3600.5),
     PopWatch(pop=FRA, metrics={"drops": _SEEN}),
+    PlaceboProof(
+        policy="b" * 64,
+        made_at=AT,
+        pops=(FRA,),
+        train_s=18_000.0,
+        trains=56,
+        effective=14,
+        over=1,
+        certified=0.19,
+        threshold=None,
+    ),
     noted(EvidenceTrack(rollout=ROLLOUT, metrics=("drops",)), 1_750_000_000.5, 1.25, (2.5,)),
     RolloutEvidence(
         rollout=ROLLOUT, metrics=("drops",), changes=3, totals=b"\x00\xff", pre_period_s=60.0, log_e=1.5

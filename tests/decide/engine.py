@@ -28,7 +28,7 @@ from wavetrain.model.fleet import (
 from wavetrain.model.lane import POP, Lane
 from wavetrain.model.ledger import Ledger
 from wavetrain.model.plan import Hold
-from wavetrain.model.policy import Bake, Budgets, MetricRule, Policy, Ring, Timing, Verdicts
+from wavetrain.model.policy import Bake, Budgets, MetricRule, PlaceboLock, Policy, Ring, Timing, Verdicts
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, ReleaseId, Stage, Tombstone
 from wavetrain.model.rollout import (
@@ -92,7 +92,7 @@ def policy(**changes: object) -> Policy:
 
 def measured(**changes: object) -> Policy:
     """The same with one gate, and no pre-period asked for."""
-    return policy(verdicts=Verdicts(metrics=(FAILURES,), pre_period_s=0.0), **changes)
+    return policy(verdicts=Verdicts(metrics=(FAILURES,), pre_period_s=0.0, lock=PlaceboLock.TRUST), **changes)
 
 
 class Engine:

@@ -70,7 +70,7 @@ def test_a_pop_whose_work_no_window_holds_goes_over_several() -> None:
     first = found.first(A, 0)
     assert first is not None
     assert found.instant(first.end).day == 3
-    assert 2 * work.HOUR < first.end - first.start < 36 * HOUR
+    assert 2 * HOUR < first.end - first.start < 36 * HOUR
 
 
 def test_a_freeze_keeps_away_every_start_whose_work_or_undo_it_would_hit() -> None:

@@ -53,10 +53,10 @@ def test_what_is_left_out_takes_its_default() -> None:
 
 
 @pytest.mark.parametrize("lock", list(PlaceboLock))
-def test_the_lock_is_trusting_unless_the_policy_says_otherwise(lock: PlaceboLock) -> None:
+def test_the_lock_is_strict_unless_the_policy_says_otherwise(lock: PlaceboLock) -> None:
     said = GOOD.replace("[verdicts]\n", f'[verdicts]\nlock = "{lock.value}"\n')
     assert read_policy(said, FLEET).verdicts.lock is lock
-    assert read_policy(GOOD, FLEET).verdicts.lock is PlaceboLock.TRUST
+    assert read_policy(GOOD, FLEET).verdicts.lock is PlaceboLock.STRICT
 
 
 def test_the_policy_of_the_lab_fits_its_fleet() -> None:

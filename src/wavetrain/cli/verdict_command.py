@@ -48,5 +48,5 @@ def _told(seen: "VerdictSeen") -> str:
     pre = "none yet" if seen.pre_period_s is None else f"{seen.pre_period_s:,.0f} s"
     return (
         f"{seen.verdict}: e = {exp(min(seen.log_e, 700.0)):.3g} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
-        f"back; pre-period {pre}"
+        f"back; pre-period {pre}\n{seen.promise}"
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from wavetrain.control.ports import View
 from wavetrain.decide.almanac import Almanac, epoch_of
 from wavetrain.decide.desired import is_joining
+from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
@@ -61,6 +62,7 @@ _WHOLE: dict[str, type[Record]] = {
         PolicyText,
         Rollout,
         Fairness,
+        PlaceboProof,
     )
 }
 """Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""

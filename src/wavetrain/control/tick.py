@@ -19,6 +19,7 @@ from wavetrain.decide.facts import Choice, Facts
 from wavetrain.decide.lifecycle import ACTIVE, TERMINAL
 from wavetrain.errors import StaleError
 from wavetrain.model.fleet import NodeId, Pop, Reported
+from wavetrain.model.health import PopCounts
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES, Lane, UnitKind
 from wavetrain.model.plan import Reason
@@ -53,17 +54,18 @@ class Ticker:
         health: HealthSource,
         decide: Callable[[Facts], Choice] = planner.decide,
         running: Callable[[], float] | None = None,
+        at_rest: Callable[[Sequence[PopCounts]], None] = lambda _: None,
     ) -> None:
         """`decide` is the decider; a rehearsal may listen in there.
 
         `running` counts the seconds that this machine has run, whatever its clock says; without it nobody sees
-        that the store's clock was stepped.
+        that the store's clock was stepped. `at_rest` hears of bins in which nothing moved.
         """
         self._store = store
         self._decider = decide
         self._clock = ClockWatch(store, running) if running is not None else None
         self._image = Image()
-        self._watch = Watch(store, health, self._image)
+        self._watch = Watch(store, health, self._image, at_rest)
         self._swept: dict[RolloutId, int] = {}
         self._admitted = -1
         """The number of the last change after which no release waited for its rollout."""

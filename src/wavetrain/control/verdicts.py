@@ -11,7 +11,9 @@ from wavetrain.control.rollouts import found
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, points
 from wavetrain.decide.permit import Act, Caller, require
+from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.decide.running_test import RunningTest
+from wavetrain.decide.verdict import doubt_of
 from wavetrain.evidence import limit
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
@@ -97,9 +99,26 @@ class VerdictSeen(msgspec.Struct, frozen=True, kw_only=True):
     log_threshold: float
     alpha: float
     pre_period_s: float | None
+    lock: str
+    """What the policy asks of placebo trains: `strict` or `trust`."""
+    placebos: str
+    """What placebo trains under the rollout's policy have certified; empty where none has run."""
+    doubt: str
+    """Why a statistical `fail` would ask a person; empty where it goes back by itself, or nothing was compared yet."""
     pops_live: int
     checks: tuple[CheckSeen, ...]
     track: TrackSeen
+
+    @property
+    def promise(self) -> str:
+        """What the promise stands on, for people."""
+        ran = self.placebos or "no placebo train has run"
+        way = f"a fail asks a person: {self.doubt}" if self.doubt else "a fail goes back by itself"
+        return (
+            f"lock = {self.lock}: {way}; {ran}"
+            if self.pre_period_s is not None
+            else f"lock = {self.lock}; {ran}"
+        )
 
 
 def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
@@ -115,6 +134,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         waves = view.find(Wave, rollout=item.id)
         if len(view.find(Turn, rollout=item.id)) <= POPS_SHOWN_MAX:
             pops = view.find(PopEvidence, rollout=item.id)
+        proof = view.get(PlaceboProof, item.policy)
         track = view.get(EvidenceTrack, item.id) or EvidenceTrack(rollout=item.id)
     checks: tuple[CheckSeen, ...] = ()
     if policy.verdicts.metrics:
@@ -139,6 +159,9 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         log_threshold=kept.log_threshold,
         alpha=policy.verdicts.alpha,
         pre_period_s=kept.pre_period_s,
+        lock=policy.verdicts.lock.value,
+        placebos=proof.text(policy.verdicts.alpha) if proof is not None else "",
+        doubt=doubt_of(kept, policy.verdicts) if kept.first_s else "",
         pops_live=len(test.live),
         checks=checks,
         track=_track(track),

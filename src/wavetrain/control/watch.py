@@ -1,6 +1,6 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,6 +15,7 @@ from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
+from wavetrain.decide.placebo_proof import PlaceboProof, certified
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.model.fleet import NodeId, Pop, PopId, Reported, Retired
 from wavetrain.model.health import PopBin, PopCounts
@@ -95,12 +96,22 @@ class Unseen(Mapping[NodeId, float]):
 class Watch:
     """Holds the evidence in memory between checkpoints. Rebuilt from the store when it starts."""
 
-    def __init__(self, store: Store, health: HealthSource, image: Image | None = None) -> None:
-        """`image` is what the ticker looks at; without one this watch keeps its own."""
+    def __init__(
+        self,
+        store: Store,
+        health: HealthSource,
+        image: Image | None = None,
+        at_rest: Callable[[Sequence[PopCounts]], None] = lambda _: None,
+    ) -> None:
+        """`image` is what the ticker looks at; without one this watch keeps its own.
+
+        `at_rest` hears of every bin of a PoP in which nothing moved.
+        """
         self._store = store
         self._health = health
         self._image = image or Image()
         self._quiet = Quiet(self._image)
+        self._at_rest = at_rest
         self._watches: dict[str, PopWatch] = {}
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
@@ -151,6 +162,10 @@ class Watch:
         self._attend(pinned)
         self._quiet.look(observed)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
+        self._at_rest(quiet)
+        for name, test in self._tests.items():
+            proof = self._image.get(PlaceboProof, rollouts[name].policy)
+            test.certified = certified(proof, test.policy.verdicts)
         for name in self._compare(quiet, here, rollouts, now):
             self._note(name, now.timestamp())
         if "pop" in policies:

@@ -7,7 +7,7 @@ calibrations are those of the whole recording, which the placebos are a part of,
 before it; weather that the recording has not seen, they have not seen either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,13 +27,23 @@ from wavetrain.model.rollout import RolloutId, Turn, TurnPhase
 
 NAME: Final = "placebo"
 TRAINS_MAX: Final = 100_000
+TRAIN_S: Final = 18_000.0
+"""One placebo train, in seconds: the hours in which a fault is to be found."""
+SPLITS: Final = 4
+"""Trains of each block, of other nodes."""
 _EVER: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def trains_in(
-    policy: Policy, times: Sequence[Sequence[PopCounts]], window_s: float, splits: int
+    policy: Policy,
+    times: Sequence[Sequence[PopCounts]],
+    window_s: float = TRAIN_S,
+    splits: int = SPLITS,
+    rest: Callable[[], None] = lambda: None,
 ) -> tuple[Placebo, ...]:
     """`splits` placebo trains in each block of `window_s` seconds that the recording holds whole.
+
+    `rest` is called before each of them: whoever runs them beside other work gives way there.
 
     Raises RefusedError where a node changes its release in the recording: it must be at rest.
     """
@@ -46,14 +56,15 @@ def trains_in(
         raise RefusedError(
             f"{len(blocks) * splits} placebo trains: at most {TRAINS_MAX}; give longer windows or fewer splits"
         )
+
+    def train(block: int, bins: Sequence[Sequence[PopCounts]], split: int) -> Placebo:
+        rest()
+        return _train(policy, homes, known, block, bins, f"{NAME}/{block}/{split}")
+
     homes = _homes(times)
     watches = watched_in(policy, times)
     known = [comparison.calibrated(NAME, pop, watches.get(pop), policy) for pop in homes]
-    return tuple(
-        _train(policy, homes, known, block, bins, f"{NAME}/{block}/{split}")
-        for block, bins in blocks
-        for split in range(splits)
-    )
+    return tuple(train(block, bins, split) for block, bins in blocks for split in range(splits))
 
 
 def _blocks(

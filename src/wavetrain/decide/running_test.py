@@ -74,6 +74,8 @@ class RunningTest:
         self._stale: set[str] = set()
         self._touched: dict[str, int] = {}
         self._gone: dict[str, tuple[int, PopEvidence]] = {}
+        self.certified = self._kept.certified
+        """The smallest alpha that placebo trains certify; set by whoever knows it, and kept with the next judgement."""
         self.log_es: list[float] = []
         """By check, as of the last judgement of this process."""
         self.pops = Pops(self)
@@ -179,6 +181,7 @@ class RunningTest:
             log_e=log_e,
             log_threshold=budget.log_threshold(alpha),
             failed=self._kept.failed or budget.fails(log_e, alpha),
+            certified=self.certified,
         )
 
     def judgement(self) -> Judgement:

@@ -33,6 +33,7 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
         f"evidence reaches e = {1 / seen.alpha:,.0f}, which at most one sound release in {1 / seen.alpha:,.0f} does, "
         "however often one looks.</p>"
     )
+    yield f"<p>{escape(seen.promise)}.</p>"
     yield picture(seen)
     yield '<div class="wide"><table><caption>Each check, new nodes against the nodes not yet exposed</caption>'
     yield "<thead><tr>"

@@ -154,7 +154,7 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """At most this share of gates passes although the excess is over its margin."""
     tau_floor: float = 0.03
     pre_period_s: float = 259_200.0
-    lock: PlaceboLock = PlaceboLock.TRUST
+    lock: PlaceboLock = PlaceboLock.STRICT
     """Whether a statistical `fail` reverts on the calibration's word, or only where placebo trains certify it."""
     gauge_block_s: float = 300.0
     """Gauges are compared in blocks of at least this length; longer where they remember for longer."""

@@ -20,7 +20,7 @@ from wavetrain.model.fleet import (
     SiteId,
     SiteKind,
 )
-from wavetrain.model.policy import Bake, MetricRule, Policy, Ring, Timing, Verdicts
+from wavetrain.model.policy import Bake, MetricRule, PlaceboLock, Policy, Ring, Timing, Verdicts
 from wavetrain.model.release import Stage
 from wavetrain.model.window import WindowRule
 from wavetrain.simulate.sample_policy import failures_max
@@ -154,7 +154,7 @@ def policy(fleet: Fleet, metrics: int = METRICS) -> Policy:
         rings=tuple(rings),
         failures_max=failures_max(fleet),
         bake=Bake(minutes=30),
-        verdicts=Verdicts(metrics=rules(metrics), pre_period_s=86_400.0),
+        verdicts=Verdicts(metrics=rules(metrics), pre_period_s=86_400.0, lock=PlaceboLock.TRUST),
         timing=Timing(permission_s=300.0, report_late_s=120.0),
     )
 

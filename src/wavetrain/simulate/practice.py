@@ -14,7 +14,17 @@ from wavetrain.model.fleet import (
     Region,
     RegionId,
 )
-from wavetrain.model.policy import Bake, Budgets, MetricRule, Policy, Ring, Succession, Timing, Verdicts
+from wavetrain.model.policy import (
+    Bake,
+    Budgets,
+    MetricRule,
+    PlaceboLock,
+    Policy,
+    Ring,
+    Succession,
+    Timing,
+    Verdicts,
+)
 from wavetrain.model.release import Stage
 from wavetrain.model.window import WindowRule
 
@@ -73,7 +83,7 @@ def policies(random: Random) -> tuple[Policy, ...]:
         approve_general=random.random() < 0.2,
         budgets=Budgets(pop_share=random.choice((0.25, 0.34, 0.5)), region_pops_min=random.choice((1, 2))),
         bake=Bake(minutes=random.choice((5, 15, 30))),
-        verdicts=Verdicts(pre_period_s=120.0, metrics=(FAILURES,)),
+        verdicts=Verdicts(pre_period_s=120.0, lock=PlaceboLock.TRUST, metrics=(FAILURES,)),
         timing=Timing(cadence_weeks=random.choice((1, 2)), planned_to_day=3, spread_days=6),
         succession=Succession(bake_wait_minutes=20, cuts_max=1),
     )

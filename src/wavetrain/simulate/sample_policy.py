@@ -25,6 +25,7 @@ minutes = 30
 [verdicts]
 alpha = 0.001
 beta = 0.05
+lock = "trust"   # a bad release goes back by itself; "strict" asks a person until placebo trains have certified alpha
 
   [[verdicts.metric]]
   name = "operations failed"

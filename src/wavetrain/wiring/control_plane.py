@@ -20,6 +20,7 @@ from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.control import tokens
 from wavetrain.control.leap import leap
 from wavetrain.control.ports import Store
+from wavetrain.control.prover import Prover
 from wavetrain.control.tick import Ticker
 from wavetrain.control.vitals import Vitals
 from wavetrain.doors.health import Checked, Readiness, ReadySeen
@@ -34,6 +35,7 @@ from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection, allow_files
 from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
 from wavetrain.wiring.notify import Notify
+from wavetrain.wiring.placebo_trains import PlaceboTrains
 from wavetrain.wiring.server import Server
 from wavetrain.wiring.source_log import SourceLog
 from wavetrain.wiring.timed_store import TimedStore
@@ -77,7 +79,9 @@ class ControlPlane:
         self.health = sources.opened(config.health)
         self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
-        self.ticker = Ticker(self._timed, self.health, running=running_s)
+        prover = Prover(self._timed)
+        self.ticker = Ticker(self._timed, self.health, running=running_s, at_rest=prover.take)
+        self._placebos = PlaceboTrains(prover, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
         first_token(self.store, folder / "admin.token")
@@ -112,6 +116,7 @@ class ControlPlane:
                 server.should_exit = self._ended.is_set()  # the lease may be lost already
                 self._thread.start()
                 self._couriers.start()
+                self._placebos.start()
                 server.run([door])
         finally:
             self.close()
@@ -177,6 +182,7 @@ class ControlPlane:
             self._thread.join()
         self.health.close()
         self._couriers.end()
+        self._placebos.end()
         if self._keeper is not None:
             self._keeper.end()
         self.store.close()
