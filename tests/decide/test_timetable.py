@@ -11,7 +11,7 @@ from wavetrain.model.fleet import Fleet, PopId
 from wavetrain.model.lane import CONTENT, FEATURE, POP
 from wavetrain.model.policy import Pace, Policy, Ring, Timing
 from wavetrain.model.release import Stage
-from wavetrain.model.window import Freeze
+from wavetrain.model.window import Freeze, WindowRule
 
 RINGS = (
     Ring(name="pilot", stage=Stage.EARLY, pops=("p0",)),
@@ -125,6 +125,15 @@ def test_a_pop_that_never_opens_makes_the_plan_impossible_and_says_what_would_fr
     assert "PoP p3" in made.text
     assert "remove a freeze" in made.text
     assert (made.rule, made.pops) == ("freeze", ("p3",))
+
+
+def test_who_has_a_single_start_goes_before_a_mate_that_could_go_at_any_hour() -> None:
+    narrow = pop("b", 3).changed(window=WindowRule(rule="FREQ=DAILY", starts="02:00", minutes=75, zone="UTC"))
+    wide = pop("a", 3).changed(window=WindowRule(rule="FREQ=DAILY", starts="01:00", minutes=480, zone="UTC"))
+    where, rules = fleet(narrow, wide, group=("a", "b")), policy(timing=Timing(spread_days=1, planned_to_day=1))
+    plan = planned(where, rules)
+    assert [stop.pop for stop in plan.stops] == ["b", "a"]
+    assert not proof(plan, where, rules).broken
 
 
 def test_lanes_without_windows_have_stops_that_are_open_for_a_day_at_least() -> None:

@@ -20,6 +20,8 @@ from wavetrain.model.window import Freeze
 
 _WAYS = ((True, True), (True, False), (False, True), (False, False))
 """Gently or not, spread over the days or not; the first way that fits is taken."""
+TRIES_MAX = 8
+"""So often it is tried again with those first who were left over."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +69,9 @@ def lay(
     """The whole train, or the hard rule that cannot be met.
 
     At an even pace rings are laid gently and spread over the planned days; where that does not fit, gently one after
-    the other; else in as few windows as possible, spread over the days, and at last one after the other. `travelled`
-    chooses which part of the rings goes, in which order.
+    the other; else in as few windows as possible, spread over the days, and at last one after the other. Where even
+    that leaves somebody over, it is tried again with those first for whom there was no room (squeaky wheel
+    optimisation; Joslin & Clements 1999). `travelled` chooses which part of the rings goes, in which order.
     """
     policy, fleet = asked.policy, asked.fleet
     found = rings.crews(policy, fleet, asked.demand, asked.fairness)
@@ -87,9 +90,17 @@ def lay(
         board = Board(fleet, policy, asked.demand, asked.fairness)
         laid = Nights(works, board, gentle=gentle, targets=targets or () if spread else ()).lay(crews)
         if isinstance(laid, Unplannable):
-            if not gentle and not spread and best is None:
-                return trouble.explain(works, board, laid, crews)
-            continue
+            if gentle or spread or best is not None:
+                continue
+            why, urgent = laid, set[PopId]()
+            while isinstance(laid, Unplannable):
+                squeaks = laid.pops[:1]
+                if len(urgent) == TRIES_MAX or urgent.issuperset(squeaks):
+                    return trouble.explain(works, board, why, crews)
+                urgent.update(squeaks)
+                again = Board(fleet, policy, asked.demand, asked.fairness)
+                laid = Nights(works, again, gentle=False, urgent=urgent).lay(crews)
+            board = again
         made = Layout(works, board, crews, laid, found.uncovered)
         if best is None or (len(made.overdue), len(made.late)) < (len(best.overdue), len(best.late)):
             best = made

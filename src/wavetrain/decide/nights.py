@@ -7,7 +7,7 @@ their ring's first night on; one that has no window left in the train goes after
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -16,14 +16,12 @@ from wavetrain.decide import stragglers
 from wavetrain.decide.almanac import DAY, HOUR
 from wavetrain.decide.board import Board
 from wavetrain.decide.rings import Crew, Unplannable
-from wavetrain.decide.work import FOREVER, Start, Works
+from wavetrain.decide.work import FOREVER, Start, Works, night_seconds
 from wavetrain.model.fleet import PopId, RegionId
 from wavetrain.model.policy import Ring
 from wavetrain.model.release import Stage
 
 PASSES_MAX = 6
-LONG = 4 * HOUR
-"""Work that lasts longer than this is given nights of more than a day."""
 LEAST_GAIN = 1e-9
 SQUEEZED_SHARE = 0.02
 DELAY_MAX, DELAY_STEP = 2 * DAY, 4 * HOUR
@@ -70,13 +68,20 @@ class _Filled(msgspec.Struct):
 class Nights:
     """Lays rings into waves on a board. Lives within one decision."""
 
-    def __init__(self, works: Works, board: Board, *, gentle: bool, targets: Sequence[int] = ()) -> None:
-        """`gentle`: no region gives more than its share in a night, no group more than one PoP.
-
-        `targets`: before which instant each wave does not begin.
+    def __init__(
+        self,
+        works: Works,
+        board: Board,
+        *,
+        gentle: bool,
+        targets: Sequence[int] = (),
+        urgent: Collection[PopId] = (),
+    ) -> None:
+        """`gentle`: no region gives more than its share in a night, no group more than one PoP; `targets`: before which
+        instant each wave does not begin; `urgent`: who goes first in each night.
         """
         self._works, self._board, self._gentle, self._targets = works, board, gentle, targets
-        self._sizes = board.sizes
+        self._urgent, self._sizes = urgent, board.sizes
 
     def lay(self, crews: Sequence[Crew], *, weigh: bool = True) -> list[Laid] | Unplannable:
         """Every ring, in order. Without `weigh` the wishes are left out: the waves are as many, and it is quicker."""
@@ -188,7 +193,10 @@ class Nights:
                 break
             if after == FOREVER:
                 return Unplannable("", crew.ring.name, tuple(left))
-            left.sort(key=lambda pop: (pop not in rare, -len(mates.get(pop, ())), first_of(firsts[pop])))
+            later = {
+                pop: (pop not in self._urgent, pop not in rare, -len(mates.get(pop, ()))) for pop in left
+            }
+            left.sort(key=lambda pop: (*later[pop], first_of(firsts[pop])))
             night = _Night(after, after + length, {})
             self._take(left, night)
             if not night.starts:
@@ -390,10 +398,3 @@ def _ends(nights: Sequence[_Night]) -> int:
 def first_of(start: Start | None) -> int:
     """The order of first starts; who has none comes last."""
     return FOREVER if start is None else start.start
-
-
-def night_seconds(works: Works, pops: Sequence[PopId]) -> int:
-    """The longest that a wave of a ring may last: a day, and more where a member's work takes more than one window."""
-    starts = [works.first(pop, works.begin(pop)) for pop in pops]
-    longest = max((start.end - start.start for start in starts if start is not None), default=0)
-    return DAY if longest <= LONG else DAY * (1 + -(-longest // DAY))

@@ -1,6 +1,6 @@
 """Timetable bound: how few windows could any plan of this train use?
 
-A wave belongs to one ring and lasts at most one night (`nights.night_seconds`). A PoP may go later than its ring, never
+A wave belongs to one ring and lasts at most one night (`work.night_seconds`). A PoP may go later than its ring, never
 earlier. So whatever the soaks: the rings before ring i need a wave each, and all PoPs of ring i and of those after it
 go in the waves that follow. The bound is the greatest, over i, of i + b(i), where b(i) bounds the waves that these PoPs
 need:
@@ -28,9 +28,8 @@ from itertools import combinations_with_replacement, permutations
 from wavetrain.decide import waves
 from wavetrain.decide.almanac import DAY
 from wavetrain.decide.board import region_sizes
-from wavetrain.decide.nights import night_seconds
 from wavetrain.decide.rings import Crew
-from wavetrain.decide.work import Works, seconds, undo_seconds
+from wavetrain.decide.work import Works, night_seconds, seconds, undo_seconds
 from wavetrain.model.fleet import PopId
 from wavetrain.model.window import WindowRule
 

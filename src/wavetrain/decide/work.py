@@ -16,6 +16,8 @@ from wavetrain.model.policy import Bake, Policy
 from wavetrain.model.window import MINUTES_MAX, Freeze, WindowRule
 
 FOREVER = 1 << 62
+LONG = 4 * HOUR
+"""Work that lasts longer than this is given nights of more than a day."""
 OVERTIME_DAYS = 8
 EARLY = timedelta(hours=15)
 """So long before its departure in UTC a train may leave in the zones that are farthest ahead."""
@@ -273,3 +275,10 @@ class Works:
 
 def _hits(spans: Iterable[tuple[int, int]], start: int, end: int) -> bool:
     return any(start < ends and starts < end for starts, ends in spans)
+
+
+def night_seconds(works: Works, pops: Sequence[PopId]) -> int:
+    """The longest that a wave of a ring may last: a day, and more where a member's work takes more than one window."""
+    starts = [works.first(pop, works.begin(pop)) for pop in pops]
+    longest = max((start.end - start.start for start in starts if start is not None), default=0)
+    return DAY if longest <= LONG else DAY * (1 + -(-longest // DAY))
