@@ -70,6 +70,17 @@ def test_a_freeze_moves_whom_it_covers_in_the_next_tick_and_nobody_else() -> Non
     assert engine.run() is Status.COMPLETED
 
 
+def test_a_freeze_that_came_while_a_planned_train_was_paused_moves_whom_it_covers_as_it_is_announced_again() -> None:
+    engine = Engine(seven(), train(), now=OPENS - timedelta(days=2))
+    engine.tick()
+    last = max(engine.facts.turns, key=lambda turn: turn.opens)
+    planned = engine.facts.rollout.changed(status=Status.PLANNED)
+    engine.change(rollout=planned, freezes=(around(engine, last.pop),))
+    engine.tick()
+    assert engine.facts.rollout.status is Status.ANNOUNCED
+    assert "freeze" in stops_of_revision(engine)[last.pop]
+
+
 def test_a_pop_that_joins_gets_a_stop_in_the_last_wave_of_a_train_that_takes_the_rest() -> None:
     engine = under_way()
     grown = fleet(*engine.facts.fleet.pops.values(), pop("new", 2))

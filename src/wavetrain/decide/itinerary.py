@@ -161,7 +161,11 @@ def _joined(draft: Draft) -> list[PopId]:
 
 def may_revise(facts: Facts) -> bool:
     """Whether this decision may move stops, so that what sites ask is needed: a freeze, a joiner, a missed window."""
-    if facts.timetable is None or facts.rollout.status not in (Status.ANNOUNCED, Status.ROLLING):
+    if facts.timetable is None or facts.rollout.status not in (
+        Status.PLANNED,
+        Status.ANNOUNCED,
+        Status.ROLLING,
+    ):
         return False
     known = {turn.pop for turn in facts.turns}
     return (

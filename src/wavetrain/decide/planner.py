@@ -170,6 +170,7 @@ def _plan(draft: Draft) -> None:
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")
         _hold(draft, None)
+        revise(draft)  # it was planned before, and paused: what came meanwhile has moved nobody yet
         _depart(draft)
     else:
         _hold(draft, Hold(Reason.NO_PLAN, detail=text, asks=True))
