@@ -70,7 +70,9 @@ def test_a_freeze_moves_whom_it_covers_in_the_next_tick_and_nobody_else() -> Non
     assert engine.run() is Status.COMPLETED
 
 
-def test_a_freeze_that_came_while_a_planned_train_was_paused_moves_whom_it_covers_as_it_is_announced_again() -> None:
+def test_a_freeze_that_came_while_a_planned_train_was_paused_moves_whom_it_covers_as_it_is_announced_again() -> (
+    None
+):
     engine = Engine(seven(), train(), now=OPENS - timedelta(days=2))
     engine.tick()
     last = max(engine.facts.turns, key=lambda turn: turn.opens)

@@ -130,7 +130,10 @@ def test_a_pop_that_never_opens_makes_the_plan_impossible_and_says_what_would_fr
 def test_who_has_a_single_start_goes_before_a_mate_that_could_go_at_any_hour() -> None:
     narrow = pop("b", 3).changed(window=WindowRule(rule="FREQ=DAILY", starts="02:00", minutes=75, zone="UTC"))
     wide = pop("a", 3).changed(window=WindowRule(rule="FREQ=DAILY", starts="01:00", minutes=480, zone="UTC"))
-    where, rules = fleet(narrow, wide, group=("a", "b")), policy(timing=Timing(spread_days=1, planned_to_day=1))
+    where, rules = (
+        fleet(narrow, wide, group=("a", "b")),
+        policy(timing=Timing(spread_days=1, planned_to_day=1)),
+    )
     plan = planned(where, rules)
     assert [stop.pop for stop in plan.stops] == ["b", "a"]
     assert not proof(plan, where, rules).broken

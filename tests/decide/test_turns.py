@@ -3,7 +3,7 @@ from datetime import timedelta
 from tests.decide.engine import NEW, OLD, OPENS, Engine, fleet, measured, pop, said
 
 from wavetrain.model.fleet import NodeId, Phase
-from wavetrain.model.plan import Reason
+from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Status, TurnPhase
 
 
@@ -52,6 +52,24 @@ def test_a_permission_that_was_not_read_in_its_lifetime_is_not_handed_out_any_mo
     engine.tick(2)
     assert (engine.hold("a").reason, engine.hold("a").asks) == (Reason.NOT_REPORTING, True)
     assert engine.owners == [unit]
+
+
+def test_a_silent_unit_that_is_seen_again_is_not_told_again_where_a_newer_rollout_comes_in_this_window() -> (
+    None
+):
+    engine = Engine(fleet(pop("a", 4)))
+    engine.tick()
+    newer = engine.facts.rollout.changed(
+        id="gateway-2.0.1", number="2.0.1", status=Status.ANNOUNCED, hold=Hold(Reason.HANDING_OVER)
+    )
+    theirs = engine.turn("a").changed(rollout=newer.id, phase=TurnPhase.WAITING, cursor=0, progress=())
+    engine.change(newer=(newer,), newer_turns=(theirs,))
+    for _ in range(60):
+        engine.tick(1)
+    assert not any("seen again" in text for text in engine.said)
+    engine.change(newer=(), newer_turns=())
+    engine.tick(1)
+    assert any("seen again" in text for text in engine.said), "without it, it is"
 
 
 def test_a_silent_unit_that_is_seen_again_is_told_again_but_only_in_its_window() -> None:

@@ -39,11 +39,12 @@ def slot_hold(draft: Draft, turn: Turn, budget: str, rule: str) -> Hold:
     return Hold(Reason.SLOT_TAKEN, detail=f"owned by {', '.join(owners)}; {rule}{way_out}", asks=asks)
 
 
-def reminded(draft: Draft, turn: Turn, *, back: bool) -> Turn:
+def reminded(draft: Draft, turn: Turn, *, back: bool, gives_way: bool = False) -> Turn:
     """Tell a unit again whose permission was never taken up, once it is seen alive, through all gates again.
 
     It keeps its slot meanwhile. It is told so a limited number of times; then it stays silent until a person acts.
-    A unit that did switch is told the release that it runs, which disturbs nothing.
+    A unit that did switch is told the release that it runs, which disturbs nothing; in a PoP that gives way to a newer
+    rollout it is told nothing else.
     """
     pop = draft.facts.fleet.pops.get(turn.pop)
     if pop is None or not draft.facts.lane.disturbs:
@@ -52,12 +53,17 @@ def reminded(draft: Draft, turn: Turn, *, back: bool) -> Turn:
     for item in turn.progress:
         if steady <= item.late_at or draft.facts.is_banned(item.release) or not _is_ignored(draft, item):
             continue
-        if not lapses.may_be_reminded(turn, item.unit):
+        if not lapses.may_be_reminded(turn, item.unit) or (gives_way and not _has_switched(draft, item)):
             continue
         if disturbance.first_hold(draft, pop, item.unit, back=back) is None:
             turn = tell(draft, lapses.counted(turn, item.unit), item.unit, item.release)
             draft.note("remind", item.unit, f"{item.unit} is seen again; it may still go to {item.release}")
     return turn
+
+
+def _has_switched(draft: Draft, item: Progress) -> bool:
+    said = draft.facts.reported.get(NodeId(item.unit))
+    return said is not None and said.release == item.release
 
 
 def _is_ignored(draft: Draft, item: Progress) -> bool:

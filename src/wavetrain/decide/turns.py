@@ -138,7 +138,8 @@ def _rest(draft: Draft, turn: Turn) -> Turn:
 def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
     """Admit units in order up to index `until`, as far as gates and slots allow; the hold says why not further."""
     hold: Hold | None = None
-    turn = reminded(draft, turn, back=False)
+    coming = handover.yields(draft, turn)
+    turn = reminded(draft, turn, back=False, gives_way=coming is not None)
     while turn.cursor < until:
         unit = turn.order[turn.cursor]
         if NodeId(unit) in draft.quarantined:
@@ -147,7 +148,7 @@ def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
         if lapses.gives_way(draft, turn, unit):
             turn = _passed_over(draft, turn, unit, f"lapsed {turn.lapses[unit]} times")
             continue
-        hold = handover.yields(draft, turn) or handover.hold(draft, turn) or _why_not(draft, turn, unit)
+        hold = coming or handover.hold(draft, turn) or _why_not(draft, turn, unit)
         if hold is not None:
             break
         if turn.started_at is None:
