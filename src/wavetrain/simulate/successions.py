@@ -11,7 +11,7 @@ from wavetrain.model.hotfix import How
 from wavetrain.model.plan import Reason
 from wavetrain.model.policy import Policy
 from wavetrain.model.release import Release, Tombstone
-from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
+from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase, Wave
 from wavetrain.simulate.invariants import BACK, OVER, Seen, Told, policy_of
 
 _COMING = (Reason.NOT_YET, Reason.HANDING_OVER, Reason.PREVIOUS_BAKE)
@@ -67,8 +67,15 @@ def _twice(seen: Seen, told: Told) -> Iterator[str]:
             continue
         known = seen.mirror.before(Turn, newer.id, place)
         is_coming = before.hold.reason in _COMING and not before.hold.asks and before.hotfix == newer.hotfix
+        is_coming &= not _waits_for_a_person(seen, newer)
         if known is not None and turn.wave == 0 and is_coming and known.opens < told.turn.closes:
             yield f"{told.order.node} is told {told.order.release}, and {newer.id} comes in the same window"
+
+
+def _waits_for_a_person(seen: Seen, newer: Rollout) -> bool:
+    """Whether it has departed in this step, and its first wave may not begin before somebody consents."""
+    wave = seen.mirror.get(Wave, newer.id, str(newer.wave))
+    return newer.status is Status.ROLLING and wave is not None and wave.hold is not None and wave.hold.asks
 
 
 def _starved(seen: Seen) -> Iterator[str]:
