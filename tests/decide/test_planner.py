@@ -283,13 +283,14 @@ def test_an_older_rollout_that_goes_back_or_has_units_on_their_way_is_waited_for
 
 
 @pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("reason", [Reason.HANDING_OVER, Reason.PREVIOUS_BAKE])
 def test_a_pop_that_the_newer_rollout_comes_to_in_this_window_is_left_to_it_also_while_units_are_overdue(
-    asks: bool,
+    reason: Reason, asks: bool
 ) -> None:
     engine = Engine(fleet(pop("a", 4)), measured())
     engine.tick()
     engine.obey()
-    hold = Hold(Reason.HANDING_OVER, asks=asks)
+    hold = Hold(reason, asks=asks)
     newer = engine.facts.rollout.changed(
         id="gateway-2.0.1", number="2.0.1", status=Status.ANNOUNCED, hold=hold
     )

@@ -21,8 +21,8 @@ def yields(draft: Draft, turn: Turn) -> Hold | None:
 
     It does when its departure, or its turn in this PoP, waits for nothing but what is on its way; and when this
     window is also the newer one's first here, so that nobody is disturbed twice in it. A newer one that waits for a
-    person, or that has not announced itself, changes nothing; where it waits for units that are overdue, it still
-    comes first in its own first window.
+    person, or that has not announced itself, changes nothing; where what it asks about may also end by itself, it
+    still comes first in its own first window.
     """
     for newer in draft.facts.newer:
         if _takes_over(draft, newer, turn):
@@ -78,11 +78,12 @@ def _is_held(hold: Hold | None, reasons: tuple[Reason, ...]) -> bool:
 
 
 def _is_stuck(hold: Hold | None) -> bool:
-    """Whether it waits for units that are overdue: any of them may come back at any moment, asked for or not.
+    """Whether a person is asked about units that are overdue, or about a bake that may not be cut short.
 
-    Were it taken for one that waits for a person, the older rollout would tell one more unit whenever one is late.
+    The units may come back, and the bake may end, at any moment and by themselves. Were this taken for one that waits
+    for a person, the older rollout would tell one more unit in that moment.
     """
-    return hold is not None and hold.reason is Reason.HANDING_OVER and hold.asks
+    return hold is not None and hold.reason in _TAKING and hold.asks
 
 
 def here(draft: Draft, pop: PopId) -> list[Turn]:

@@ -108,7 +108,7 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
             item
             for item in seen.mirror.all(Rollout)
             if item.component == older.component
-            and item.status is Status.ROLLING
+            and (item.status is Status.ROLLING or _gave_way_now(seen, item))
             and _age(item) > _age(older)
             and seen.mirror.get(Turn, item.id, before.pop) is not None
         ]
@@ -116,6 +116,12 @@ def _cut(seen: Seen) -> Iterator[tuple[Turn, Rollout, Rollout]]:
         if newer and (handed or after.phase is TurnPhase.BAKING):
             # Where several depart in one step, it is the one that says so; where none does, the first.
             yield before, older, min(newer, key=lambda item: (not item.cuts, _age(item)))
+
+
+def _gave_way_now(seen: Seen, item: Rollout) -> bool:
+    """Whether it was superseded in this step, in which it may have departed itself."""
+    before = seen.mirror.before(Rollout, item.id)
+    return item.status is Status.SUPERSEDED and before is not None and before.status not in OVER
 
 
 def _is_ripe(seen: Seen, older: Rollout, turn: Turn) -> bool:
