@@ -114,11 +114,11 @@ def _found(by: dict[str, Any]) -> Iterable[str]:
     """What found the bad release, and the files that show it: a line each, never broken, so that they can be opened."""
     if by["check"]:
         yield (
-            f"found by: {by['source']}, check {by['check']}, e = {by['e']:,.0f} of {by['threshold']:,.0f}, "
+            f"Found by: {by['source']}, check {by['check']}, e = {by['e']:,.0f} of {by['threshold']:,.0f}, "
             f"at {by['at'][:16].replace('T', ' ')} UTC"
         )
     else:
-        yield f"found without evidence; measured by {by['source']}"
+        yield f"Went back without evidence; measured by {by['source']}"
     yield f"  page     {by['page']}"
     yield f"  picture  {by['picture']}"
 

@@ -43,7 +43,7 @@ def found(desk: Client, rollout: str, folder: Path) -> Found:
         source=_measures(desk),
         check=leading(seen.checks) if failed else "",
         e=exp(min(seen.log_e, E_MOST)),
-        threshold=exp(min(seen.log_threshold, E_MOST)),
+        threshold=1 / seen.alpha,
         at=_failed_at(desk, rollout),
         page=str(page),
         picture=str(drawn),

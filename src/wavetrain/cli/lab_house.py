@@ -65,9 +65,7 @@ class LabHouse:
         folder.mkdir(parents=True, exist_ok=True)
         fleet = folder / "fleet.toml"
         fleet.write_text(setting.fleet)
-        sizes = sizes_from(
-            fleet, setting.sites, setting.users, setting.stubborn, setting.roam_every_s
-        )
+        sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn, setting.roam_every_s)
         self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
         found = chosen(setting.source)

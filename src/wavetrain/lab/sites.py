@@ -64,9 +64,7 @@ def populate(
 class Program:
     """The running program."""
 
-    def __init__(
-        self, around: Surroundings, sites: dict[str, list[Site]], roam_every_s: float = 0.0
-    ) -> None:
+    def __init__(self, around: Surroundings, sites: dict[str, list[Site]], roam_every_s: float = 0.0) -> None:
         self._around = around
         self._loop = around.loop
         self._sites = sites
