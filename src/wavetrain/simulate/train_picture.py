@@ -75,9 +75,9 @@ class _Frame:
 def _drawn(run: Rehearsal, rings: list[str], of_wave: dict[int, int], visits: list[Visit]) -> Iterator[str]:
     early = min([run.departs, *(visit.began for visit in visits if visit.began is not None)])
     lead = -((early - run.departs) // DAY)  # whoever is east of UTC has its Sunday earlier
-    legend = _legend(rings)
+    shown = legend(rings)
     frame = _Frame(
-        run.departs - lead * DAY, run.plan.days + lead, len(visits), TOP + legend[-1][1] - LEGEND_TOP
+        run.departs - lead * DAY, run.plan.days + lead, len(visits), TOP + shown[-1][1] - LEGEND_TOP
     )
     full = frame.top + frame.height + FOOT
     yield (
@@ -90,14 +90,14 @@ def _drawn(run: Rehearsal, rings: list[str], of_wave: dict[int, int], visits: li
     yield f"<title>{escape(title)}</title><style>{STYLE}</style>"
     yield f'<rect class="paper" width="100%" height="100%" fill="{PAPER}"/>'
     yield f'<text x="12" y="20" font-size="15">{escape(title)}</text>'
-    yield from _explained(legend)
+    yield from _explained(shown)
     yield from _days(frame)
     yield from _names(frame, visits, rings, of_wave)
     yield from _bars(frame, visits, of_wave)
     yield "</svg>"
 
 
-def _legend(rings: list[str]) -> list[tuple[float, float, str, str]]:
+def legend(rings: list[str]) -> list[tuple[float, float, str, str]]:
     """Each entry with its place, its shape, to be formatted with x and y, and its words; in rows that fit."""
     square = '<rect x="{{x:.0f}}" y="{{y:.0f}}" width="11" height="11" {}/>'
     line = '<path {} d="M{{x:.0f}} {{y:.0f}}v11"/>'
@@ -119,8 +119,8 @@ def _legend(rings: list[str]) -> list[tuple[float, float, str, str]]:
     return out
 
 
-def _explained(legend: list[tuple[float, float, str, str]]) -> Iterator[str]:
-    for x, y, shape, text in legend:
+def _explained(shown: list[tuple[float, float, str, str]]) -> Iterator[str]:
+    for x, y, shape, text in shown:
         yield shape.format(x=x, y=y)
         yield f'<text x="{x + 15:.0f}" y="{y + 10:.0f}">{escape(text)}</text>'
 
