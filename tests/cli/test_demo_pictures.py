@@ -8,7 +8,8 @@ from rich.console import Console
 
 from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen, bar, picture
-from wavetrain.cli.demo_verdict import Found
+from wavetrain.cli.demo_verdict import Found, leading
+from wavetrain.control.verdicts import CheckSeen
 from wavetrain.lab.site_figures import Felt, PopFelt
 
 NOW = "2026-12-06T02:10:00+00:00"
@@ -145,6 +146,19 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "/tmp/out/verdict-2.1.0.svg",
     ):
         assert expected in text
+
+
+def _check(name: str, log_e: float, weight: float) -> CheckSeen:
+    figures: dict[str, Any] = {field.name: None for field in msgspec.structs.fields(CheckSeen)}
+    told = {"name": name, "log_e": log_e, "weight": weight, "strata": (), "strata_left_off": 0}
+    return CheckSeen(**figures | told)
+
+
+def test_the_check_that_said_most_of_it_is_named_by_its_weighted_evidence() -> None:
+    loud, heavy = _check("loud", 8.0, 0.01), _check("heavy", 6.0, 0.5)
+    assert leading((loud, heavy)) == "heavy"
+    assert leading((loud, _check("heavy", 3.0, 0.5))) == "loud"
+    assert leading(()) == ""
 
 
 def test_what_went_back_without_evidence_was_not_found_by_a_check() -> None:
