@@ -34,6 +34,9 @@ LABEL_GAP: Final = 16
 NAME_MAX: Final = 22
 """Characters of a check's name; longer ones are cut, with an ellipsis."""
 
+TITLE_MAX: Final = 96
+"""Characters of a title in one line."""
+
 
 class Sheet(msgspec.Struct, frozen=True):
     """The sizes of a picture, in pixels."""
@@ -99,12 +102,12 @@ def _drawn(seen: VerdictSeen, sheet: Sheet) -> Iterator[str]:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="evidence" viewBox="0 0 {sheet.width} {height}" role="img" '
         'font-family="sans-serif" font-size="12">'
     )
-    yield f"<title>{escape(f'{first} (rollout {seen.rollout}): {then}')}</title>"
+    whole = f"{first} (rollout {seen.rollout}): {then}"
+    is_whole = not sheet.is_narrow and len(whole) <= TITLE_MAX
+    yield f"<title>{escape(whole)}</title>"
     yield f"<style>{_style()}</style>"
     yield f'<rect class="paper" width="{sheet.width}" height="{height}" fill="{PAPER}"/>'
-    yield from _headed(
-        sheet, (first, then) if sheet.is_narrow else (f"{first} (rollout {seen.rollout}): {then}",)
-    )
+    yield from _headed(sheet, (whole,) if is_whole else (first, then))
     if not track.at:
         yield _text(sheet.left, sheet.top + 40, "Nothing has been compared yet.", "ink", INK)
         yield "</svg>"
