@@ -52,7 +52,7 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert 0 <= bad["seconds_to_verdict"] < 15
     assert 0 < bad["seconds_to_restored"] < 10
     by = bad["found_by"]
-    assert (by["source"], by["check"]) == (figures["source"], "operations failed")
+    assert (by["source"], by["check"]) == (figures["source"], "errors")
     assert by["e"] >= by["threshold"] == 1000
     assert "T" in by["at"]
     folder = tmp_path / "h"
@@ -68,4 +68,7 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert figures["balancer"] == ("haproxy" if program() else "builtin")
     assert figures["source"] == ("prometheus" if prometheus.program() else "scrape")
     assert figures["control_plane_mb"] < 200
-    assert missing_from((ROOT / "README.md").read_text(), said.getvalue()) == []
+    shown = said.getvalue()
+    for here, there in (("Balancers: builtin", "Balancers: haproxy"), ("by: scrape", "by: prometheus")):
+        shown = shown.replace(here, there)  # the README's was printed where both are installed
+    assert missing_from((ROOT / "README.md").read_text(), shown) == []
