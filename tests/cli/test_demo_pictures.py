@@ -2,15 +2,27 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen, bar, picture
+from wavetrain.cli.demo_verdict import Found, leading
+from wavetrain.control.verdicts import CheckSeen
 from wavetrain.lab.site_figures import Felt, PopFelt
 
 NOW = "2026-12-06T02:10:00+00:00"
 MADE_OF = {"balancer": "haproxy", "source": "prometheus"}
+FOUND = Found(
+    source="prometheus",
+    check="errors",
+    e=4400.76,
+    threshold=1000.0,
+    at="2026-12-20T02:00:07.203984Z",
+    page="/tmp/out/verdict-2.1.0.html",
+    picture="/tmp/out/verdict-2.1.0.svg",
+)
 
 
 def turn(pop: str, **changed: Any) -> dict[str, Any]:
@@ -70,7 +82,7 @@ def chapters() -> tuple[Chapter, Chapter, Chapter]:
 
 
 def test_the_receipt_holds_what_was_measured() -> None:
-    figures = receipt(*chapters(), 0, 190.04, 107.9, MADE_OF)
+    figures = receipt(*chapters(), 0, 190.04, 107.9, MADE_OF, FOUND)
     assert figures["good"] | {} == {
         "status": "completed",
         "pops": 2,
@@ -87,6 +99,7 @@ def test_the_receipt_holds_what_was_measured() -> None:
     }
     bad = figures["bad"]
     assert (bad["pops_exposed"], bad["nodes_exposed"], bad["nodes_on_previous"]) == (1, 1, 8)
+    assert bad["found_by"]["check"] == "errors"
     assert (bad["seconds_to_verdict"], bad["seconds_to_restored"]) == (4.2, 2.8)
     assert figures["fix"]["in_later_window"] is True
     assert (figures["train_days"], figures["balancer"]) == (6.5, "haproxy")
@@ -96,7 +109,7 @@ def test_the_receipt_holds_what_was_measured() -> None:
 def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     good, bad, fix = chapters()
     same = Chapter(rollout("completed", *bad.rollout["turns"]), fix.felt, fix.exposed, 0)
-    figures = receipt(good, bad, same, 0, 190.0, 100.0, MADE_OF)
+    figures = receipt(good, bad, same, 0, 190.0, 100.0, MADE_OF, FOUND)
     assert figures["fix"]["in_later_window"] is False
     assert not ended_well(figures)
 
@@ -111,7 +124,7 @@ def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
     ],
 )
 def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None:
-    figures = receipt(*chapters(), 0, 190.0, 100.0, MADE_OF)
+    figures = receipt(*chapters(), 0, 190.0, 100.0, MADE_OF, FOUND)
     (figures[part] if part else figures)[key] = value
     assert not ended_well(figures)
 
@@ -119,7 +132,7 @@ def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None
 def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
     console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
     with console.capture() as capture:
-        show(receipt(*chapters(), 0, 190.0, 107.9, MADE_OF), console)
+        show(receipt(*chapters(), 0, 190.0, 107.9, MADE_OF, FOUND), console)
     text = capture.get()
     for expected in (
         "longest gap, ms",
@@ -128,8 +141,35 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "4.2 s",
         "a later window",
         "107.9 MB",
+        "Found by: prometheus, check errors, e = 4,401 of 1,000, at 2026-12-20 02:00 UTC",
+        "/tmp/out/verdict-2.1.0.html",
+        "/tmp/out/verdict-2.1.0.svg",
     ):
         assert expected in text
+
+
+def _check(name: str, log_e: float, weight: float) -> CheckSeen:
+    figures: dict[str, Any] = {field.name: None for field in msgspec.structs.fields(CheckSeen)}
+    told = {"name": name, "log_e": log_e, "weight": weight, "strata": (), "strata_left_off": 0}
+    return CheckSeen(**figures | told)
+
+
+def test_the_check_that_said_most_of_it_is_named_by_its_weighted_evidence() -> None:
+    loud, heavy = _check("loud", 8.0, 0.01), _check("heavy", 6.0, 0.5)
+    assert leading((loud, heavy)) == "heavy"
+    assert leading((loud, _check("heavy", 3.0, 0.5))) == "loud"
+    assert leading(()) == ""
+
+
+def test_what_went_back_without_evidence_was_not_found_by_a_check() -> None:
+    console = Console(width=60, force_terminal=False)
+    without = msgspec.structs.replace(FOUND, check="", page="/tmp/" + "long/" * 20 + "verdict.html")
+    with console.capture() as capture:
+        show(receipt(*chapters(), 0, 190.0, 107.9, MADE_OF, without), console)
+    text = capture.get()
+    assert "Went back without evidence; measured by prometheus" in text
+    assert "check" not in text
+    assert without.page in text, "a file's name is in one piece on however narrow a screen"
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,93 @@ def test_a_picture_of_nothing_says_that_nothing_was_compared(house: Practice) ->
         seen, track=verdicts.TrackSeen(checks=(), at=(), log_e=(), by_check=()), checks=()
     )
     assert "Nothing has been compared yet" in evidence_picture.picture(empty)
+
+
+def _named(house: Practice, names: list[str]) -> VerdictSeen:
+    """A verdict whose picture has a line for each name."""
+    seen = judged(house, failed=20, bins=30)
+    track = msgspec.structs.replace(
+        seen.track,
+        checks=tuple(names),
+        by_check=tuple(tuple(value - place for value in seen.track.log_e) for place in range(len(names))),
+    )
+    checks = tuple(msgspec.structs.replace(seen.checks[0], name=name) for name in names)
+    return msgspec.structs.replace(seen, track=track, checks=checks)
+
+
+@pytest.mark.parametrize("sheet", [evidence_picture.WIDE, evidence_picture.NARROW])
+@pytest.mark.parametrize("count", [1, 6, 7, 40])
+def test_every_label_of_a_picture_is_on_the_sheet_and_none_upon_another(
+    house: Practice, sheet: evidence_picture.Sheet, count: int
+) -> None:
+    seen = _named(house, [f"a check with quite a long name {number}" for number in range(count)])
+    if count == 40:
+        seen = msgspec.structs.replace(seen, rollout="gateway-" + "component-" * 12)
+    drawn = ElementTree.fromstring(evidence_picture.picture(seen, sheet))
+    height = float(drawn.attrib["viewBox"].split()[3])
+    boxes = []
+    for text in drawn.iter(f"{SVG}text"):
+        said, x, y = text.text or "", float(text.attrib["x"]), float(text.attrib["y"])
+        size = float(text.attrib.get("font-size", 12))
+        wide = len(said) * size * 0.6
+        left = {"end": x - wide, "middle": x - wide / 2}.get(text.attrib.get("text-anchor", ""), x)
+        boxes.append((said, left, left + wide, y - size * 0.75, y + size * 0.2))
+    for said, left, right, top, bottom in boxes:
+        assert left >= 0, said
+        assert right <= sheet.width + 1, said
+        assert top >= 0, said
+        assert bottom <= height, said
+    for place, (said, left, right, top, bottom) in enumerate(boxes):
+        for other, *box in boxes[:place]:
+            apart = left >= box[1] or right <= box[0] or top >= box[3] or bottom <= box[2]
+            assert apart, f"{said} lies upon {other}"
+    if count > len(evidence_picture.COLOURS):
+        assert any(f"{count - 6} more, at most" in said for said, *_ in boxes)
+
+
+def test_times_of_a_short_picture_differ_from_tick_to_tick(house: Practice) -> None:
+    seen = judged(house, failed=20, bins=4)
+    at = tuple(START.replace(microsecond=100_000 * n) for n in range(4))
+    short = msgspec.structs.replace(seen, track=msgspec.structs.replace(seen.track, at=at))
+    texts = [text.text for text in ElementTree.fromstring(evidence_picture.picture(short)).iter(f"{SVG}text")]
+    stamps = [text for text in texts if text and text.count(":") == 2]
+    assert stamps
+    assert len(set(stamps)) == len(stamps)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_words_stand_out_from_the_paper_as_wcag_aa_asks_in_the_light_and_in_the_dark() -> None:
+    look = evidence_picture
+    for colour in (look.INK, look.FAINT, look.BAD, look.REST, *look.COLOURS):
+        assert _contrast(colour, look.PAPER) >= 4.5, colour
+    paper = look.DARK["paper"]
+    for name, colour in look.DARK.items():
+        assert name in ("paper", "grid") or _contrast(colour, paper) >= 4.5, name
+    assert len(look.COLOURS) == sum(name[1:].isdigit() for name in look.DARK)
+
+
+def test_a_page_says_each_figure_beside_its_name_and_shows_a_gauge_as_levels(house: Practice) -> None:
+    seen = judged(house, failed=20, bins=30)
+    (check,) = seen.checks
+    gauge = msgspec.structs.replace(
+        check, name="cpu", kind="gauge", new_rate=0.0168, control_rate=0.0146, shift_low=None, shift_high=0.01
+    )
+    page = verdict_page.page(msgspec.structs.replace(seen, checks=(check, gauge)))
+    assert page.count("<svg") == 2
+    for head in verdict_page.HEADS:
+        assert page.count(f'data-head="{head}"') == 2
+    assert verdict_page.cells(gauge)[4:8] == ("0.0168", "0.0146", f"{check.ratio:.2f}", "any to 0.01")
+    silent = msgspec.structs.replace(check, new_events=0.0, control_events=0.0)
+    assert verdict_page.cells(silent)[6] == "-", "of nothing there is no ratio"

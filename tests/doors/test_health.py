@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from wavetrain.doors.http import build
 from wavetrain.doors.metrics import Metrics, Traffic, is_local
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Generation, NodeId, Phase
+from wavetrain.model.health import SourceFigures
 
 LOCAL = ("127.0.0.1", 40000)
 ELSEWHERE = ("192.0.2.7", 40000)
@@ -63,7 +65,8 @@ class Rig:
         self.house = Practice(folder)
         self.clock, self.vitals, self.turned = Clock(), Vitals(), list[ReadySeen]()
         self.ready = Readiness(checks or {"store": Counting()}, self.clock, self.turned.append)
-        metrics = Metrics(self.vitals, Traffic(), self.clock, self.ready)
+        source = partial(SourceFigures, kind="prometheus")
+        metrics = Metrics(self.vitals, Traffic(), self.clock, self.ready, source)
         self.app = build(self.house.store, self.house.artifacts, self.house.trust, None, self.ready, metrics)
 
     def token(self, *roles: Role) -> dict[str, str]:
@@ -235,6 +238,7 @@ def test_metrics_are_what_the_format_says(rig: Rig) -> None:
     assert rolling == [1.0]
     assert seen["process_resident_memory_bytes"].samples[0].value > 1e6
     assert seen["wavetrain_build"].samples[0].labels["version"]
+    assert [item.labels for item in seen["wavetrain_source"].samples] == [{"kind": "prometheus"}]
 
 
 def test_a_scrape_opens_no_view_of_the_store(rig: Rig) -> None:

@@ -51,10 +51,7 @@ beta = 0.05
 pre_period_s = 3.0
 
   [[verdicts.metric]]
-  name = "operations failed"
-  events = "gateway_operations_failed_total"
-  exposure = "gateway_operations_total"
-  weight = 1.0
+  use = "errors"
   excess_max = 0.1
 
 [timing]

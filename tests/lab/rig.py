@@ -90,10 +90,15 @@ class Rig:
 
 @contextmanager
 def rig(
-    root: Path, sites: int = 0, users: int = 0, stubborn: int = 0, balancer: Choice = Choice.BUILTIN
+    root: Path,
+    sites: int = 0,
+    users: int = 0,
+    stubborn: int = 0,
+    balancer: Choice = Choice.BUILTIN,
+    roam_every_s: float = 0.0,
 ) -> Iterator[tuple[Rig, Path]]:
     """A running PoP and the good release on it; nothing is left of it afterwards. Without sites: nodes alone."""
-    size = PopSize(POP, NODES, sites, users, stubborn)
+    size = PopSize(POP, NODES, sites, users, stubborn, roam_every_s)
     with Lab(root, [size], datetime.datetime.now(datetime.UTC), balancer) as lab:
         running = Rig(lab)
         try:

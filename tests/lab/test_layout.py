@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wavetrain.errors import RefusedError
-from wavetrain.lab.layout import FLEET, PopSize, lay_out, sizes_from
+from wavetrain.lab.layout import FLEET, POLICY, PopSize, lay_out, sizes_from
 from wavetrain.lab.sites import source_address
+from wavetrain.model.check_catalogue import NAMES
+from wavetrain.model.policy import Kind
+from wavetrain.wire.fleet_file import read_fleet
+from wavetrain.wire.policy_file import read_policy
 
 
 def test_the_labs_fleet_shares_all_sites_out() -> None:
@@ -17,6 +21,16 @@ def test_the_labs_fleet_shares_all_sites_out() -> None:
     assert sum(size.users for size in sizes) == 60
     assert [size.stubborn for size in sizes] == [4, 3, 3]
     assert all(len(size.nodes) == 4 for size in sizes)
+
+
+def test_the_labs_policy_takes_checks_of_every_kind_from_the_catalogue() -> None:
+    fleet = read_fleet(FLEET.read_text(), datetime(2027, 1, 12, tzinfo=UTC))
+    verdicts = read_policy(POLICY.read_text(), fleet).verdicts
+    assert {rule.name for rule in verdicts.metrics} < set(NAMES)
+    assert {rule.kind for rule in verdicts.metrics} == set(Kind)
+    assert verdicts.gauge_block_s * 8 <= verdicts.pre_period_s, (
+        "gauges are calibrated on eight blocks at least"
+    )
 
 
 def test_frankfurt_and_johannesburg_open_at_the_same_instant_in_northern_winter() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from wavetrain.simulate.outcome import Outcome, outcome
 from wavetrain.simulate.rehearsal import Plan, Rehearsal
 from wavetrain.simulate.rehearsal_text import lines
 from wavetrain.simulate.run_rehearsal import play
-from wavetrain.simulate.train_picture import LEFT, TOP, WIDTH, picture
+from wavetrain.simulate.train_picture import LEFT, TOP, WIDTH, legend, picture
 
 ROUGHER = msgspec.structs.replace(
     ROUGH,
@@ -191,6 +192,28 @@ def test_a_freeze_in_mid_train_is_waited_for() -> None:
 def test_a_fault_that_says_nothing_is_refused(text: str, rule: str) -> None:
     with pytest.raises(RefusedError, match=rule):
         read_fault(text, ("lab", "all"))
+
+
+@pytest.mark.parametrize("days", [14.0, 60.0])
+def test_the_days_of_a_picture_are_named_apart_and_with_their_month(days: float) -> None:
+    run = Rehearsal(plan(pops=4, nodes=2, metrics=0, days=days))
+    next(run.play())
+    named = re.findall(
+        r'<text x="([0-9.]+)" y="[0-9.]+">([A-Z][a-z]{2} \d\d(?: [A-Z][a-z]{2})?)</text>', picture(run)
+    )
+    assert len(named) >= 12
+    assert named[0][1].count(" ") == 2, "the first has its month"
+    ends = [(float(x), float(x) + 6.6 * len(text)) for x, text in named]
+    assert all(end <= begins for (_, end), (begins, _) in pairwise(ends))
+
+
+@pytest.mark.parametrize("rings", [1, 6, 20])
+def test_the_legend_of_a_picture_stays_on_the_sheet(rings: int) -> None:
+    shown = legend([f"a ring with a name {number}" for number in range(rings)])
+    assert len(shown) == rings + 4
+    boxes = [(y, x, x + 15 + 6.5 * len(text)) for x, y, _, text in shown]
+    assert all(end <= LEFT + WIDTH for _, _, end in boxes)
+    assert all(y < later or end <= begins for (y, _, end), (later, begins, _) in pairwise(boxes))
 
 
 def test_a_picture_shows_each_pop_and_stays_small_for_thousands() -> None:

@@ -31,7 +31,7 @@ def test_without_a_table_the_nodes_are_read_directly(tmp_path: Path) -> None:
     source = opened(written(tmp_path, "").health)
     source.close()
     assert isinstance(source, ScrapeSource)
-    assert source.figures().fault == ""
+    assert (source.figures().kind, source.figures().fault) == ("scrape", "")
 
 
 def test_the_table_chooses_prometheus(tmp_path: Path) -> None:
@@ -39,6 +39,7 @@ def test_the_table_chooses_prometheus(tmp_path: Path) -> None:
     source = opened(written(tmp_path, local).health)
     source.close()
     assert isinstance(source, PrometheusSource)
+    assert source.figures().kind == "prometheus"
 
 
 def test_its_keys_arrive_where_they_are_meant_for(tmp_path: Path) -> None:

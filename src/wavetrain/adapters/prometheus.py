@@ -27,6 +27,7 @@ from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.health import Observed, PopBin, Sample, SourceFigures, Trouble
 from wavetrain.wire.prometheus_answer import SAID_CHARACTERS, FaultyError
 
+KIND = "prometheus"
 ASKERS = 4
 BINS_KEPT_MAX = 10_000
 """Bins that nobody asked for are dropped, oldest first."""
@@ -62,7 +63,7 @@ class PrometheusSource:
         self._targets: Mapping[NodeId, Target] = {}
         self._fresh: dict[NodeId, float] = {}
         self._bins: deque[PopBin] = deque(maxlen=BINS_KEPT_MAX)
-        self._figures = SourceFigures()
+        self._figures = SourceFigures(kind=KIND)
         self._troubles: Counter[str] = Counter()
         # What follows belongs to the thread alone.
         self._marks: dict[NodeId, Mark] = {}
@@ -288,4 +289,6 @@ class PrometheusSource:
     def _say(self, figures: SourceFigures) -> None:
         answered = max(figures.answered, self._figures.answered)
         with self._lock:
-            self._figures = msgspec.structs.replace(figures, answered=answered, troubles=dict(self._troubles))
+            self._figures = msgspec.structs.replace(
+                figures, kind=KIND, answered=answered, troubles=dict(self._troubles)
+            )

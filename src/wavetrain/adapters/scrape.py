@@ -148,7 +148,7 @@ class ScrapeSource:
     def figures(self) -> SourceFigures:
         """How it fared so far."""
         with self._lock:
-            return SourceFigures(answered=self._rounds, nodes=len(self._targets))
+            return SourceFigures(kind="scrape", answered=self._rounds, nodes=len(self._targets))
 
     def close(self) -> None:
         """End the threads; what was not observed is lost."""

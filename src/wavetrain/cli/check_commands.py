@@ -133,4 +133,4 @@ def _names(rule: "MetricRule") -> str:
 
 def _margin(rule: "MetricRule") -> str:
     relative = f"{rule.margin_ratio:.0%} or " if rule.margin_ratio else ""
-    return f"{relative}{rule.excess_max:g}"
+    return f"{relative}{rule.excess_max:,.10g}"

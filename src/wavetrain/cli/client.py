@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -65,6 +65,10 @@ class Client:
         """Read; the answer's JSON."""
         return self._ask("GET", path, params=params)
 
+    def text(self, path: str) -> str:
+        """Read what is no JSON."""
+        return str(self._ask("GET", path, read=lambda answer: answer.text))
+
     def post(self, path: str, body: object) -> Any:
         """Send a JSON body; the answer's JSON."""
         return self._ask("POST", path, json=body)
@@ -88,9 +92,14 @@ class Client:
         """Let the connection go."""
         self._http.close()
 
-    def _ask(self, method: str, path: str, **more: Any) -> Any:
+    def _ask(
+        self, method: str, path: str, read: Callable[[httpx.Response], Any] | None = None, **more: Any
+    ) -> Any:
+        """What a good answer says: its JSON, or what `read` makes of it."""
         try:
             answer = self._patiently(method, path, **more)
+            if read is not None and answer.is_success:
+                return read(answer)
             said = answer.json() if answer.content else None
         except httpx.HTTPError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen
+from wavetrain.cli.demo_verdict import found
 from wavetrain.cli.lab_house import LabHouse, Setting
 from wavetrain.errors import UnreachableError
 from wavetrain.lab.admin_call import ask
 from wavetrain.lab.balancer_choice import Choice
-from wavetrain.lab.layout import FLEET, POLICY
+from wavetrain.lab.layout import FLEET, POLICY, ROAM_EVERY_S
 from wavetrain.lab.releases import DEGRADED, GOOD
 from wavetrain.lab.source_choice import Measured
 from wavetrain.simulate.live import LiveGuards
@@ -54,6 +55,7 @@ def demo_setting(balancer: Choice = Choice.AUTO, source: Measured = Measured.AUT
         sites=SITES,
         users=USERS,
         stubborn=STUBBORN,
+        roam_every_s=ROAM_EVERY_S,
         balancer=balancer,
         source=source,
         prefix="demo-",
@@ -126,7 +128,7 @@ def run(
         place = (folder or Path(made)).absolute()
         console.print(f"[dim]everything is kept in {place}[/]", highlight=False)
         with LabHouse(place, setting or demo_setting(), screen.waiting) as house:
-            figures = _play(house, screen, begun, story)
+            figures = _play(house, screen, begun, story, lambda: _shelf(folder, json_file))
             screen.end()
             show(figures, console)
             if json_file is not None:
@@ -136,7 +138,18 @@ def run(
     return ended_well(figures)
 
 
-def _play(house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene]) -> dict[str, Any]:
+def _shelf(folder: Path | None, json_file: Path | None) -> Path:
+    """Where the verdict's page and picture go: with what else is kept, or to a folder that outlives this program."""
+    if folder is not None:
+        return folder.absolute()
+    if json_file is not None:
+        return json_file.absolute().parent
+    return Path(tempfile.mkdtemp(prefix="wavetrain-verdict-"))
+
+
+def _play(
+    house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene], shelf: Callable[[], Path]
+) -> dict[str, Any]:
     guards = LiveGuards(house.folder / "control" / "store.sqlite")
     teller = Teller(house, screen, guards.look)
     chapters: list[Chapter] = []
@@ -152,9 +165,10 @@ def _play(house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene])
         guards.close()
         screen.warn(guards.broken)
     good, bad, fix = chapters
+    by = found(house.desk["viewer"], bad.rollout["id"], shelf())
     seconds = time.monotonic() - begun
-    made_of = {"balancer": house.lab.balancers.kind, "source": house.source}
-    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), made_of)
+    made_of = {"balancer": house.lab.balancers.kind, "source": by.source}
+    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), made_of, by)
 
 
 def _stay(house: LabHouse, console: Console) -> None:

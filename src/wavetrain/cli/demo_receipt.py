@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from wavetrain.cli.demo_verdict import Found
 from wavetrain.lab.site_figures import PopFelt
 
 GAP_LIMIT_MS = 250.0
@@ -40,6 +41,7 @@ def receipt(
     seconds: float,
     memory_mb: float,
     made_of: Mapping[str, str],
+    found: Found,
 ) -> dict[str, Any]:
     """The figures as `--json` writes them; every one was measured in this run."""
     evidence = bad.rollout.get("evidence") or {}
@@ -54,6 +56,7 @@ def receipt(
             "seconds_to_verdict": round(failed_at - first, 1) if failed_at else None,
             "seconds_to_restored": round(restored_at - failed_at, 1) if restored_at and failed_at else None,
             "nodes_on_previous": bad.on_previous,
+            "found_by": msgspec.to_builtins(found),
             **_felt(bad.felt),
         },
         "fix": {
@@ -97,13 +100,27 @@ def show(figures: dict[str, Any], console: Console) -> None:
         f"{bad['seconds_to_restored']} s later (limit {RESTORED_LIMIT_S:g} s); "
         f"{bad['nodes_on_previous']} nodes run 2.0.0."
     )
+    for line in _found(bad["found_by"]):
+        console.print(line, soft_wrap=True, highlight=False)
     later = "a later window" if figures["fix"]["in_later_window"] else "NO later window"
     console.print(
         f"2.1.1 took {later}. The first train took {figures['train_days']} days of train time; the whole "
         f"demonstration {figures['seconds']} s. Guards violated: {figures['guards_violated']}. "
-        f"Control plane: {figures['control_plane_mb']} MB at most. Balancers: {figures['balancer']}. "
-        f"Measured by: {figures['source']}."
+        f"Control plane: {figures['control_plane_mb']} MB at most. Balancers: {figures['balancer']}."
     )
+
+
+def _found(by: dict[str, Any]) -> Iterable[str]:
+    """What found the bad release, and the files that show it: a line each, never broken, so that they can be opened."""
+    if by["check"]:
+        yield (
+            f"Found by: {by['source']}, check {by['check']}, e = {by['e']:,.0f} of {by['threshold']:,.0f}, "
+            f"at {by['at'][:16].replace('T', ' ')} UTC"
+        )
+    else:
+        yield f"Went back without evidence; measured by {by['source']}"
+    yield f"  page     {by['page']}"
+    yield f"  picture  {by['picture']}"
 
 
 def _rows(chapters: list[dict[str, Any]]) -> Iterable[tuple[str, str, list[str]]]:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import os
+import shutil
 import signal
 import sys
 import tomllib
@@ -91,14 +92,15 @@ class Desk:
         if self.as_json:
             self.json(answer)
             return
+        from wavetrain.cli.table import lines
+
         listed = [[str(cell) for cell in row] for row in rows]
         if not listed:
             typer.echo(empty)
             return
-        widths = [max(len(row[index]) for row in [list(heads), *listed]) for index in range(len(heads))]
-        for row in [[head.upper() for head in heads], *listed]:
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            typer.echo("  ".join(cells).rstrip())
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in lines([head.upper() for head in heads], listed, columns):
+            typer.echo(line)
 
     def json(self, answer: object) -> None:
         """One JSON document."""

@@ -74,7 +74,7 @@ def lab(
         from wavetrain.cli.desk import text_of
         from wavetrain.cli.lab_house import Setting
         from wavetrain.cli.lab_stay import own_policy, stay
-        from wavetrain.lab.layout import FLEET
+        from wavetrain.lab.layout import FLEET, ROAM_EVERY_S
 
         fleet_text = text_of(fleet or FLEET)
         setting = Setting(
@@ -83,6 +83,7 @@ def lab(
             sites=sites,
             users=users,
             stubborn=stubborn,
+            roam_every_s=ROAM_EVERY_S,
             jump=jump,
             balancer=balancer,
             source=source,

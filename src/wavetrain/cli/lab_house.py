@@ -39,6 +39,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     users: int = 0
     stubborn: int = 0
     """Sites beside `sites` that ignore the move-away signal."""
+    roam_every_s: float = 0.0
+    """Each user opens its session anew so often; 0 for never."""
     times: Times = Times()
     tick_s: float = 0.25
     jump: bool = True
@@ -63,7 +65,7 @@ class LabHouse:
         folder.mkdir(parents=True, exist_ok=True)
         fleet = folder / "fleet.toml"
         fleet.write_text(setting.fleet)
-        sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn)
+        sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn, setting.roam_every_s)
         self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
         found = chosen(setting.source)

@@ -43,10 +43,10 @@ def verdict(
 
 
 def _told(seen: "VerdictSeen") -> str:
-    from math import exp
+    from wavetrain.doors.evidence_picture import e_text
 
     pre = "none yet" if seen.pre_period_s is None else f"{seen.pre_period_s:,.0f} s"
     return (
-        f"{seen.verdict}: e = {exp(min(seen.log_e, 700.0)):.3g} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
+        f"{seen.verdict}: e = {e_text(seen.log_e)} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
         f"back; pre-period {pre}\n{seen.promise}"
     )

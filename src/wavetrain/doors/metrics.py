@@ -184,6 +184,7 @@ def _of_pulse(pulse: Pulse, now: float) -> Iterator[Metric]:
 
 
 def _of_source(figures: SourceFigures) -> Iterator[Metric]:
+    yield InfoMetricFamily("wavetrain_source", "What measures the nodes.", {"kind": figures.kind})
     yield CounterMetricFamily(
         "wavetrain_source_answers", "Answers of the source of measurements.", figures.answered
     )

@@ -4,16 +4,29 @@ from collections.abc import Iterator
 from html import escape
 
 from wavetrain.control.verdicts import CheckSeen, VerdictSeen
-from wavetrain.doors.evidence_picture import picture
+from wavetrain.doors.evidence_picture import NARROW, WIDE, e_text, picture
+from wavetrain.model.policy import Kind
 
-HEADS = ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
+HEADS = ("check", "role", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
 """Of the figures that `cells` gives of a check."""
 _STYLE = (
-    "body{font:15px/1.45 sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 1rem;color:#1b1b1b;background:#fff}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid #ddd}"
-    "th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto;border:1px solid #ddd}"
-    ".fail{color:#a00000;font-weight:bold}.wide{overflow-x:auto}"
+    ":root{color-scheme:light dark;--paper:#fff;--ink:#1b1b1b;--line:#ddd;--bad:#b00000;--faint:#555}"
+    "@media (prefers-color-scheme:dark){:root{--paper:#16181d;--ink:#eee;--line:#3a3d44;--bad:#ff8a8a;--faint:#b4b4b4}}"
+    "body{font:15px/1.45 sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 1rem;color:var(--ink);"
+    "background:var(--paper)}h1{font-size:1.6rem;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;width:100%;margin-top:1rem}caption{text-align:left;color:var(--faint)}"
+    "th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid var(--line)}"
+    "th:first-child,td:first-child,td:nth-child(2),th:nth-child(2){text-align:left}"
+    "svg{width:100%;height:auto}figure{margin:0;border:1px solid var(--line)}"
+    ".fail{color:var(--bad);font-weight:bold}.note{color:var(--faint)}.narrow{display:none}"
+    "@media (max-width:48rem){.wide{display:none}.narrow{display:block}"
+    "table,caption,tbody,tr,td{display:block}thead{display:none}"
+    "tr{padding:.6rem 0;border-bottom:1px solid var(--line)}"
+    "td,td:nth-child(2){text-align:right;border:0;padding:.1rem 0;overflow:hidden}"
+    "td::before{content:attr(data-head);float:left;padding-right:1rem;color:var(--faint)}"
+    "td:first-child{font-weight:bold}td:first-child::before{content:none}}"
 )
+"""On a phone the table becomes a list: a check after the other, each figure beside its name."""
 
 
 def page(seen: VerdictSeen) -> str:
@@ -29,41 +42,63 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     kind = ' class="fail"' if seen.verdict == "fail" else ""
     yield (
-        f"<p><span{kind}>{escape(seen.verdict)}</span>; the rollout is {escape(seen.status)}. It goes back when its "
-        f"evidence reaches e = {1 / seen.alpha:,.0f}, which at most one sound release in {1 / seen.alpha:,.0f} does, "
-        "however often one looks.</p>"
+        f"<p><span{kind}>{escape(seen.verdict)}</span>; the rollout is {escape(seen.status)}. A release goes "
+        f"back when the evidence against it reaches e = {1 / seen.alpha:,.0f}, which at most one sound release in "
+        f"{1 / seen.alpha:,.0f} does, however often one looks.</p>"
     )
     yield f"<p>{escape(seen.promise)}.</p>"
-    yield picture(seen)
-    yield '<div class="wide"><table><caption>Each check, new nodes against the nodes not yet exposed</caption>'
+    yield f'<figure class="wide">{picture(seen, WIDE)}</figure>'
+    yield f'<figure class="narrow">{picture(seen, NARROW)}</figure>'
+    yield "<table><caption>Each check, new nodes against the nodes not yet exposed</caption>"
     yield "<thead><tr>"
     for head in HEADS:
         yield f'<th scope="col">{head}</th>'
     yield "</tr></thead><tbody>"
     for check in seen.checks:
-        yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(check)) + "</tr>"
-    yield "</tbody></table></div></body></html>"
+        told = zip(HEADS, cells(check), strict=True)
+        yield "<tr>" + "".join(f'<td data-head="{head}">{escape(cell)}</td>' for head, cell in told) + "</tr>"
+    yield "</tbody></table>"
+    yield (
+        '<p class="note">e: evidence against the release, 1 for none. Alone at: where it would go back by this check '
+        "alone. Ratio: of the rates, new to control, with bounds that hold but for one time in twenty. To the limit: "
+        "the time compared, against the shortest in which any test could tell. Gauges are mean levels over blocks of "
+        "time, and their bounds are those of the shift.</p></body></html>"
+    )
 
 
 def cells(check: CheckSeen) -> tuple[str, ...]:
     """One check as the words and figures of a row."""
+    has_ratio = check.ratio is not None and (check.new_events or check.control_events)
     return (
         check.name,
         "gate" if check.gate else "watch",
-        f"{check.e:.3g}",
+        e_text(check.log_e),
         f"{check.e_alone:,.0f}",
-        f"{check.new_events:,.0f} of {check.new_exposure:,.0f}",
-        f"{check.control_events:,.0f} of {check.control_exposure:,.0f}",
-        "-" if check.ratio is None else f"{check.ratio:.2f}",
+        _side(check, check.new_events, check.new_exposure, check.new_rate),
+        _side(check, check.control_events, check.control_exposure, check.control_rate),
+        f"{check.ratio:.2f}" if has_ratio else "-",
         interval(check),
         f"{check.compared_s:,.0f} s",
         "-" if check.to_limit is None else f"{check.to_limit:.1f} x",
     )
 
 
+def _side(check: CheckSeen, events: float, exposure: float, rate: float | None) -> str:
+    """What was counted of one arm; of a gauge its mean level."""
+    if check.kind != Kind.GAUGE:
+        return f"{events:,.0f} of {exposure:,.0f}"
+    return "-" if rate is None else f"{rate:,.3g}"
+
+
 def interval(check: CheckSeen) -> str:
-    """Between which ratios the truth lies."""
+    """Between which ratios the truth lies, or between which shifts of a gauge."""
+    if check.kind == Kind.GAUGE:
+        low, high = check.shift_low, check.shift_high
+        return "-" if low is None and high is None else f"{_bound(low, 'any')} to {_bound(high, 'any')}"
     if check.ratio_low is None:
         return "-"
-    high = "any" if check.ratio_high is None else f"{check.ratio_high:.2f}"
-    return f"{check.ratio_low:.2f} to {high}"
+    return f"{check.ratio_low:.3g} to {_bound(check.ratio_high, 'any')}"
+
+
+def _bound(value: float | None, without: str) -> str:
+    return without if value is None else f"{value:,.3g}"

@@ -14,6 +14,8 @@ from wavetrain.errors import RefusedError
 
 FLEET = Path(__file__).with_name("fleet.toml")
 POLICY = Path(__file__).with_name("policy.toml")
+ROAM_EVERY_S = 5.0
+"""So often a user of a lab opens its session anew, where users roam: handshakes and reconnects are seen at rest too."""
 HOST = "127.0.0.1"
 PORTS = range(12_000, 32_000)  # below the kernel's own choice for outgoing connections
 POPS_LIMIT = 200
@@ -31,6 +33,7 @@ class PopSize(msgspec.Struct, frozen=True):
     sites: int = 0
     users: int = 0
     stubborn: int = 0  # sites that ignore the move-away signal; not among `sites`
+    roam_every_s: float = 0.0  # each user opens its session anew so often, as on another network; 0: never
 
 
 class NodePlace(msgspec.Struct, frozen=True):
@@ -74,7 +77,9 @@ class PopPlace(msgspec.Struct, frozen=True):
     nodes: tuple[NodePlace, ...]
 
 
-def sizes_from(fleet: Path, sites: int, users: int, stubborn: int) -> tuple[PopSize, ...]:
+def sizes_from(
+    fleet: Path, sites: int, users: int, stubborn: int, roam_every_s: float = 0.0
+) -> tuple[PopSize, ...]:
     """The PoPs of a fleet file with these totals shared out evenly, the rest to the first PoPs."""
     pops = tomllib.loads(fleet.read_text())["pop"]
 
@@ -82,7 +87,14 @@ def sizes_from(fleet: Path, sites: int, users: int, stubborn: int) -> tuple[PopS
         return total // len(pops) + (index < total % len(pops))
 
     return tuple(
-        PopSize(pop["id"], tuple(pop["nodes"]), part(sites, n), part(users, n), part(stubborn, n))
+        PopSize(
+            pop["id"],
+            tuple(pop["nodes"]),
+            part(sites, n),
+            part(users, n),
+            part(stubborn, n),
+            roam_every_s,
+        )
         for n, pop in enumerate(pops)
     )
 

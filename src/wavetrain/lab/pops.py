@@ -95,6 +95,7 @@ class Lab:
                     f"--sites={size.sites}",
                     f"--users={size.users}",
                     f"--stubborn={size.stubborn}",
+                    f"--roam-every-s={size.roam_every_s}",
                 ]
                 self._start(pop, "sites", command, (admin.fileno(),))
 

@@ -34,6 +34,7 @@ class Felt(msgspec.Struct, frozen=True):
     lost: int = 0  # sent and never acknowledged
     not_sent: int = 0  # due while there was no session
     bounces: int = 0  # landings on a draining node
+    roams: int = 0  # sessions that users opened anew of their own accord
     gaps_ms: tuple[float, ...] = ()  # the longest gap of each site
     reconnects_ms: tuple[float, ...] = ()  # from each cut to the next greeting of a gateway
 

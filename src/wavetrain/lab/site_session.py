@@ -2,7 +2,8 @@
 
 Make before break: asked to move, it opens a second session, switches when the new gateway has greeted it,
 lets the old one answer what is outstanding, says goodbye and closes. A session that ended by itself is
-opened again at once, after a short time that differs from site to site.
+opened again at once, after a short time that differs from site to site. A remote user who changes the
+network roams: it moves in the same way, unasked.
 """
 
 import asyncio
@@ -107,7 +108,7 @@ class Site:
     def reset(self) -> None:
         """Begin a new measuring span."""
         self.moves = self.cut = self.sent = self.acked = self.failed = 0
-        self.lost = self.not_sent = self.bounces = 0
+        self.lost = self.not_sent = self.bounces = self.roams = 0
         self.reconnects_ms: list[float] = []
         self._longest = 0.0
 
@@ -128,6 +129,7 @@ class Site:
             lost=self.lost,
             not_sent=self.not_sent,
             bounces=self.bounces,
+            roams=self.roams,
             gaps_ms=(round(1000 * longest, 2),),
             reconnects_ms=tuple(self.reconnects_ms),
         )
@@ -207,6 +209,12 @@ class Site:
             self._reason = session.asked
             self.open()
 
+    def roam(self) -> None:
+        """Open a session anew of one's own accord, unless another change is under way."""
+        if self.session is not None and self._opening is None and self._retiring is None:
+            self.why, self._reason = "roamed", "roam"
+            self.open()
+
     def session_lost(self, session: Session) -> None:
         """A session ended, and not because the site closed it."""
         if session is self._opening:
@@ -239,7 +247,10 @@ class Site:
             self.reconnects_ms.append(round(1000 * (now - self._cut_at), 2))
             self._cut_at = None
         if old is not None:
-            self.moves += 1
+            if self.why == "roamed":
+                self.roams += 1
+            else:
+                self.moves += 1
             if self._retiring is not None:
                 self._leave(self._retiring)
             self._retiring = old

@@ -64,7 +64,7 @@ def populate(
 class Program:
     """The running program."""
 
-    def __init__(self, around: Surroundings, sites: dict[str, list[Site]]) -> None:
+    def __init__(self, around: Surroundings, sites: dict[str, list[Site]], roam_every_s: float = 0.0) -> None:
         self._around = around
         self._loop = around.loop
         self._sites = sites
@@ -74,6 +74,8 @@ class Program:
         self._door = AdminDoor(self._answer)
         self._to_open: Iterator[Site] = iter(self._everyone)
         self._next_slot = 0
+        self._roam_every_s = roam_every_s
+        self._next_to_roam = 0
 
     async def run(self, admin: socket.socket) -> None:
         """Hold the sessions until SIGTERM."""
@@ -83,6 +85,8 @@ class Program:
         for _ in range(OPENING_AT_ONCE):
             self._open_next()
         self._tick(time.monotonic())
+        if self._roam_every_s and self._sites["users"]:
+            self._roam()
         await self._stopped.wait()
         self._around.stopping = True
         for site in self._everyone:
@@ -93,6 +97,13 @@ class Program:
         if site is not None:
             site.on_first = self._open_next
             site.open()
+
+    def _roam(self) -> None:
+        """The users take turns, so that each roams once in the time that they are given for it."""
+        users = self._sites["users"]
+        users[self._next_to_roam].roam()
+        self._next_to_roam = (self._next_to_roam + 1) % len(users)
+        self._loop.call_later(self._roam_every_s / len(users), self._roam)
 
     def _tick(self, due: float) -> None:
         """One burst of heartbeats; `due` grows by the same step, so that no delay adds up."""
@@ -139,7 +150,7 @@ async def _run(given: argparse.Namespace) -> None:
     hold_lifeline(loop)
     around = Surroundings(given.balancer, client_context(str(given.authority)))
     sites = populate(around, (given.pop, given.index), given.sites, given.users, given.stubborn)
-    await Program(around, sites).run(socket.socket(fileno=given.admin_fd))
+    await Program(around, sites, given.roam_every_s).run(socket.socket(fileno=given.admin_fd))
 
 
 def main() -> None:
@@ -155,6 +166,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=0)
     parser.add_argument("--users", type=int, default=0)
     parser.add_argument("--stubborn", type=int, default=0)
+    parser.add_argument("--roam-every-s", type=float, default=0.0, help="each user roams so often; 0: never")
     uvloop.run(_run(parser.parse_args()))
 
 

@@ -65,6 +65,8 @@ class Trouble(StrEnum):
 class SourceFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a source of measurements fared since this process began."""
 
+    kind: str = ""
+    """Its name in the configuration."""
     answered: int = 0
     """How often it said what it was asked for."""
     troubles: Mapping[str, int] = {}

@@ -1,6 +1,6 @@
 """Sessions: what do a site and its gateway say to each other?
 
-site     auth KIND SITE ACCOUNT PREVIOUS WHY     WHY: first, moved or lost; PREVIOUS: a node or -
+site     auth KIND SITE ACCOUNT PREVIOUS WHY     WHY: first, moved, roamed or lost; PREVIOUS: a node or -
 gateway  hello NODE RELEASE STATE                STATE: serving or draining (then: look again)
 site     came PREVIOUS GAP_MS REASON             once, after the first acknowledgement here
 site     op N                                    one operation of the session, also its heartbeat
