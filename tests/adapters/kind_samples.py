@@ -22,6 +22,7 @@ from wavetrain.model.fleet import (
     Pop,
     PopId,
     Quarantine,
+    Rebuilt,
     Region,
     RegionId,
     Reported,
@@ -116,6 +117,7 @@ SAMPLES: tuple[Record, ...] = (
     Cordon(subject="fra1", by="ada", since=AT, reason="fibre"),
     Quarantine(node=NODE, pop=FRA, rollout=ROLLOUT, since=AT, reason="probe", serves=True),
     Retired(node=NODE, by="ada", since=AT),
+    Rebuilt(node=NODE, boot="b-1", generation=SECOND, at=AT),
     Visit(account="a1", pop=FRA, day="2025-06-01", sessions=3),
     Release(
         id=ReleaseId("edge@2.1.0"),

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.control.practice import APPROVER, DIGEST, OPERATOR, ROLLOUT, Practice, node_caller
 
 from wavetrain.control import nodes, poll, withdraw
+from wavetrain.control.facts import ledger_of
 from wavetrain.control.poll import Report, Visitor
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.fleet import FIRST, Desired, Generation, NodeId, Phase, PopId, Reported, Visit
@@ -90,6 +91,38 @@ def test_an_older_generation_is_refused_until_the_node_is_rebuilt(house: Practic
     assert house.sequence == before
     nodes.rebuild(house.store, OPERATOR, NODE, "new disk")
     poll.hear(house.store, ME, said(0))
+
+
+@pytest.mark.parametrize("fresh_first", [True, False])
+def test_what_the_machine_of_before_said_comes_late_and_is_no_news_of_the_one_that_was_set_up_anew(
+    house: Practice, fresh_first: bool
+) -> None:
+    house.rolling()
+    poll.hear(house.store, ME, said(1, boot="old"))
+    nodes.rebuild(house.store, OPERATOR, NODE, "new disk")
+    late, fresh = said(1, boot="old", phase=Phase.DRAINING), said(0, boot="new")
+    if fresh_first:
+        poll.hear(house.store, ME, fresh)
+    before = house.sequence
+    with pytest.raises(RefusedError, match=r"from before it was rebuilt on .*; empty its agent's folder"):
+        poll.hear(house.store, ME, late)
+    assert house.sequence == before
+    poll.hear(house.store, ME, fresh)
+    with house.store.read() as view:
+        known = view.get(Reported, NODE)
+    assert known is not None
+    assert (known.boot, known.phase) == ("new", Phase.STEADY)
+
+
+def test_an_agent_whose_folder_was_emptied_without_a_reboot_goes_on_as_a_new_one(house: Practice) -> None:
+    house.rolling()
+    poll.hear(house.store, ME, said(1, boot="same"))
+    nodes.rebuild(house.store, OPERATOR, NODE, "new disk")
+    poll.hear(house.store, ME, said(0, boot="same"))
+    with house.store.write() as transaction:
+        ledger = ledger_of(transaction)
+        transaction.put(ledger.changed(generation=ledger.generation.following()))
+    poll.hear(house.store, ME, said(ledger.generation.counter + 1, boot="same"))
 
 
 def test_a_generation_that_was_never_given_out_is_refused(house: Practice) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import msgspec
 
 from wavetrain.control.chronicle import tell
+from wavetrain.control.facts import ledger_of
 from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.control.rollouts import active, check_reason
 from wavetrain.decide import staffing
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
 from wavetrain.model.access import Certificate, Join
-from wavetrain.model.fleet import Desired, NodeId, Pop, Quarantine, Reported, Retired, UnitId
+from wavetrain.model.fleet import Desired, NodeId, Pop, Quarantine, Rebuilt, Reported, Retired, UnitId
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.rollout import Slot, Turn
 
@@ -57,12 +58,28 @@ def rebuild(store: Store, caller: Caller, node: str, reason: str) -> Tended:
         pop = _home(transaction, node)
         tended = _let_go(transaction, pop, node, staffing.afresh)
         tended = msgspec.structs.replace(tended, too_late=_done(transaction, pop))
+        _part(transaction, NodeId(node))
         for kind in (Retired, Reported):
             known = transaction.get(kind, node)
             if known is not None:
                 transaction.remove(known)
         _journal(transaction, caller, tended, f"rebuilt: {reason}")
     return tended
+
+
+def _part(transaction: Transaction, node: NodeId) -> None:
+    """Remember by what the machine of before is told from the one that comes: its reports may still be on their way."""
+    said, before = transaction.get(Reported, node), transaction.get(Rebuilt, node)
+    if said is not None and said.boot:
+        transaction.put(
+            Rebuilt(
+                node=node,
+                boot=said.boot,
+                generation=ledger_of(transaction).generation,
+                at=transaction.now,
+                version=before.version if before is not None else 0,
+            )
+        )
 
 
 def disown(transaction: Transaction, node: str) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from wavetrain.model.fleet import (
     NodeId,
     Phase,
     Pop,
+    Rebuilt,
     Reported,
     Retired,
     Visit,
@@ -249,6 +250,8 @@ def _news(view: View, pop: Pop, report: Report) -> Reported | None:
             f"node {report.node} reports generation {report.generation} after {known.generation}; they only grow; "
             f"if the node was set up anew, run: wavetrain node rebuild {report.node} --reason TEXT"
         )
+    if known is None or (known.boot, known.generation) != (report.boot, report.generation):
+        _require_this_machine(view, report)
     last = ledger_of(view).generation
     if report.generation > last:
         raise RefusedError(
@@ -273,6 +276,18 @@ def _news(view: View, pop: Pop, report: Report) -> Reported | None:
     if not _differs(known, made):
         made = made.changed(since=known.since)
     return made if made != known else None
+
+
+def _require_this_machine(view: View, report: Report) -> None:
+    """What the machine of before says comes late, and would be taken for what the new one does."""
+    parted = view.get(Rebuilt, report.node)
+    if parted is None or report.boot != parted.boot:
+        return
+    if FIRST < report.generation <= parted.generation:
+        raise RefusedError(
+            f"node {report.node} reports generation {report.generation} from before it was rebuilt on "
+            f"{parted.at:%Y-%m-%d %H:%M} UTC; empty its agent's folder, or start its machine anew"
+        )
 
 
 def _clock_off_s(view: View, report: Report, known: Reported | None) -> float:

@@ -302,6 +302,18 @@ class Retired(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Rebuilt(Record, frozen=True, kw_only=True):
+    """A node's machine was set up anew: what the one before it says is no news of the node."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("node",)
+    node: NodeId
+    boot: str
+    """The boot that it last reported before."""
+    generation: Generation
+    """The last one given out by then; the machine of before knows none that is newer."""
+    at: datetime
+
+
 class Visit(Record, frozen=True, kw_only=True):
     """An account used a PoP on a day (UTC)."""
 
