@@ -271,5 +271,4 @@ def digest(facts: Facts) -> str:
 @lru_cache(maxsize=1024)
 def _seal(kept: PopEvidence) -> str:
     """SHA-256 over what a PoP has said; worked out once for each state of it."""
-    said = (kept.pop, kept.live, kept.share, kept.compared_s)
-    return hashlib.sha256(msgspec.json.encode(said) + kept.states).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(kept.changed(version=0))).hexdigest()

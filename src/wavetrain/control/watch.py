@@ -11,7 +11,7 @@ from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.quiet import Quiet
-from wavetrain.decide import comparison
+from wavetrain.decide import comparison, gate_or_watch
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
@@ -303,7 +303,8 @@ class Watch:
                 test.settle(turn.pop)
 
     def _calibrate(self, test: RunningTest, turn: Turn, policy: Policy) -> None:
-        known = comparison.calibrated(turn.rollout, turn.pop, self._watches.get(turn.pop), policy)
+        watch = self._watches.get(turn.pop)
+        known = gate_or_watch.fixed(turn.rollout, turn.pop, len(turn.order), watch, policy)
         if not test.was_done(turn.pop):
             with self._store.read() as view:
                 before = view.get(PopEvidence, turn.rollout, turn.pop)

@@ -1,7 +1,7 @@
 """Comparison: which counts may be held against each other, and what do they add to the evidence?"""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -137,6 +137,7 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
     if len(past):
         sums = np.array([_sums(pres[place]) for place in past.tolist()])
         ceilings[past] = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis[past])
+    gauges = gauges_calibrated(held, policy)
     return PopCalibration(
         rollout=rollout,
         pop=pop,
@@ -146,7 +147,8 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
         figures=figures.astype("<f8").tobytes(),
         bounds=bounds.astype("<f8").tobytes(),
         ceilings=ceilings.astype("<f8").tobytes(),
-        **_gauges_calibrated(held, policy),
+        gauge_nodes=gauges.nodes if gauges is not None else (),
+        gauges=gauge_calibration.packed(gauges) if gauges is not None else b"",
     )
 
 
@@ -173,18 +175,16 @@ def _sums(pre: preperiod.Preperiod) -> tuple[float, float]:
     return sum(total.events for total in pre.totals), sum(total.exposure for total in pre.totals)
 
 
-def _gauges_calibrated(watch: PopWatch, policy: Policy) -> dict[str, Any]:
-    """What the pre-period of a PoP's gauges says, as it is kept."""
+def gauges_calibrated(watch: PopWatch, policy: Policy) -> gauge_calibration.GaugeCalibration | None:
+    """What the pre-period of a PoP's gauges says, assumed where it is none or too short; None without gauges."""
     rules = levels.gauges_of(policy)
     if not rules:
-        return {}
+        return None
     rho = levels.shifts_of(rules)
     if not watch.gauges or watch.gauge_names != tuple(rule.name for rule in rules):
-        known = gauge_calibration.assumed(rho, ASSUMED_BIN_S)
-    else:
-        seen = gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
-        known = gauge_calibration.calibrate(seen, rho, policy.verdicts.gauge_block_s)
-    return {"gauge_nodes": known.nodes, "gauges": gauge_calibration.packed(known)}
+        return gauge_calibration.assumed(rho, ASSUMED_BIN_S)
+    seen = gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
+    return gauge_calibration.calibrate(seen, rho, policy.verdicts.gauge_block_s)
 
 
 def calibrations(kept: PopCalibration) -> Calibrations:
@@ -284,27 +284,20 @@ def split_classes(
 
 
 def gate_of(kept: PopEvidence | None, policy: Policy) -> judgement.GateAnswer | None:
-    """Whether the evidence of one PoP lets its rest follow; None where nothing was calibrated yet."""
+    """Whether the evidence of one PoP lets its rest follow; None where nothing was calibrated yet.
+
+    What only watches there is not asked.
+    """
     if kept is None:
         return None
-    gauged = [
-        (place, rule.name, rule.excess_max)
-        for place, rule in enumerate(levels.gauges_of(policy))
-        if rule.gate
-    ]
     state = unpacked(kept.states) if kept.states else None
-    answer = judgement.gate(state, rows.rows_of(policy).metrics, policy.verdicts.beta)
-    if not gauged:
-        return answer
     states = unpacked(kept.gauges).reshape(-1, STRANDS, WIDTH) if kept.gauges else None
-    more = tuple(
+    beta = policy.verdicts.beta
+    more = [
         judgement.gate_of_level(
-            name, None if states is None else states[place, LEVEL_STRAND], most, policy.verdicts.beta
+            rule.name, None if states is None else states[place, LEVEL_STRAND], rule.excess_max, beta
         )
-        for place, name, most in gauged
-    )
-    return msgspec.structs.replace(
-        answer,
-        passed=answer.passed and all(said.passed for said in more),
-        per_metric=(*answer.per_metric, *more),
-    )
+        for place, rule in enumerate(levels.gauges_of(policy))
+        if rule.gate and rule.name not in kept.only_watch
+    ]
+    return judgement.gate(state, rows.gating(policy, kept.only_watch), beta, more=more)

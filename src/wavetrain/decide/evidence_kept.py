@@ -49,6 +49,8 @@ class PopCalibration(Record, frozen=True, kw_only=True):
     gauge_nodes: tuple[str, ...] = ()
     gauges: bytes = b""
     """What the gauges are held against (`evidence.gauge_calibration.packed`)."""
+    only_watch: tuple[str, ...] = ()
+    """The gates that can only watch in this PoP (`decide.gate_or_watch`)."""
 
 
 class PopEvidence(Record, frozen=True, kw_only=True):
@@ -64,6 +66,8 @@ class PopEvidence(Record, frozen=True, kw_only=True):
     """Its processes by metric of the pinned policy (`evidence.processes.packed`)."""
     gauges: bytes = b""
     """Its gauges' rows, level and slope of each, likewise."""
+    only_watch: tuple[str, ...] = ()
+    """As its calibration has it, which is not kept for as long."""
     share: float | None = None
     """What its new nodes carried of their fair load in the last bin; None before the first."""
     compared_s: float = 0.0

@@ -116,7 +116,7 @@ class RunningTest:
         self._calibrations[known.pop] = known
         start = before or PopEvidence(rollout=self.rollout, pop=known.pop)
         state = unpacked(before.states) if before is not None else None
-        self._take(start.changed(version=0, live=1), state)
+        self._take(start.changed(version=0, live=1, only_watch=known.only_watch), state)
         self._change({known.pop})
 
     def compare(

@@ -164,17 +164,25 @@ def _judged(
     )
 
 
-def gate(state: Array | None, metrics: Sequence[Metric], beta: float, seconds_min: float = 0.0) -> GateAnswer:
+def gate(
+    state: Array | None,
+    metrics: Sequence[Metric],
+    beta: float,
+    seconds_min: float = 0.0,
+    more: Sequence[MetricGate] = (),
+) -> GateAnswer:
     """May the wave in a stratum with this state go on? Without exposure the answer is no, never yes.
 
     A gate passes with its exposure met and either the anytime-valid upper bound of the absolute excess below
     `excess_max`, or a doubling of the control's rate refuted. A release that does both, double and exceed,
     passes a gate at any look with probability at most beta. The new arm counts what happened, the control
     what the caps let through: a burst in the control cannot lower the excess. `state` has the metrics' rows in
-    their order, weighed at this beta, and is None for a stratum that was not calibrated.
+    their order, weighed at this beta, and is None for a stratum that was not calibrated. `more` are the gauges'
+    gates; their seconds are the blocks', and not among the answer's.
     """
-    check(metrics)
-    if not any(metric.gate for metric in metrics):
+    if metrics or not more:
+        check(metrics)
+    if not more and not any(metric.gate for metric in metrics):
         raise RefusedError("no metric is a gate: a wave would pass on no evidence; set gate = true on one")
     answers = []
     seconds = []
@@ -183,8 +191,10 @@ def gate(state: Array | None, metrics: Sequence[Metric], beta: float, seconds_mi
             row = state[place].tolist() if state is not None else None
             answers.append(_gate_of(metric, row, beta))
             seconds.append(row[SECONDS] if row is not None else 0.0)
-    passed = all(answer.passed for answer in answers) and min(seconds) >= seconds_min
-    return GateAnswer(passed, min(seconds), seconds_min, tuple(answers))
+    answers += more
+    least = min(seconds, default=0.0)
+    passed = all(answer.passed for answer in answers) and least >= seconds_min
+    return GateAnswer(passed, least, seconds_min, tuple(answers))
 
 
 def _gate_of(metric: Metric, row: Sequence[float] | None, beta: float) -> MetricGate:
