@@ -40,6 +40,9 @@ def verdict(
     )
     if not desk.as_json:
         desk.console.print(_told(seen))
+        for check in seen.checks:
+            if check.only_watches:
+                desk.console.print(verdict_page.only_watches(check))
 
 
 def _told(seen: "VerdictSeen") -> str:

@@ -11,12 +11,13 @@ from wavetrain.control.rollouts import found
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, points
 from wavetrain.decide.permit import Act, Caller, require
+from wavetrain.decide.rows import rows_of
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.evidence import limit
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
 from wavetrain.evidence.interval import ratio_interval
-from wavetrain.evidence.judgement import MetricJudgement
+from wavetrain.evidence.judgement import Figures, MetricJudgement
 from wavetrain.evidence.processes import BINS, LOG_E, PHI, SECONDS, WIDTH, unpacked
 from wavetrain.model.health import Verdict
 from wavetrain.model.policy import Kind, MetricRule, Policy, PolicyText
@@ -36,7 +37,7 @@ class StratumSeen(msgspec.Struct, frozen=True, kw_only=True):
     log_e: float
 
 
-class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
+class CheckSeen(Figures, frozen=True, kw_only=True):
     """One check's part in the verdict.
 
     `e` is its evidence against the release, 1 for none; `weight` its share of the budget. The release fails by this
@@ -44,28 +45,18 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
     the rates but for one time in twenty, however often one looks (None: nothing bounds it). Of a gauge the rates are
     mean levels, events are sums of levels over as many blocks as the exposure says, and `shift_low` and `shift_high`
     hold the true shift. `excess` is harmless below `excess_max`. `limit_s` is how long no test could have been quicker
-    on the average, at the ratio that was seen; `to_limit` the time compared over it.
+    on the average, at the ratio that was seen; `to_limit` the time compared over it. A gate only watches in the PoPs of
+    `only_watches`: there no sound release could pass it in time.
     """
 
-    name: str
     kind: str
     gate: bool
     direction: str
-    weight: float
     e: float
-    log_e: float
     e_alone: float
     control: str
-    new_events: float
-    new_exposure: float
-    control_events: float
-    control_exposure: float
-    new_rate: float | None
-    control_rate: float | None
-    ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
-    excess: float | None
     excess_max: float
     shift_low: float | None
     shift_high: float | None
@@ -74,6 +65,8 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
     to_limit: float | None
     strata: tuple[StratumSeen, ...]
     strata_left_off: int
+    only_watches: tuple[str, ...]
+    only_watches_left_off: int
 
 
 class TrackSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +115,21 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         shifts = iter(test.shifts())
         checks = tuple(
             _check(
-                policy, rule, said, _interval(likelihood), next(shifts) if likelihood is None else None, told
+                policy,
+                rule,
+                said,
+                _interval(likelihood),
+                next(shifts) if likelihood is None else None,
+                told,
+                watched,
             )
-            for rule, said, likelihood, told in zip(
-                policy.verdicts.metrics, judged, pooled, _told(policy, pops, test.best_rows()), strict=True
+            for rule, said, likelihood, told, watched in zip(
+                policy.verdicts.metrics,
+                judged,
+                pooled,
+                _told(policy, pops, test.best_rows()),
+                _only_watches(policy, pops),
+                strict=True,
             )
         )
     kept = test.record
@@ -161,6 +165,14 @@ def _told(policy: Policy, pops: list[PopEvidence], best: tuple[int, ...]) -> lis
     return out
 
 
+def _only_watches(policy: Policy, pops: list[PopEvidence]) -> list[tuple[str, ...]]:
+    """By check the PoPs in which it, or a part of it, only watches."""
+    parts: list[set[str]] = [{rule.name} for rule in policy.verdicts.metrics]
+    for row in rows_of(policy).rows:
+        parts[row.check].add(row.name)
+    return [tuple(item.pop for item in pops if names & set(item.only_watch)) for names in parts]
+
+
 def _interval(likelihood: Array | None) -> tuple[float, float] | None:
     return None if likelihood is None else ratio_interval(likelihood)
 
@@ -183,6 +195,7 @@ def _check(
     interval: tuple[float, float] | None,
     shift: tuple[float, float] | None,
     told: list[tuple[str, Array]],
+    only_watches: tuple[str, ...],
 ) -> CheckSeen:
     seconds = float(max((row[SECONDS] for _, row in told), default=0.0))
     phi = float(max((row[PHI] for _, row in told), default=1.0))
@@ -190,25 +203,15 @@ def _check(
     strata = sorted(((pop, float(row[LOG_E])) for pop, row in told), key=lambda held: (-held[1], held[0]))
     low, high = interval if interval is not None and said.ratio is not None else (None, None)
     return CheckSeen(
-        name=rule.name,
+        **{field: getattr(said, field) for field in Figures.__struct_fields__},
         kind=rule.kind.value,
         gate=rule.gate,
         direction=rule.direction.value,
-        weight=said.weight,
         e=exp(min(said.log_e, 700.0)),
-        log_e=said.log_e,
         e_alone=1 / (policy.verdicts.alpha * said.weight),
         control="nodes of the same PoP on the release before, not yet exposed",
-        new_events=said.new_events,
-        new_exposure=said.new_exposure,
-        control_events=said.control_events,
-        control_exposure=said.control_exposure,
-        new_rate=said.new_rate,
-        control_rate=said.control_rate,
-        ratio=said.ratio,
         ratio_low=low,
         ratio_high=high if high is not None and isfinite(high) else None,
-        excess=said.excess,
         excess_max=rule.excess_max,
         shift_low=shift[0] if shift is not None and isfinite(shift[0]) else None,
         shift_high=shift[1] if shift is not None and isfinite(shift[1]) else None,
@@ -217,6 +220,8 @@ def _check(
         to_limit=seconds / limit_s if limit_s else None,
         strata=tuple(StratumSeen(pop=pop, log_e=log_e) for pop, log_e in strata[:STRATA_SHOWN_MAX]),
         strata_left_off=max(0, len(strata) - STRATA_SHOWN_MAX),
+        only_watches=only_watches[:STRATA_SHOWN_MAX],
+        only_watches_left_off=max(0, len(only_watches) - STRATA_SHOWN_MAX),
     )
 
 

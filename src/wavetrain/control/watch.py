@@ -239,6 +239,8 @@ class Watch:
             transaction.put(item.changed(version=older.version if older is not None else 0))
             if older is None or older.live != item.live:
                 self._keep_calibration(transaction, test, item)
+            if item.only_watch and (older is None or older.only_watch != item.only_watch):
+                transaction.note([gate_or_watch.entry(item, test.policy, transaction.now)])
 
     def _keep_calibration(self, transaction: Transaction, test: RunningTest, item: PopEvidence) -> None:
         """A PoP's calibration is fixed while it is live, and of no use after that."""

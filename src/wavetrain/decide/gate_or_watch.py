@@ -4,13 +4,16 @@ Decided once, when the PoP's calibration is fixed, and kept with it. What only w
 release as before.
 """
 
+from datetime import datetime
+
 import numpy as np
 
 from wavetrain.decide import comparison
-from wavetrain.decide.evidence_kept import PopCalibration, PopWatch
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.levels import gauges_of
 from wavetrain.decide.pop_load import PopLoad, gauge_plan_of, load_of, plan_of, rules_of
 from wavetrain.evidence import gauge_power, power
+from wavetrain.model.journal import Entry
 from wavetrain.model.policy import Policy
 
 
@@ -43,3 +46,22 @@ def fixed(rollout: str, pop: str, nodes: int, watch: PopWatch | None, policy: Po
     """The calibration of a PoP of so many nodes for a rollout, with the gates that only watch there."""
     known = comparison.calibrated(rollout, pop, watch, policy)
     return known.changed(only_watch=only_watch(policy, load_of(pop, nodes, watch, policy)))
+
+
+def told(only_watch: tuple[str, ...], policy: Policy) -> str:
+    """What only watches in a PoP, in words."""
+    hours = policy.bake.mixed_hours_max
+    return f"{', '.join(only_watch)} only watched, as no sound release could pass in {hours:g} h"
+
+
+def entry(kept: PopEvidence, policy: Policy, now: datetime) -> Entry:
+    """The line of the journal that says what only watches in a PoP."""
+    return Entry(
+        at=now,
+        who="tick",
+        kind="turn",
+        subject=kept.pop,
+        text=f"{kept.pop}: {told(kept.only_watch, policy)}; against the release it counts",
+        rollout=kept.rollout,
+        body={"only_watch": list(kept.only_watch)},
+    )

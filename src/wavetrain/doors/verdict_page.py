@@ -41,14 +41,18 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     for check in seen.checks:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(check)) + "</tr>"
-    yield "</tbody></table></div></body></html>"
+    yield "</tbody></table></div>"
+    for check in seen.checks:
+        if check.only_watches:
+            yield f"<p>{escape(only_watches(check))}</p>"
+    yield "</body></html>"
 
 
 def cells(check: CheckSeen) -> tuple[str, ...]:
     """One check as the words and figures of a row."""
     return (
         check.name,
-        "gate" if check.gate else "watch",
+        role(check),
         f"{check.e:.3g}",
         f"{check.e_alone:,.0f}",
         f"{check.new_events:,.0f} of {check.new_exposure:,.0f}",
@@ -57,6 +61,23 @@ def cells(check: CheckSeen) -> tuple[str, ...]:
         interval(check),
         f"{check.compared_s:,.0f} s",
         "-" if check.to_limit is None else f"{check.to_limit:.1f} x",
+    )
+
+
+def role(check: CheckSeen) -> str:
+    """Whether it gates, and in how many PoPs it cannot."""
+    if not check.gate:
+        return "watch"
+    count = len(check.only_watches) + check.only_watches_left_off
+    return f"gate, watch in {count}" if count else "gate"
+
+
+def only_watches(check: CheckSeen) -> str:
+    """Where a gate only watches, in a sentence."""
+    more = f" and {check.only_watches_left_off} more PoPs" if check.only_watches_left_off else ""
+    return (
+        f"{check.name} only watches in {', '.join(check.only_watches)}{more}: no sound release could pass it there in "
+        "time; what it says against the release counts as before"
     )
 
 

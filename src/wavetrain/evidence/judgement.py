@@ -58,11 +58,10 @@ class Metric(Struct, frozen=True):
                 )
 
 
-class MetricJudgement(Struct, frozen=True):
-    """One metric's part in the verdict. Rates are per unit of exposure; None where there is no exposure yet.
+class Figures(Struct, frozen=True, kw_only=True):
+    """One metric's figures. Rates are per unit of exposure; None where there is no exposure yet.
 
-    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum, `classes` by hardware
-    class.
+    `ratio` is an estimate with half an event added to each arm.
     """
 
     name: str
@@ -76,6 +75,11 @@ class MetricJudgement(Struct, frozen=True):
     control_rate: float | None
     ratio: float | None
     excess: float | None
+
+
+class MetricJudgement(Figures, frozen=True, kw_only=True):
+    """One metric's part in the verdict. `strata` are log e by stratum, `classes` by hardware class."""
+
     strata: Parts
     classes: Parts
 
