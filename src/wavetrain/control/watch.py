@@ -110,6 +110,7 @@ class Watch:
         """The turns that have changed since the last look."""
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
+        self._source_fault = ""
         self._asked_at: dict[NodeId, float] = {}
         self._targets: dict[NodeId, Target] = {}
         self._asked: Asked | None = None
@@ -147,6 +148,7 @@ class Watch:
         self._aim(ruling, steady)
         observed = self._health.observe()
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
+        self._source_fault = observed.fault
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._attend(pinned)
         self._quiet.look(observed)
@@ -219,6 +221,10 @@ class Watch:
         A node that names no metrics is absent.
         """
         return self._unseen
+
+    def source_fault(self) -> str:
+        """What was wrong with the source as a whole at the last look, in one line; empty for nothing."""
+        return self._source_fault
 
     def checkpoint(self, transaction: Transaction, rollout: str) -> None:
         """Write the evidence that a decision stood on, in the decision's own transaction: what has changed of it."""

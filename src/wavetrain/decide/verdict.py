@@ -94,9 +94,9 @@ def telemetry_hold(draft: Draft, turn: Turn) -> Hold | None:
         return None
     late = limit + draft.facts.policy.timing.report_late_s
     asks = any(known.get(NodeId(unit), late + 1) > late for unit in dark)
-    return Hold(
-        Reason.TELEMETRY_AWAY, detail=f"no sample of {', '.join(dark)} for over {limit:g} s", asks=asks
-    )
+    fault = f"; the source: {draft.facts.source_fault}" if draft.facts.source_fault else ""
+    text = f"no sample of {', '.join(dark)} for over {limit:g} s{fault}"
+    return Hold(Reason.TELEMETRY_AWAY, detail=text, asks=asks)
 
 
 def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
