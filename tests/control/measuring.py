@@ -126,7 +126,7 @@ class Measuring:
     ) -> None:
         """So many bins, each with a tick; `gauge` is the level that nodes have."""
         turn = self.turn()
-        exposed = set(turn.exposed) if turn is not None else set()
+        exposed = {NodeId(unit) for unit in turn.exposed} if turn is not None else set()
         for _ in range(bins):
             self.house.seconds += BIN_S
             self.number += 1

@@ -40,9 +40,8 @@ def verdict(
     )
     if not desk.as_json:
         desk.console.print(_told(seen))
-        for check in seen.checks:
-            if check.only_watches:
-                desk.console.print(verdict_page.only_watches(check))
+        for note in verdict_page.notes(seen):
+            desk.console.print(note)
 
 
 def _told(seen: "VerdictSeen") -> str:

@@ -11,6 +11,7 @@ from wavetrain.decide import levels, rows
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.waves import DISTURBED
 from wavetrain.evidence import (
+    betting,
     calibration,
     edges,
     first_nodes,
@@ -23,6 +24,7 @@ from wavetrain.evidence.arms import Mask, split_each
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, Calibrations
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.gauge_pairs import SHIFTED
 from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
 from wavetrain.evidence.processes import WIDTH, unpacked
 from wavetrain.evidence.strata import NO_CLASS
@@ -291,13 +293,24 @@ def gate_of(kept: PopEvidence | None, policy: Policy) -> judgement.GateAnswer | 
     if kept is None:
         return None
     state = unpacked(kept.states) if kept.states else None
-    states = unpacked(kept.gauges).reshape(-1, STRANDS, WIDTH) if kept.gauges else None
-    beta = policy.verdicts.beta
     more = [
-        judgement.gate_of_level(
-            rule.name, None if states is None else states[place, LEVEL_STRAND], rule.excess_max, beta
-        )
+        _gate_of_gauge(place, rule, kept, policy.verdicts.beta)
         for place, rule in enumerate(levels.gauges_of(policy))
         if rule.gate and rule.name not in kept.only_watch
     ]
-    return judgement.gate(state, rows.gating(policy, kept.only_watch), beta, more=more)
+    return judgement.gate(state, rows.gating(policy, kept.only_watch), policy.verdicts.beta, more=more)
+
+
+def pairs_of(kept: PopEvidence) -> Array | None:
+    """What a PoP's matched pairs have said, (gauges, 2, betting.WIDTH); None where none has bet."""
+    return np.frombuffer(kept.pairs, dtype="<f8").reshape(-1, 2, betting.WIDTH) if kept.pairs else None
+
+
+def _gate_of_gauge(place: int, rule: MetricRule, kept: PopEvidence, beta: float) -> judgement.MetricGate:
+    """By blocks, or by pairs where those have bet; where neither has said anything it does not pass."""
+    bets = pairs_of(kept)
+    if bets is not None:
+        return judgement.gate_of_pairs(rule.name, bets[place, SHIFTED], rule.excess_max, beta)
+    states = unpacked(kept.gauges).reshape(-1, STRANDS, WIDTH) if kept.gauges else None
+    row = None if states is None else states[place, LEVEL_STRAND]
+    return judgement.gate_of_level(rule.name, row, rule.excess_max, beta)

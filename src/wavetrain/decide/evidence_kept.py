@@ -66,6 +66,10 @@ class PopEvidence(Record, frozen=True, kw_only=True):
     """Its processes by metric of the pinned policy (`evidence.processes.packed`)."""
     gauges: bytes = b""
     """Its gauges' rows, level and slope of each, likewise."""
+    pairs: bytes = b""
+    """What its matched pairs say of the gauges, where no pre-period does (`evidence.gauge_pairs`), likewise."""
+    paired: tuple[str, ...] = ()
+    """The nodes that are in no pair any more."""
     only_watch: tuple[str, ...] = ()
     """As its calibration has it, which is not kept for as long."""
     share: float | None = None
@@ -88,6 +92,8 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """The hardware classes that were compared, in the order in which they came."""
     gauges: bytes = b""
     """Of the gauges, by check and strand (`evidence.gauge_strata.TOTALS` doubles)."""
+    pairs: bytes = b""
+    """Of the matched pairs of all PoPs, by gauge (`evidence.betting.WIDTH` doubles)."""
     history: bytes = b""
     """Of what is held against the past, by check (`evidence.first_nodes.WIDTH` doubles)."""
     together: bytes = b""

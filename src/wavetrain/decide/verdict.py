@@ -117,6 +117,7 @@ def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
     worst = answer.undecided[0]
     if worst.exposure < worst.exposure_min:
         text = f"{worst.name}: {worst.exposure:.0f} of {worst.exposure_min:.0f}"
+        text += " matched pairs" if worst.by_pairs else ""
     else:
         form = ".4g" if worst.name in {rule.name for rule in gauges_of(policy)} else ".4%"
         upper = "unknown" if worst.excess_upper is None else format(worst.excess_upper, form)

@@ -42,9 +42,8 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     for check in seen.checks:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(check)) + "</tr>"
     yield "</tbody></table></div>"
-    for check in seen.checks:
-        if check.only_watches:
-            yield f"<p>{escape(only_watches(check))}</p>"
+    for note in notes(seen):
+        yield f"<p>{escape(note)}</p>"
     yield "</body></html>"
 
 
@@ -72,13 +71,20 @@ def role(check: CheckSeen) -> str:
     return f"gate, watch in {count}" if count else "gate"
 
 
-def only_watches(check: CheckSeen) -> str:
-    """Where a gate only watches, in a sentence."""
-    more = f" and {check.only_watches_left_off} more PoPs" if check.only_watches_left_off else ""
-    return (
-        f"{check.name} only watches in {', '.join(check.only_watches)}{more}: no sound release could pass it there in "
-        "time; what it says against the release counts as before"
-    )
+def notes(seen: VerdictSeen) -> Iterator[str]:
+    """What is to be said of single checks, a sentence each: where a gate only watches, what is judged by pairs."""
+    for check in seen.checks:
+        if check.only_watches:
+            more = f" and {check.only_watches_left_off} more PoPs" if check.only_watches_left_off else ""
+            yield (
+                f"{check.name} only watches in {', '.join(check.only_watches)}{more}: no sound release could pass it "
+                "there in time; what it says against the release counts as before"
+            )
+        if check.pairs:
+            yield (
+                f"{check.name} is judged by matched pairs where no pre-period tells how it varies from node to node: "
+                f"{check.pairs} of them, each a new node and a like one, have bet so far"
+            )
 
 
 def interval(check: CheckSeen) -> str:

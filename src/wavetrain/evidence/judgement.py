@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
+from wavetrain.evidence.betting import LOG_K, PAIRS, least_pairs
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.processes import BINS, EXCESS_UPPER, LOG_E_DOUBLING, NEW_EXPOSURE, SECONDS
 
@@ -103,6 +104,8 @@ class MetricGate(Struct, frozen=True):
     doubling_refuted: bool
     exposure: float
     exposure_min: float
+    by_pairs: bool = False
+    """Then the exposures are matched pairs."""
 
 
 class GateAnswer(Struct, frozen=True):
@@ -235,6 +238,21 @@ def gate_of_level(name: str, row: Array | None, excess_max: float, beta: float) 
         doubling_refuted=refuted,
         exposure=blocks,
         exposure_min=1.0,
+    )
+
+
+def gate_of_pairs(name: str, row: Array, excess_max: float, beta: float) -> MetricGate:
+    """One gauge as a gate, from what matched pairs have bet against a shift of `excess_max` or more."""
+    refuted = bool(row[LOG_K] >= -log(beta))
+    return MetricGate(
+        name=name,
+        passed=refuted,
+        excess_upper=excess_max if refuted else None,
+        excess_max=excess_max,
+        doubling_refuted=refuted,
+        exposure=float(row[PAIRS]),
+        exposure_min=float(least_pairs(beta)),
+        by_pairs=True,
     )
 
 
