@@ -15,6 +15,7 @@ from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.rows import rows_of
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.evidence import limit
+from wavetrain.evidence.bands import Band
 from wavetrain.evidence.betting import PAIRS
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.gauge_pairs import WORSE
@@ -40,6 +41,22 @@ class StratumSeen(msgspec.Struct, frozen=True, kw_only=True):
     pop: str
     log_e: float
     by_pairs: bool = False
+
+
+class BandSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A quantile lies over `lower` and at or under `upper`; None where no bucket says."""
+
+    lower: float | None
+    estimate: float | None
+    upper: float | None
+
+
+class QuantileSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One quantile of a histogram, in its unit; each band holds but for one time in twenty, however often one looks."""
+
+    quantile: float
+    new: BandSeen
+    control: BandSeen
 
 
 class CheckSeen(Figures, frozen=True, kw_only=True):
@@ -74,6 +91,8 @@ class CheckSeen(Figures, frozen=True, kw_only=True):
     only_watches: tuple[str, ...]
     only_watches_left_off: int
     pairs: int
+    quantiles: tuple[QuantileSeen, ...]
+    """Of a histogram, over all PoPs together."""
 
 
 class TrackSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +141,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         gauges = iter(zip(test.shifts(), test.pairs(), strict=True))
         checks = tuple(
             _check(
-                policy, rule, said, _interval(likelihood), next(gauges) if likelihood is None else None, told
+                test, rule, said, _interval(likelihood), next(gauges) if likelihood is None else None, told
             )
             for rule, said, likelihood, told in zip(
                 policy.verdicts.metrics, judged, pooled, _told(policy, pops, test.best_rows()), strict=True
@@ -206,13 +225,14 @@ def _verdict(item: Rollout, kept: RolloutEvidence, waves: list[Wave]) -> Verdict
 
 
 def _check(
-    policy: Policy,
+    test: RunningTest,
     rule: MetricRule,
     said: MetricJudgement,
     interval: tuple[float, float] | None,
     gauge: tuple[tuple[float, float], int] | None,
     told: _Told,
 ) -> CheckSeen:
+    policy = test.policy
     phi = float(max((row[PHI] for _, row in told.rows), default=1.0))
     limit_s = _limit(policy, rule, said, told.seconds, phi)
     shift, pairs = gauge if gauge is not None else (None, 0)
@@ -238,7 +258,18 @@ def _check(
         only_watches=told.only_watches[:STRATA_SHOWN_MAX],
         only_watches_left_off=max(0, len(told.only_watches) - STRATA_SHOWN_MAX),
         pairs=pairs,
+        quantiles=tuple(
+            QuantileSeen(quantile=held.quantile, new=_band(held.new), control=_band(held.control))
+            for held in test.bands(rule.name, phi)
+        ),
     )
+
+
+def _band(held: Band) -> BandSeen:
+    lower, estimate, upper = (
+        value if isfinite(value) else None for value in (held.lower, held.estimate, held.upper)
+    )
+    return BandSeen(lower=lower, estimate=estimate, upper=upper)
 
 
 def _limit(

@@ -53,7 +53,8 @@ def load_of(pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> Pop
         exposure = sum(total.exposure for total in pre.totals)
         rate = fit.rate or HALF_AN_EVENT / exposure
         figures[:, place] = rate, exposure / pre.seconds / len(pre.totals), fit.phi, fit.tau
-    return PopLoad(pop, nodes, *figures, _gauges_of(held, policy))
+    rates, exposures, phis, taus = figures
+    return PopLoad(pop, nodes, rates, exposures, phis, taus, _gauges_of(held, policy))
 
 
 def _gauges_of(held: PopWatch, policy: Policy) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from wavetrain.decide import comparison, rows, verdict_parts
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.gauge_test import Gauges
+from wavetrain.decide.histograms import Histograms, QuantileBands
 from wavetrain.decide.past_test import History
 from wavetrain.decide.rows import Places
 from wavetrain.errors import RefusedError
@@ -66,6 +67,7 @@ class RunningTest:
         )
         self._gauges = Gauges(policy, self._kept)
         self._history = History(self._rows, self._kept.history)
+        self._histograms = Histograms(policy, self._kept.buckets)
         self._calibrations = {item.pop: item for item in known}
         self._known: dict[str, Calibrations] = {}
         self._pops: dict[str, PopEvidence] = {}
@@ -159,6 +161,7 @@ class RunningTest:
                 )
                 counts[turn.pop] = split
                 self._history.absorb(split[0], comparison.ceilings(fixed, count), known.phis)
+                self._histograms.absorb(bin_, arms)
                 kept = self._gauges.absorb(turn, bin_, arms, kept, pop, clock_s)
                 kept = kept.changed(compared_s=kept.compared_s + bin_.seconds)
                 self._compared(turn.pop, steady)
@@ -206,6 +209,10 @@ class RunningTest:
         """Of each gauge the least and greatest shift that is not refuted, in its unit; infinite where none is."""
         return self._gauges.shifts()
 
+    def bands(self, check: str, phi: float) -> tuple[QuantileBands, ...]:
+        """Between which bounds the quantiles of a histogram check lie, if its counts have this dispersion."""
+        return self._histograms.bands(check, phi)
+
     def pairs(self) -> list[int]:
         """By gauge how many matched pairs have bet, in PoPs whose pre-period does not tell how it varies."""
         return self._gauges.pairs()
@@ -250,6 +257,7 @@ class RunningTest:
             classes=tuple(together.classes),
             together=together.rows.astype("<f8").tobytes(),
             history=self._history.state(),
+            buckets=self._histograms.sums,
             **self._gauges.totals(),
         )
         self._touched.update(dict.fromkeys(pops, self._kept.changes))

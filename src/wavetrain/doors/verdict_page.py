@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from wavetrain.control.verdicts import CheckSeen, VerdictSeen
+from wavetrain.control.verdicts import BandSeen, CheckSeen, VerdictSeen
 from wavetrain.doors.evidence_picture import picture
 
 HEADS = ("check", "", "e", "alone at", "new", "control", "ratio", "95 %", "compared", "to the limit")
@@ -42,9 +42,29 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     for check in seen.checks:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(check)) + "</tr>"
     yield "</tbody></table></div>"
+    for check in seen.checks:
+        if check.quantiles:
+            yield from _quantiles(check)
     for note in notes(seen):
         yield f"<p>{escape(note)}</p>"
     yield "</body></html>"
+
+
+def _quantiles(check: CheckSeen) -> Iterator[str]:
+    yield f"<table><caption>Quantiles of {escape(check.name)}, true but for one time in twenty each</caption>"
+    yield '<thead><tr><th scope="col"></th><th scope="col">new</th><th scope="col">control</th></tr></thead><tbody>'
+    for held in check.quantiles:
+        yield f"<tr><td>p{held.quantile * 100:g}</td><td>{_band(held.new)}</td><td>{_band(held.control)}</td></tr>"
+    yield "</tbody></table>"
+
+
+def _band(held: BandSeen) -> str:
+    if held.lower is None and held.upper is None:
+        return "not known yet"
+    if held.upper is None:
+        return f"over {held.lower:g}"
+    between = f"up to {held.upper:g}" if held.lower is None else f"{held.lower:g} to {held.upper:g}"
+    return between if held.estimate is None else f"{held.estimate:.3g} ({between})"
 
 
 def cells(check: CheckSeen) -> tuple[str, ...]:
