@@ -122,32 +122,53 @@ def watched(watch: PopWatch, seen: PopCounts, policy: Policy, clock_s: float | N
     return watch.changed(gauge_names=names, gauge_nodes=after.nodes, gauges=gauge_preperiod.packed(after))
 
 
-def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -> PopCalibration:
-    """What the pre-period of a PoP says; cautious assumptions for a metric that was never seen."""
-    floor = policy.verdicts.tau_floor
+class Fits(msgspec.Struct, frozen=True):
+    """What a pre-period says of each row of a policy: itself, its calibration, a strand's bound; and of the gauges."""
+
+    held: PopWatch
+    pres: list[preperiod.Preperiod]
+    rows: list[Calibration | None]
+    """None for one that was never seen."""
+    bounds: Array
+    gauges: gauge_calibration.GaugeCalibration | None
+    """None where the policy names none."""
+
+
+def fitted(pop: str, watch: PopWatch | None, policy: Policy) -> Fits:
+    """What the pre-period of a PoP says."""
     held = watch or PopWatch(pop=pop)
     pres, bounds = pres_of(held, policy)
-    fits = calibration.calibrate_class(pres, floor)
-    known = [fit if fit is not None else _assumed(floor) for fit in fits]
+    fits = calibration.calibrate_class(pres, policy.verdicts.tau_floor)
+    return Fits(held, pres, fits, bounds, _gauges_calibrated(held, policy))
+
+
+def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -> PopCalibration:
+    """The same as it is kept; cautious assumptions for a metric that was never seen."""
+    return calibrated_by(rollout, fitted(pop, watch, policy), policy)
+
+
+def calibrated_by(rollout: str, fits: Fits, policy: Policy) -> PopCalibration:
+    """The same of a pre-period that is fitted already."""
+    floor, gauges = policy.verdicts.tau_floor, fits.gauges
+    known = [fit if fit is not None else _assumed(floor) for fit in fits.rows]
     nodes = tuple(dict.fromkeys(node for fit in known for node, _ in fit.weights))
     together = calibration.together(known, nodes)
     figures = np.stack(
         [together.phis, together.taus, together.caps, together.rates, together.usual_s], axis=-1
     )
-    ceilings = np.full(len(pres), np.inf)
+    ceilings = np.full(len(known), np.inf)
     past = rows.rows_of(policy).histories
     if len(past):
-        sums = np.array([_sums(pres[place]) for place in past.tolist()])
+        sums = np.array([_sums(fits.pres[place]) for place in past.tolist()])
         ceilings[past] = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis[past])
-    gauges = gauges_calibrated(held, policy)
     return PopCalibration(
         rollout=rollout,
-        pop=pop,
-        seconds=held.seconds,
+        pop=fits.held.pop,
+        seconds=fits.held.seconds,
         nodes=nodes,
         weights=together.weights.astype("<f8").tobytes(),
         figures=figures.astype("<f8").tobytes(),
-        bounds=bounds.astype("<f8").tobytes(),
+        bounds=fits.bounds.astype("<f8").tobytes(),
         ceilings=ceilings.astype("<f8").tobytes(),
         gauge_nodes=gauges.nodes if gauges is not None else (),
         gauges=gauge_calibration.packed(gauges) if gauges is not None else b"",
@@ -177,7 +198,7 @@ def _sums(pre: preperiod.Preperiod) -> tuple[float, float]:
     return sum(total.events for total in pre.totals), sum(total.exposure for total in pre.totals)
 
 
-def gauges_calibrated(watch: PopWatch, policy: Policy) -> gauge_calibration.GaugeCalibration | None:
+def _gauges_calibrated(watch: PopWatch, policy: Policy) -> gauge_calibration.GaugeCalibration | None:
     """What the pre-period of a PoP's gauges says, assumed where it is none or too short; None without gauges."""
     rules = levels.gauges_of(policy)
     if not rules:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from wavetrain.evidence.bucket_sums import BucketSums
+from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.edges import HistogramWatch
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.record import Record
@@ -95,7 +95,7 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """Of the gauges, by check and strand (`evidence.gauge_strata.TOTALS` doubles)."""
     pairs: bytes = b""
     """Of the matched pairs of all PoPs, by gauge (`evidence.betting.WIDTH` doubles)."""
-    buckets: dict[str, BucketSums] = {}
+    buckets: dict[str, KeptSums] = {}
     """Of the histograms, by check: for people."""
     history: bytes = b""
     """Of what is held against the past, by check (`evidence.first_nodes.WIDTH` doubles)."""

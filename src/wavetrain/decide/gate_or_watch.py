@@ -11,7 +11,7 @@ import numpy as np
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.levels import gauges_of
-from wavetrain.decide.pop_load import PopLoad, gauge_plan_of, load_of, plan_of, rules_of
+from wavetrain.decide.pop_load import PopLoad, gauge_plan_of, load_by, plan_of, rules_of
 from wavetrain.evidence import gauge_power, power
 from wavetrain.model.journal import Entry
 from wavetrain.model.policy import Policy
@@ -44,8 +44,9 @@ def only_watch(policy: Policy, load: PopLoad) -> tuple[str, ...]:
 
 def fixed(rollout: str, pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> PopCalibration:
     """The calibration of a PoP of so many nodes for a rollout, with the gates that only watch there."""
-    known = comparison.calibrated(rollout, pop, watch, policy)
-    return known.changed(only_watch=only_watch(policy, load_of(pop, nodes, watch, policy)))
+    fits = comparison.fitted(pop, watch, policy)
+    known = comparison.calibrated_by(rollout, fits, policy)
+    return known.changed(only_watch=only_watch(policy, load_by(nodes, fits, policy)))
 
 
 def told(only_watch: tuple[str, ...], policy: Policy) -> str:

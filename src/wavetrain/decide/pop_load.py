@@ -7,11 +7,12 @@ import msgspec
 import numpy as np
 
 from wavetrain.decide import comparison
+from wavetrain.decide.comparison import Fits
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.levels import gauges_of
 from wavetrain.decide.rows import rows_of
-from wavetrain.evidence import calibration
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.gauge_calibration import GaugeCalibration
 from wavetrain.evidence.gauge_power import GaugePlan
 from wavetrain.evidence.power import Plan
 from wavetrain.model.policy import MetricRule, Policy
@@ -43,23 +44,23 @@ class PopLoad(msgspec.Struct, frozen=True, eq=False):
 
 def load_of(pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> PopLoad:
     """What is known of a PoP with so many nodes, from its pre-period."""
-    held = watch if watch is not None else PopWatch(pop=pop)
-    pres, _ = comparison.pres_of(held, policy)
-    fits = calibration.calibrate_class(pres, policy.verdicts.tau_floor)
-    figures = np.full((4, len(pres)), np.nan)
-    for place, (pre, fit) in enumerate(zip(pres, fits, strict=True)):
+    return load_by(nodes, comparison.fitted(pop, watch, policy), policy)
+
+
+def load_by(nodes: int, fits: Fits, policy: Policy) -> PopLoad:
+    """The same of a pre-period that is fitted already."""
+    rates, exposures, phis, taus = figures = np.full((4, len(fits.pres)), np.nan)
+    for place, (pre, fit) in enumerate(zip(fits.pres, fits.rows, strict=True)):
         if fit is None or pre.seconds <= 0:
             continue
         exposure = sum(total.exposure for total in pre.totals)
         rate = fit.rate or HALF_AN_EVENT / exposure
         figures[:, place] = rate, exposure / pre.seconds / len(pre.totals), fit.phi, fit.tau
-    rates, exposures, phis, taus = figures
-    return PopLoad(pop, nodes, rates, exposures, phis, taus, _gauges_of(held, policy))
+    return PopLoad(fits.held.pop, nodes, rates, exposures, phis, taus, _gauges_of(fits.gauges, policy))
 
 
-def _gauges_of(held: PopWatch, policy: Policy) -> Array:
+def _gauges_of(known: GaugeCalibration | None, policy: Policy) -> Array:
     """Means over the nodes that have a baseline."""
-    known = comparison.gauges_calibrated(held, policy)
     figures = np.full((len(gauges_of(policy)), 3), np.nan)
     if known is None or not known.bins:
         return figures

@@ -257,7 +257,7 @@ class RunningTest:
             classes=tuple(together.classes),
             together=together.rows.astype("<f8").tobytes(),
             history=self._history.state(),
-            buckets=self._histograms.sums,
+            buckets=self._histograms.state(),
             **self._gauges.totals(),
         )
         self._touched.update(dict.fromkeys(pops, self._kept.changes))

@@ -5,41 +5,61 @@ another one. A node of which a bin does not tell all of them is left out of that
 a higher one was written between two reads: then the higher one holds as many.
 """
 
+from math import inf
+
 import numpy as np
 from msgspec import Struct
 
 from wavetrain.evidence.arms import Mask
 from wavetrain.evidence.counters import Array
-from wavetrain.evidence.edges import HistogramBin, at_or_below
+from wavetrain.evidence.edges import HistogramBin, at_or_below, reconciled
 
 
-class BucketSums(Struct, frozen=True):
-    """`sums` are little-endian doubles of the shape (2, bounds + 1): the new nodes, then the control's; the last column
-    counts all observations."""
+class BucketSums(Struct, frozen=True, eq=False):
+    """`sums`, (bounds + 1, 2), are of the new nodes and of the control; the last row counts all observations.
 
-    bounds: tuple[float, ...] | None = None
-    """None before the first bin."""
-    sums: bytes = b""
+    `bounds` is None before the first bin.
+    """
 
-    def arrays(self) -> Array:
-        """The sums, (2, bounds + 1)."""
-        width = len(self.bounds or ()) + 1
-        return np.frombuffer(self.sums, dtype="<f8").reshape(2, width) if self.sums else np.zeros((2, width))
+    bounds: tuple[float, ...] | None
+    sums: Array
+
+
+class KeptSums(Struct, frozen=True):
+    """The same as a store keeps it: little-endian doubles."""
+
+    bounds: tuple[float, ...]
+    sums: bytes
+
+
+NOTHING = BucketSums(None, np.zeros((1, 2)))
+
+
+def packed(held: BucketSums) -> KeptSums:
+    """As a store keeps it."""
+    return KeptSums(held.bounds or (), held.sums.astype("<f8").tobytes())
+
+
+def unpacked(kept: KeptSums) -> BucketSums:
+    """The sums that were packed."""
+    return BucketSums(kept.bounds, np.frombuffer(kept.sums, dtype="<f8").reshape(-1, 2))
 
 
 def added(held: BucketSums, seen: HistogramBin, arms: tuple[Mask, Mask]) -> BucketSums:
     """The sums with one more bin; `arms` mark the new nodes of it and the control's."""
-    known = seen.bounds if held.bounds is None else held.bounds
-    also = set(seen.bounds)
-    bounds = tuple(bound for bound in known if bound in also)
-    before = BucketSums(known, held.sums).arrays()
-    kept = [place for place, bound in enumerate(known) if bound in also]
-    sums = before[:, [*kept, len(known)]]
-    if bounds:
+    before, bounds = held.sums, seen.bounds if held.bounds is None else held.bounds
+    if held.bounds is None:
+        before = np.zeros((len(bounds) + 1, 2))
+    if bounds == seen.bounds:
+        below, counts = reconciled(seen.buckets, seen.counts)
+    else:
+        also = {*seen.bounds, inf}
+        before = before[[bound in also for bound in (*bounds, inf)]]
+        bounds = tuple(bound for bound in bounds if bound in also)
         below, counts = at_or_below(seen, bounds)
-        whole = ~np.isnan(below).any(axis=0)
-        rising, every = np.maximum.accumulate(below, axis=0), counts.max(axis=0)
-        for side, arm in zip(sums, arms, strict=True):
-            side[:-1] += rising[:, arm & whole].sum(axis=1)
-            side[-1] += every[arm & whole].sum()
-    return BucketSums(bounds, sums.astype("<f8").tobytes())
+    if not bounds:
+        return BucketSums((), before)
+    rising = np.maximum.accumulate(below, axis=0)  # NaN from where one was not told
+    whole = ~np.isnan(rising[-1])
+    told = np.vstack([rising, counts.max(axis=0)])[:, whole]
+    return BucketSums(bounds, before + told @ np.stack(arms, axis=1)[whole].astype(float))
