@@ -23,6 +23,8 @@ from wavetrain.model.policy import Kind, MetricRule, Policy
 ERRORS = MetricRule(name="errors", events="failures", exposure="operations", weight=0.5, excess_max=0.002)
 RARE = MetricRule(name="rare", events="crashes", exposure="operations", weight=0.5, excess_max=1e-9)
 
+OFTEN = MetricRule(name="often", events="retries", exposure="operations", weight=0.5, excess_max=0.4)
+
 
 def policy(*rules: MetricRule, **verdicts: object) -> Policy:
     whole = measured()
@@ -74,11 +76,26 @@ def test_a_gate_that_traffic_cannot_decide_only_watches_and_does_not_lengthen_th
     assert "raise excess_max" in rare.text
 
 
-def test_the_slowest_pop_of_the_wave_decides_whether_a_check_gates() -> None:
+def test_a_gate_watches_where_it_cannot_be_decided_and_gates_the_rest_of_the_wave() -> None:
+    loads = {
+        "fra1": load("fra1", rates=(0.001, 0.5)),
+        "tiny": load("tiny", per_node=0.01, rates=(0.001, 0.5)),
+    }
+    errors, often = of_waves(policy(ERRORS, OFTEN), wave("fra1", "tiny"), loads)[0].checks
+    assert (errors.role, errors.slowest, errors.watches) == (Role.GATE, "fra1", ("tiny",))
+    assert "; only watches in tiny;" in errors.text
+    assert (often.role, often.slowest, often.watches) == (Role.GATE, "tiny", ())
+
+
+def test_the_last_gate_of_a_pop_holds_it_for_a_person_and_the_plan_says_so() -> None:
     loads = {"fra1": load("fra1"), "tiny": load("tiny", per_node=1e-4)}
-    assert of_waves(policy(), wave("fra1"), loads)[0].checks[0].role is Role.GATE
-    check = of_waves(policy(), wave("fra1", "tiny"), loads)[0].checks[0]
-    assert (check.role, check.pass_s is None or check.slowest == "tiny") == (Role.WATCH, True)
+    assert of_waves(policy(), wave("fra1"), loads)[0].checks[0].slowest == "fra1"
+    sight = of_waves(policy(), wave("fra1", "tiny"), loads)[0]
+    (check,) = sight.checks
+    assert (check.role, check.slowest, check.watches) == (Role.GATE, "tiny", ())
+    assert "never passes in tiny, which has no other gate" in check.text
+    assert "waits for a person" in check.text
+    assert sight.seconds == policy().bake.mixed_hours_max * 3600.0
 
 
 def test_a_wave_that_cannot_see_ten_per_cent_names_the_pops_that_would() -> None:
@@ -241,15 +258,17 @@ def test_a_gauge_gates_where_its_noise_lets_it_and_says_when_and_what_it_sees() 
 
 
 def test_a_gauge_that_cannot_be_decided_in_time_watches_and_names_who_would_help_to_see() -> None:
-    loads = {"fra1": load("fra1", rates=(), noise=30.0)}
-    loads |= {f"p{number}": load(f"p{number}", rates=(), noise=0.3 + number / 20) for number in range(6)}
-    sight = of_waves(policy(HEAP), wave("fra1"), loads)[0]
-    (heap,) = sight.checks
-    assert (heap.role, heap.is_asked, heap.add) == (Role.WATCH, True, ("p0", "p1", "p2", "p3"))
-    assert sight.seconds == policy(HEAP).bake.minutes * 60.0
+    both = policy(ERRORS, HEAP)
+    loads = {"fra1": load("fra1", noise=30.0)}
+    loads |= {f"p{number}": load(f"p{number}", noise=0.3 + number / 20) for number in range(6)}
+    sight = of_waves(both, wave("fra1"), loads)[0]
+    errors, heap = sight.checks
+    assert (heap.role, heap.is_asked, heap.watches) == (Role.WATCH, True, ("fra1",))
+    assert heap.add == ("p0", "p1", "p2", "p3")
+    assert sight.seconds == max(both.bake.minutes * 60.0, errors.pass_s or 0.0)
     assert "watch, no gate" in heap.text
     assert "cannot see a shift of 100: 4 more PoPs would" in heap.text
-    joined = of_waves(policy(HEAP), wave("fra1", *heap.add), loads)[0].checks[0]
+    joined = of_waves(both, wave("fra1", *heap.add), loads)[0].checks[1]
     assert "cannot see" not in joined.text
     assert joined.least_shift is not None
     assert joined.least_shift <= 100.0

@@ -127,7 +127,7 @@ class Fits(msgspec.Struct, frozen=True):
 
     held: PopWatch
     pres: list[preperiod.Preperiod]
-    rows: list[Calibration | None]
+    rows: tuple[Calibration | None, ...]
     """None for one that was never seen."""
     bounds: Array
     gauges: gauge_calibration.GaugeCalibration | None

@@ -1,14 +1,14 @@
 """Gauge sight: what does a wave see by its gauges, in the time that it takes?"""
 
-from collections.abc import Sequence
-from math import inf, isfinite
+from collections.abc import Mapping, Sequence
+from math import inf
 
 import msgspec
 import numpy as np
 
 from wavetrain.decide.levels import gauges_of
 from wavetrain.decide.pop_load import PopLoad, gauge_plan_of
-from wavetrain.decide.sight import CheckSight, Role, fewest, finite, is_seen, role_of, said
+from wavetrain.decide.sight import CheckSight, Role, fewest, finite, is_seen, passing, said
 from wavetrain.evidence import gauge_power
 from wavetrain.model.policy import Policy
 
@@ -16,22 +16,26 @@ from wavetrain.model.policy import Policy
 class GaugeSight:
     """The gauges of one wave, over those of its PoPs in which there is somebody to compare with."""
 
-    def __init__(self, policy: Policy, compared: Sequence[PopLoad]) -> None:
+    def __init__(
+        self, policy: Policy, compared: Sequence[PopLoad], watching: Mapping[str, Sequence[str]]
+    ) -> None:
+        """`watching` are the gates that only watch, by PoP."""
         self._policy, self._compared = policy, compared
         self._rules = gauges_of(policy)
         self._plan = gauge_plan_of(policy, compared)
         self._longest = policy.bake.mixed_hours_max * 3600.0
         passes = gauge_power.seconds_to_pass(self._plan, policy.verdicts.beta)
-        self._passes = np.where(self._plan.known, passes, -inf)
-        self._slowest = self._passes.max(axis=1, initial=-inf).tolist()
-        self._roles = [
-            role_of(rule, slow, self._longest) for rule, slow in zip(self._rules, self._slowest, strict=True)
+        passes = np.where(self._plan.known, passes, -inf)
+        pops = [load.pop for load in compared]
+        self._shown = [
+            passing(rule, passes[row].tolist(), pops, {pop for pop in pops if rule.name in watching[pop]})
+            for row, rule in enumerate(self._rules)
         ]
 
     @property
     def gates_s(self) -> list[float]:
-        """When a sound release has passed each gauge that gates, in the slowest PoP."""
-        return [slow for role, slow in zip(self._roles, self._slowest, strict=True) if role is Role.GATE]
+        """How long each gauge that gates takes: until a sound release has passed everywhere, or its time is over."""
+        return [min(one.seconds, self._longest) for one in self._shown if one.role is Role.GATE]
 
     def checks(self, seconds: float, spare: Sequence[PopLoad]) -> list[CheckSight]:
         """What is seen by each in so many seconds; `spare` are the PoPs that could be added to the wave."""
@@ -41,14 +45,15 @@ class GaugeSight:
         fails = gauge_power.seconds_to_fail(self._plan, one, alpha)
         made = []
         for place, rule in enumerate(self._rules):
-            role, slow, rho = self._roles[place], self._slowest[place], rule.excess_max
-            is_enough = role is Role.BLIND or is_seen(float(leasts[place]), 1.0)
+            shown, rho = self._shown[place], rule.excess_max
+            is_enough = shown.role is Role.BLIND or is_seen(float(leasts[place]), 1.0)
             sight = CheckSight(
                 name=rule.name,
-                role=role,
+                role=shown.role,
                 is_asked=rule.gate,
-                pass_s=finite(slow),
-                slowest=self._compared[int(self._passes[place].argmax())].pop if isfinite(slow) else "",
+                pass_s=finite(shown.seconds),
+                slowest=shown.slowest,
+                watches=shown.watches,
                 least_ratio=None,
                 ratio=None,
                 least_shift=finite(float(leasts[place]) * rho),

@@ -1,12 +1,15 @@
 """Sight: what does a wave see by one check, and how is that said?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from enum import StrEnum
 from math import inf, isfinite
+from typing import Final
 
 import msgspec
 
 from wavetrain.model.policy import MetricRule
+
+NAMED_MAX: Final = 5
 
 
 class Role(StrEnum):
@@ -26,8 +29,10 @@ class CheckSight(msgspec.Struct, frozen=True, kw_only=True):
     is_asked: bool
     """Whether the policy asks for a gate."""
     pass_s: float | None
-    """Until a sound release has passed in the slowest PoP."""
+    """Until a sound release has passed in the slowest PoP, of a gate in the slowest of those that it gates."""
     slowest: str
+    watches: tuple[str, ...] = ()
+    """The wave's PoPs in which a gate only watches (`decide.gate_or_watch`)."""
     least_ratio: float | None
     """The least worsening that fails a release in the wave's time; None where none does."""
     ratio: float | None
@@ -43,11 +48,27 @@ class CheckSight(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def role_of(rule: MetricRule, slowest_s: float, longest_s: float) -> Role:
-    """What a check can do where a sound release takes so long in the slowest PoP; -inf where none was watched."""
-    if slowest_s == -inf:
-        return Role.BLIND
-    return Role.GATE if rule.gate and slowest_s <= longest_s else Role.WATCH
+class Passing(msgspec.Struct, frozen=True):
+    """What a check can do for a wave, when a sound release has passed it, in which PoP last, and where it watches."""
+
+    role: Role
+    seconds: float
+    slowest: str
+    watches: tuple[str, ...]
+
+
+def passing(rule: MetricRule, seconds: Sequence[float], pops: Sequence[str], watches: Set[str]) -> Passing:
+    """Of the seconds until a sound release has passed in each of the wave's PoPs; -inf for one that was not watched."""
+    known = {pop: float(at) for pop, at in zip(pops, seconds, strict=True) if at != -inf}
+    gated = {pop: at for pop, at in known.items() if rule.gate and pop not in watches}
+    if not known:
+        return Passing(Role.BLIND, -inf, "", ())
+    asked = gated or known
+    slowest = max(asked, key=asked.__getitem__)
+    role = Role.GATE if gated else Role.WATCH
+    return Passing(
+        role, asked[slowest], slowest, tuple(pop for pop in known if rule.gate and pop not in gated)
+    )
 
 
 def finite(value: float) -> float | None:
@@ -60,16 +81,24 @@ def said(sight: CheckSight, seconds: float, longest_s: float) -> str:
     if sight.role is Role.BLIND:
         return "sees nothing yet: no PoP of the wave was watched by it; record or wait for a pre-period"
     parts = []
-    if sight.role is Role.GATE:
+    passes = f"takes {span(sight.pass_s)}" if sight.pass_s is not None else "never passes"
+    if sight.role is Role.GATE and (sight.pass_s is None or sight.pass_s > longest_s):
+        parts.append(
+            f"gate: a sound release {passes} in {sight.slowest}, which has no other gate and may run two releases for "
+            f"{span(longest_s)}: it waits for a person; raise excess_max, or canaries"
+        )
+    elif sight.role is Role.GATE:
         parts.append(f"gate: a sound release passes in {span(sight.pass_s)}, in {sight.slowest} last")
     elif sight.is_asked:
-        passes = f"takes {span(sight.pass_s)}" if sight.pass_s is not None else "never passes"
         parts.append(
             f"watch, no gate: a sound release {passes} in its slowest PoP, which may run two releases for "
             f"{span(longest_s)}; raise excess_max, or canaries"
         )
     else:
         parts.append("watch")
+    if sight.role is Role.GATE and sight.watches:
+        more = f" and {len(sight.watches) - NAMED_MAX} more" if len(sight.watches) > NAMED_MAX else ""
+        parts.append(f"only watches in {', '.join(sight.watches[:NAMED_MAX])}{more}")
     least, most = (
         (sight.least_ratio, sight.ratio) if sight.shift is None else (sight.least_shift, sight.shift)
     )

@@ -1,13 +1,14 @@
 """Visibility: what can a wave see; which checks can gate it, and which can only watch?
 
 A gate holds a PoP until a sound release has shown that it is no worse. Where the PoP's traffic is too little for that
-in the longest time that it may run two releases, the gate would hold for ever: it can only watch. What a wave sees of
+in the longest time that it may run two releases, the gate would hold for ever: there it only watches, unless it is the
+last one (`gate_or_watch`). What a wave sees of
 a bad release follows from all its PoPs together, in the time that its gates take, and by itself: what earlier waves
 have said comes on top.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf, isfinite
+from math import inf
 from typing import Final
 
 import msgspec
@@ -15,9 +16,10 @@ import numpy as np
 
 from wavetrain.decide import comparison
 from wavetrain.decide.evidence_kept import PopWatch
+from wavetrain.decide.gate_or_watch import only_watch
 from wavetrain.decide.gauge_sight import GaugeSight
 from wavetrain.decide.pop_load import PopLoad, plan_of, rules_of
-from wavetrain.decide.sight import CheckSight, Role, fewest, finite, is_seen, role_of, said
+from wavetrain.decide.sight import CheckSight, Role, fewest, finite, is_seen, passing, said
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import power
 from wavetrain.evidence.limit import two_arm_information
@@ -94,11 +96,15 @@ def _of_wave(
     least = np.array([policy.bake.exposure_min if rule.gate else 0.0 for rule in rules])
     passes = power.seconds_to_pass(plan, excess, least, verdicts.beta)
     passes = np.where(plan.new > 0, passes, -inf)  # where nothing is known, nothing can be slow
-    slowest_s = passes.max(axis=1, initial=-inf)
     longest = policy.bake.mixed_hours_max * 3600.0
-    roles = [role_of(rule, float(slow), longest) for rule, slow in zip(rules, slowest_s, strict=True)]
-    gates = [float(slow) for role, slow in zip(roles, slowest_s, strict=True) if role is Role.GATE]
-    gauges = GaugeSight(policy, compared)
+    pops = [load.pop for load in compared]
+    watching = {load.pop: only_watch(policy, load) for load in compared}
+    shown = [
+        passing(rule, passes[row].tolist(), pops, {pop for pop in pops if rule.name in watching[pop]})
+        for row, rule in enumerate(rules)
+    ]
+    gates = [min(one.seconds, longest) for one in shown if one.role is Role.GATE]
+    gauges = GaugeSight(policy, compared, watching)
     seconds = max([policy.bake.minutes * 60.0, *gates, *gauges.gates_s])
     ratios = np.array([_ratio(rule, plan, row, worse_by) for row, rule in enumerate(rules)])
     fails = power.seconds_to_fail(plan, ratios, verdicts.alpha)
@@ -108,16 +114,17 @@ def _of_wave(
     ]
     checks = []
     for row, rule in enumerate(rules):
-        is_enough = roles[row] is Role.BLIND or is_seen(float(leasts[row]), float(ratios[row]))
+        is_enough = shown[row].role is Role.BLIND or is_seen(float(leasts[row]), float(ratios[row]))
         add = () if is_enough else _added(policy, compared, spare, row, float(ratios[row]), seconds)
         sight = CheckSight(
             name=rule.name,
-            role=roles[row],
+            role=shown[row].role,
             is_asked=rule.gate,
-            pass_s=finite(slowest_s[row]),
-            slowest=compared[int(passes[row].argmax())].pop if isfinite(slowest_s[row]) else "",
+            pass_s=finite(shown[row].seconds),
+            slowest=shown[row].slowest,
+            watches=shown[row].watches,
             least_ratio=finite(leasts[row]),
-            ratio=None if roles[row] is Role.BLIND else float(ratios[row]),
+            ratio=None if shown[row].role is Role.BLIND else float(ratios[row]),
             fail_s=finite(fails[row]),
             add=add,
             text="",
