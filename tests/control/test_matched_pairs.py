@@ -1,5 +1,6 @@
 """A gauge of which no pre-period tells how it varies is judged by matched pairs; where those say nothing it holds."""
 
+import msgspec
 import pytest
 from tests.control.measuring import ERRORS, Measuring
 from tests.control.practice import ROLLOUT, VIEWER, Practice
@@ -99,6 +100,16 @@ def test_after_a_restart_no_pair_bets_again(house: Practice) -> None:
     assert len(kept.paired) == len(set(kept.paired)) == 8
     assert kept.pairs
     assert heap(house).pairs == 4
+
+
+def test_a_gauge_may_be_the_only_gate(house: Practice) -> None:
+    made = Measuring(house, msgspec.structs.replace(ERRORS, gate=False), HEAP, nodes=16, canaries=8)
+    made.run(60)
+    made.begin()
+    made.run(5, gauge=quiet)
+    assert made.phase is TurnPhase.BAKING
+    made.run(65, gauge=quiet)
+    assert made.phase is TurnPhase.REST  # type: ignore[comparison-overlap]
 
 
 def test_where_a_pre_period_tells_how_it_varies_blocks_judge_and_nothing_is_paired(house: Practice) -> None:

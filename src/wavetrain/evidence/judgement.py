@@ -187,8 +187,7 @@ def gate(
     their order, weighed at this beta, and is None for a stratum that was not calibrated. `more` are the gauges'
     gates; their seconds are the blocks', and not among the answer's.
     """
-    if metrics or not more:
-        check(metrics)
+    check(metrics)
     if not more and not any(metric.gate for metric in metrics):
         raise RefusedError("no metric is a gate: a wave would pass on no evidence; set gate = true on one")
     answers = []
