@@ -6,6 +6,7 @@ from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.evidence.bins import Bin, NodeCount
+from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
 from wavetrain.model.fleet import (
@@ -208,10 +209,34 @@ SAMPLES: tuple[Record, ...] = (
     ),
     noted(EvidenceTrack(rollout=ROLLOUT, metrics=("drops",)), 1_750_000_000.5, 1.25, (2.5,)),
     RolloutEvidence(
-        rollout=ROLLOUT, metrics=("drops",), changes=3, totals=b"\x00\xff", pre_period_s=60.0, log_e=1.5
+        rollout=ROLLOUT,
+        metrics=("drops",),
+        changes=3,
+        totals=b"\x00\xff",
+        pre_period_s=60.0,
+        log_e=1.5,
+        pairs=b"\x01",
+        buckets={"latency": KeptSums(bounds=(0.1,), sums=b"\x02")},
     ),
-    PopEvidence(rollout=ROLLOUT, pop=FRA, states=b"\x00\xff", share=0.25, compared_s=30.0),
-    PopCalibration(rollout=ROLLOUT, pop=FRA, seconds=60.0, nodes=(NODE,), weights=b"\x00", figures=b"\xff"),
+    PopEvidence(
+        rollout=ROLLOUT,
+        pop=FRA,
+        states=b"\x00\xff",
+        share=0.25,
+        compared_s=30.0,
+        pairs=b"\x03",
+        paired=(NODE,),
+        only_watch=("drops",),
+    ),
+    PopCalibration(
+        rollout=ROLLOUT,
+        pop=FRA,
+        seconds=60.0,
+        nodes=(NODE,),
+        weights=b"\x00",
+        figures=b"\xff",
+        only_watch=("drops",),
+    ),
     Standstill(cause=Cause.CLOCK, since=AT, detail="stepped", shift_s=3600.5),
     Believed(node=NODE, pop=FRA, generation=SECOND, release="1.9.0", phase=Phase.STEADY),
     Join(

@@ -184,6 +184,9 @@ class Nothing:
     def unseen_s(self) -> dict[NodeId, float]:
         return {}
 
+    def source_fault(self) -> str:
+        return ""
+
 
 def test_for_a_decision_a_version_below_the_floor_is_as_good_as_withdrawn(house: Practice) -> None:
     rollout = house.rolling()  # to 2.0.0, from 1.9.0

@@ -14,7 +14,7 @@ from wavetrain.control import trains as use
 from wavetrain.control.trains import StopSeen
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.permit import Caller
-from wavetrain.decide.visibility import Role
+from wavetrain.decide.sight import Role
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb

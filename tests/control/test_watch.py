@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from random import Random
 
 from tests.adapters.kind_samples import SAMPLES
+from tests.control.measuring import ERRORS, Measuring
+from tests.control.practice import VIEWER, Practice
 
 from wavetrain.adapters.memory_store import MemoryStore
-from wavetrain.control import policies
+from wavetrain.control import explain, policies
 from wavetrain.control.ports import Target
 from wavetrain.control.watch import Watch
 from wavetrain.decide.permit import Caller
@@ -172,3 +174,25 @@ def test_a_pre_period_ends_with_the_first_unit_that_any_rollout_tells_there() ->
     source.bins = (seen(60.0),)
     watch.look()
     assert watch.pre_period_s() == {POP: 40.0}
+
+
+def test_why_the_source_errs_is_said_by_what_waits_for_it_and_no_more_once_it_is_well(
+    house: Practice,
+) -> None:
+    made = Measuring(house, ERRORS)
+    made.run(60)
+    made.begin()
+    made.run(2)
+    made.fault, made.age = "http://metrics: refused, 503", 1_000.0
+    made.ticker.tick()
+    why = explain.why(house.store, VIEWER, "lis1")
+    assert why.hold is not None
+    assert why.hold.code == "telemetry_away"
+    assert why.hold.detail.endswith("; the source: http://metrics: refused, 503")
+    assert "http://metrics: refused, 503" in why.answer
+    made.fault = ""
+    made.ticker.tick()
+    assert "source" not in explain.why(house.store, VIEWER, "lis1").answer
+    made.fault, made.age = "http://metrics: clock", 0.0
+    made.ticker.tick()
+    assert "metrics" not in explain.why(house.store, VIEWER, "lis1").answer, "its nodes are seen all the same"

@@ -66,6 +66,22 @@ def test_a_sound_change_goes_through_and_its_gate_passes() -> None:
     assert 0 < told.gates_s["fra1"] < BIN_S * 120
 
 
+def without_crashes(bins: Iterator[list[PopCounts]]) -> Iterator[list[PopCounts]]:
+    """The same with a counter of what never happened."""
+    for (seen,) in bins:
+        counted = np.vstack([seen.counted, np.zeros((1, len(seen.nodes)))])
+        yield [msgspec.structs.replace(seen, counters=(*seen.counters, "crashes"), counted=counted)]
+
+
+def test_a_gate_that_the_pop_cannot_decide_in_time_only_watches_as_it_does_live() -> None:
+    (failures,) = policy().verdicts.metrics
+    rare = msgspec.structs.replace(failures, name="rare", events="crashes", excess_max=1e-9)
+    both, alone = policy(metrics=(failures, rare)), policy(metrics=(rare,))
+    assert replay(both, without_crashes(recorded(1.0, seed=2))).gates_s.keys() == {"fra1"}
+    assert not replay(alone, without_crashes(recorded(1.0, seed=2))).gates_s, "the last gate holds"
+    assert replay(both, without_crashes(recorded(4.0))).halt is not None
+
+
 def test_a_short_pre_period_would_have_paused_and_not_gone_back() -> None:
     told = replay(policy(), recorded(6.0, start=200))
     assert told.halt is not None

@@ -7,18 +7,12 @@ import numpy as np
 import pytest
 from tests.decide.engine import measured
 
+from wavetrain.decide.comparison import watched
 from wavetrain.decide.evidence_kept import PopWatch
-from wavetrain.decide.visibility import (
-    Planned,
-    PopLoad,
-    Role,
-    load_of,
-    of_waves,
-    only_watch,
-    plan_of,
-    span,
-    watched_in,
-)
+from wavetrain.decide.gate_or_watch import only_watch
+from wavetrain.decide.pop_load import PopLoad, load_of, plan_of
+from wavetrain.decide.sight import Role, span
+from wavetrain.decide.visibility import Planned, of_waves, watched_in
 from wavetrain.errors import RefusedError
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.preperiod import Preperiod, absorb
@@ -29,6 +23,8 @@ from wavetrain.model.policy import Kind, MetricRule, Policy
 ERRORS = MetricRule(name="errors", events="failures", exposure="operations", weight=0.5, excess_max=0.002)
 RARE = MetricRule(name="rare", events="crashes", exposure="operations", weight=0.5, excess_max=1e-9)
 
+OFTEN = MetricRule(name="often", events="retries", exposure="operations", weight=0.5, excess_max=0.4)
+
 
 def policy(*rules: MetricRule, **verdicts: object) -> Policy:
     whole = measured()
@@ -37,9 +33,22 @@ def policy(*rules: MetricRule, **verdicts: object) -> Policy:
     )
 
 
-def load(pop: str, per_node: float = 20.0, nodes: int = 4, rates: tuple[float, ...] = (0.001,)) -> PopLoad:
+NONE = np.zeros((0, 3))
+HEAP = MetricRule(name="heap", kind=Kind.GAUGE, gauge="heap_bytes", weight=0.5, excess_max=100.0)
+
+
+def load(
+    pop: str,
+    per_node: float = 20.0,
+    nodes: int = 4,
+    rates: tuple[float, ...] = (0.001,),
+    noise: float | None = None,
+    tau: float = 0.02,
+) -> PopLoad:
+    """With a gauge whose nodes have this much noise in a block of five minutes, in smallest shifts."""
     many = np.ones(len(rates))
-    return PopLoad(pop, nodes, np.array(rates), many * per_node, many, many * 0.03)
+    gauges = NONE if noise is None else np.array([[noise**2, tau**2, 300.0]])
+    return PopLoad(pop, nodes, np.array(rates), many * per_node, many, many * 0.03, gauges)
 
 
 def wave(*pops: str) -> list[Planned]:
@@ -67,11 +76,26 @@ def test_a_gate_that_traffic_cannot_decide_only_watches_and_does_not_lengthen_th
     assert "raise excess_max" in rare.text
 
 
-def test_the_slowest_pop_of_the_wave_decides_whether_a_check_gates() -> None:
+def test_a_gate_watches_where_it_cannot_be_decided_and_gates_the_rest_of_the_wave() -> None:
+    loads = {
+        "fra1": load("fra1", rates=(0.001, 0.5)),
+        "tiny": load("tiny", per_node=0.01, rates=(0.001, 0.5)),
+    }
+    errors, often = of_waves(policy(ERRORS, OFTEN), wave("fra1", "tiny"), loads)[0].checks
+    assert (errors.role, errors.slowest, errors.watches) == (Role.GATE, "fra1", ("tiny",))
+    assert "; only watches in tiny;" in errors.text
+    assert (often.role, often.slowest, often.watches) == (Role.GATE, "tiny", ())
+
+
+def test_the_last_gate_of_a_pop_holds_it_for_a_person_and_the_plan_says_so() -> None:
     loads = {"fra1": load("fra1"), "tiny": load("tiny", per_node=1e-4)}
-    assert of_waves(policy(), wave("fra1"), loads)[0].checks[0].role is Role.GATE
-    check = of_waves(policy(), wave("fra1", "tiny"), loads)[0].checks[0]
-    assert (check.role, check.pass_s is None or check.slowest == "tiny") == (Role.WATCH, True)
+    assert of_waves(policy(), wave("fra1"), loads)[0].checks[0].slowest == "fra1"
+    sight = of_waves(policy(), wave("fra1", "tiny"), loads)[0]
+    (check,) = sight.checks
+    assert (check.role, check.slowest, check.watches) == (Role.GATE, "tiny", ())
+    assert "never passes in tiny, which has no other gate" in check.text
+    assert "waits for a person" in check.text
+    assert sight.seconds == policy().bake.mixed_hours_max * 3600.0
 
 
 def test_a_wave_that_cannot_see_ten_per_cent_names_the_pops_that_would() -> None:
@@ -107,7 +131,7 @@ def test_what_differences_between_nodes_hide_no_pop_and_no_time_would_show() -> 
 
 
 def test_who_was_never_watched_or_has_nobody_to_compare_with_is_named() -> None:
-    unknown = PopLoad("ber1", 4, np.array([nan]), np.array([nan]), np.array([nan]), np.array([nan]))
+    unknown = PopLoad("ber1", 4, *(np.array([nan]),) * 4, NONE)
     loads = {"ber1": unknown, "one": load("one", nodes=1)}
     sight = of_waves(policy(), wave("ber1", "one", "gone"), loads)[0]
     assert (sight.unwatched, sight.alone) == (("ber1", "gone"), ("one",))
@@ -196,7 +220,13 @@ def test_a_histogram_is_told_of_by_its_percentiles_and_a_gauge_by_name() -> None
     heap = MetricRule(name="heap", kind=Kind.GAUGE, gauge="heap_bytes", weight=0.2, gate=False)
     rules = policy(ERRORS, slow, heap)
     four = PopLoad(
-        "fra1", 4, np.array([0.001, 0.5, 0.1, 0.01]), np.full(4, 20.0), np.ones(4), np.full(4, 0.03)
+        "fra1",
+        4,
+        np.array([0.001, 0.5, 0.1, 0.01]),
+        np.full(4, 20.0),
+        np.ones(4),
+        np.full(4, 0.03),
+        np.full((1, 3), nan),
     )
     checks = of_waves(rules, wave("fra1"), {"fra1": four})[0].checks
     assert [check.name for check in checks] == [
@@ -207,15 +237,81 @@ def test_a_histogram_is_told_of_by_its_percentiles_and_a_gauge_by_name() -> None
         "heap",
     ]
     assert [check.role for check in checks[:4]] == [Role.GATE] * 4
-    assert checks[-1].text == "watch: a gauge; how soon it decides is not foretold"
+    assert (checks[-1].role, checks[-1].least_shift) == (Role.BLIND, None)
+    assert checks[-1].text.startswith("sees nothing yet")
     assert plan_of(rules, [four]).weights == pytest.approx([0.5, 0.09, 0.09, 0.12])
 
 
-def test_a_policy_of_gauges_alone_has_nothing_to_foretell() -> None:
-    heap = MetricRule(name="heap", kind=Kind.GAUGE, gauge="heap_bytes", weight=0.2)
+def test_a_gauge_gates_where_its_noise_lets_it_and_says_when_and_what_it_sees() -> None:
+    sight = of_waves(policy(HEAP), wave("fra1"), {"fra1": load("fra1", rates=(), noise=0.6)})[0]
+    (heap,) = sight.checks
+    assert (heap.role, heap.slowest, heap.shift, sight.unwatched) == (Role.GATE, "fra1", 100.0, ())
+    assert heap.pass_s is not None
+    assert heap.least_shift is not None
+    assert heap.pass_s == pytest.approx(round(heap.pass_s / 300) * 300, rel=1e-3), "blocks are whole ones"
+    assert sight.seconds == pytest.approx(heap.pass_s)
+    assert 0 < heap.least_shift < 300
+    assert f"sees a shift of {heap.least_shift:.3g} and more" in heap.text
+    louder = of_waves(policy(HEAP), wave("fra1"), {"fra1": load("fra1", rates=(), noise=1.2)})[0].checks[0]
+    assert louder.pass_s is not None
+    assert louder.pass_s > 2 * heap.pass_s
+
+
+def test_a_gauge_that_cannot_be_decided_in_time_watches_and_names_who_would_help_to_see() -> None:
+    both = policy(ERRORS, HEAP)
+    loads = {"fra1": load("fra1", noise=30.0)}
+    loads |= {f"p{number}": load(f"p{number}", noise=0.3 + number / 20) for number in range(6)}
+    sight = of_waves(both, wave("fra1"), loads)[0]
+    errors, heap = sight.checks
+    assert (heap.role, heap.is_asked, heap.watches) == (Role.WATCH, True, ("fra1",))
+    assert heap.add == ("p0", "p1", "p2", "p3")
+    assert sight.seconds == max(both.bake.minutes * 60.0, errors.pass_s or 0.0)
+    assert "watch, no gate" in heap.text
+    assert "cannot see a shift of 100: 4 more PoPs would" in heap.text
+    joined = of_waves(both, wave("fra1", *heap.add), loads)[0].checks[1]
+    assert "cannot see" not in joined.text
+    assert joined.least_shift is not None
+    assert joined.least_shift <= 100.0
+
+
+def test_a_gauge_too_may_only_watch_but_not_as_the_last_gate_nor_where_nothing_is_known() -> None:
+    both = policy(ERRORS, HEAP)
+    assert only_watch(both, load("fra1", noise=30.0)) == ("heap",)
+    assert only_watch(both, load("fra1", noise=0.5)) == ()
+    assert only_watch(both, load("fra1", per_node=1e-4, noise=0.5)) == ("errors",), "the gauge is left"
+    assert only_watch(both, load("fra1", per_node=1e-4, noise=30.0)) == ()
+    assert only_watch(both, load("fra1", noise=nan)) == (), "it may turn out to be quiet"
+    assert only_watch(policy(HEAP), load("fra1", rates=(), noise=30.0)) == ()
+
+
+def test_a_pre_period_of_a_gauge_is_the_load_that_its_nodes_noise_makes() -> None:
+    rng = np.random.default_rng(5)
+    watch = None
+    for at in range(600):
+        bin_ = PopCounts(
+            pop=PopId("fra1"),
+            ended=30.0 * at,
+            seconds=30.0,
+            nodes=tuple(NodeId(f"n{number}") for number in range(4)),
+            releases=("1.0.0",) * 4,
+            counters=(),
+            counted=np.zeros((0, 4)),
+            sessions=np.ones(4),
+            gauges=("heap_bytes",),
+            levels=1000.0 + 200.0 * rng.normal(size=(1, 4)),
+        )
+        watch = watched(watch or PopWatch(pop="fra1"), bin_, policy(HEAP))
+    found = load_of("fra1", 4, watch, policy(HEAP)).gauges
+    assert found[0, 2] == 300.0
+    assert 0.2 < found[0, 0] * 10 < 3 * 4.0, "ten bins of variance 4 in squares of the smallest shift"
+    short = load_of("fra1", 4, PopWatch(pop="fra1"), policy(HEAP)).gauges
+    assert np.isnan(short).all()
+
+
+def test_a_policy_of_gauges_alone_of_which_nothing_is_known_is_blind() -> None:
     nothing = np.zeros(0)
-    sight = of_waves(
-        policy(heap), wave("fra1"), {"fra1": PopLoad("fra1", 4, nothing, nothing, nothing, nothing)}
-    )[0]
-    assert [check.role for check in sight.checks] == [Role.GATE]
-    assert sight.seconds == policy(heap).bake.minutes * 60.0
+    unknown = PopLoad("fra1", 4, nothing, nothing, nothing, nothing, np.full((1, 3), nan))
+    sight = of_waves(policy(HEAP), wave("fra1"), {"fra1": unknown})[0]
+    assert [check.role for check in sight.checks] == [Role.BLIND]
+    assert sight.unwatched == ("fra1",)
+    assert sight.seconds == policy(HEAP).bake.minutes * 60.0

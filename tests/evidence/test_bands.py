@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence.bands import ALPHA_MAX, LEADING, Band, band, difference, radius
+from wavetrain.evidence.bands import ALPHA_MAX, LEADING, Band, band, radius
 
 BOUNDS = (0.1, 0.2, 0.5, 1.0)
 
@@ -69,10 +69,6 @@ def test_nothing_seen_says_nothing_and_dispersion_widens() -> None:
     assert (none.lower, none.upper) == (-inf, inf)
     assert radius(1000, 0.05, 10.0) == radius(100, 0.05) > radius(1000, 0.05)
     assert radius(0, 0.05) == inf
-
-
-def test_a_difference_is_as_wide_as_both() -> None:
-    assert difference(Band(1, 2, 3), Band(-1, 0, 5)) == Band(-4, 2, 4)
 
 
 def test_the_estimate_is_interpolated_within_its_bucket() -> None:

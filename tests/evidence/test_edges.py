@@ -1,7 +1,8 @@
 """Bounds that stand for quantiles are chosen from the pre-period, whatever the buckets are like."""
 
+from collections.abc import Callable
 from itertools import combinations
-from math import inf
+from math import inf, log
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence.counters import Array
+from wavetrain.evidence import budget
+from wavetrain.evidence.counters import Array, laws, log_e_rows, log_likelihood
 from wavetrain.evidence.edges import (
     CHOICE_BINS,
     MAX_BOUNDS,
@@ -19,6 +21,7 @@ from wavetrain.evidence.edges import (
     HistogramWatch,
     Tally,
     absorb,
+    at_or_below,
     bins_of,
     settled,
     strands_of,
@@ -170,3 +173,75 @@ def test_bounds_that_never_settle_are_refused_before_they_fill_the_store() -> No
     assert len(tally.bounds) == MAX_BOUNDS
     with pytest.raises(RefusedError, match="keep changing"):
         tallied(tally, one_bin([[1]], [1], (-1.0,)))
+
+
+Latency = Callable[[np.random.Generator, tuple[int, ...]], Array]
+FINE = tuple(float(bound) for bound in 0.005 * 1.5 ** np.arange(18))
+
+
+def usual(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.lognormal(log(0.1), 0.8, shape)
+
+
+def slower(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return 1.1 * usual(rng, shape)
+
+
+def tail(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """2 % of requests are 4.5 times slower."""
+    return usual(rng, shape) * np.where(rng.random(shape) < 0.02, 4.5, 1.0)
+
+
+def minutes(seed: int, latency: Latency, horizon: int) -> int | None:
+    """Until a check with a fortieth of the budget reaches 1 / 0.01: 200 new against 800 control requests a minute."""
+    rng = np.random.default_rng(seed)
+    watch = HistogramWatch()
+    for _ in range(20):
+        watch = absorb(watch, observed(usual(rng, (5, 200)), FINE))
+    bounds = tuple(strand.bound for strand in watch.strands)
+    weights = [strand.weight for strand in watch.strands]
+    loglik = np.zeros((len(bounds), 24))
+    for minute in range(1, horizon + 1):
+        new, control = observed(latency(rng, (1, 200)), FINE), observed(usual(rng, (1, 800)), FINE)
+        (below, all_new), (under, all_control) = at_or_below(new, bounds), at_or_below(control, bounds)
+        x_new, x_control = (all_new - below)[:, 0], (all_control - under)[:, 0]
+        loglik += log_likelihood(x_new, x_control, all_new[:, 0], all_control[:, 0])
+        if budget.log_mean(log_e_rows(loglik, laws(0.0, 0.0)).tolist(), weights) >= log(40 / 0.01):
+            return minute
+    return None
+
+
+@pytest.mark.parametrize(("latency", "median"), [(slower, 45), (tail, 60)])
+def test_ten_percent_slower_or_a_worse_tail_alone_are_found_within_the_hour(
+    latency: Latency, median: int
+) -> None:
+    """The prototype's table: 28 and 42 minutes with bounds at the exact quantiles."""
+    found = [minutes(seed, latency, 300) for seed in range(9)]
+    assert all(minute is not None for minute in found)
+    assert np.median(np.array(found, float)) <= median
+
+
+def test_equal_latencies_are_not_found() -> None:
+    assert [minutes(seed, usual, 60) for seed in range(100, 110)] == [None] * 10
+
+
+def test_over_many_looks_the_mean_of_the_checks_e_stays_at_most_one() -> None:
+    """4,000 trains of 20 minutes under the null: three strands of the same observations, half of them events of one.
+
+    Given their number, exceedances are hypergeometric, below the binomial in convex order (Hoeffding 1963).
+    """
+    rng = np.random.default_rng(7)
+    trains = 4000
+    loglik = np.zeros((trains, 3, 24))
+    beyond = np.array([0.5, 0.1, 0.01])
+    crossed = np.zeros(trains, bool)
+    for _ in range(20):
+        shares = np.append(-np.diff(beyond, append=0.0), 1 - beyond[0])
+        new, control = (
+            rng.multinomial(n, shares, trains)[:, 2::-1].cumsum(axis=1)[:, ::-1] for n in (40, 160)
+        )
+        loglik += log_likelihood(new, control, np.full(new.shape, 40.0), np.full(new.shape, 160.0))
+        e = np.exp(log_e_rows(loglik, laws(0.0, 0.0))) @ np.array(WEIGHTS)
+        assert e.mean() <= 1 + 5 * e.std() / np.sqrt(trains)
+        crossed |= e >= 20
+    assert crossed.mean() <= 0.05

@@ -20,7 +20,8 @@ def test_a_check_of_the_catalogue_is_taken_over_as_it_is() -> None:
 
 
 def test_what_is_given_beside_use_replaces_what_the_catalogue_says() -> None:
-    (rule,) = rules('[[verdicts.metric]]\nuse = "errors"\nevents = "edge_errors"\nweight = 3\ngate = false\n')
+    text = '[[verdicts.metric]]\nuse = "errors"\nevents = "edge_errors"\nweight = 3\ngate = false\n'
+    rule, _ = rules(text + '[[verdicts.metric]]\nuse = "sessions-lost"\n')
     known = next(item for item in CATALOGUE if item.name == "errors")
     assert (rule.name, rule.events, rule.exposure) == ("errors", "edge_errors", known.exposure)
     assert (rule.weight, rule.gate, rule.excess_max) == (3.0, False, known.excess_max)
@@ -53,6 +54,8 @@ def test_an_operators_own_check_of_each_kind() -> None:
         ('use = "cpu"\nhistory = true', "only a counter"),
         ('use = "throughput"\nhistory = true', "only a counter"),
         ('use = "errors"\n[[verdicts.metric]]\nuse = "errors"', "errors is there twice"),
+        ('use = "errors"\ngate = false', "no check is a gate"),
+        ('use = "cpu"\ngate = true\n[[verdicts.metric]]\nuse = "memory"', "all checks are gauges"),
     ],
 )
 def test_a_check_that_cannot_be_is_refused_with_its_place_and_the_way_out(text: str, said: str) -> None:

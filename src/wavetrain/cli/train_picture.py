@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from wavetrain.control.trains import Difference, PlanSeen
-from wavetrain.decide.visibility import Role, span
+from wavetrain.decide.sight import Role, span
 
 SHADES = " ·▁▂▃▄▅▆▇█"
 WIDTH = 40

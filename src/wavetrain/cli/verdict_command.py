@@ -40,6 +40,8 @@ def verdict(
     )
     if not desk.as_json:
         desk.console.print(_told(seen))
+        for note in verdict_page.notes(seen):
+            desk.console.print(note)
 
 
 def _told(seen: "VerdictSeen") -> str:

@@ -9,7 +9,9 @@ from wavetrain.control.progress import HoldSeen, hold_seen
 from wavetrain.control.rollouts import active
 from wavetrain.control.stops import why_moved
 from wavetrain.decide import lapses, stillness
+from wavetrain.decide.comparison import EXPOSED
 from wavetrain.decide.desired import is_joining
+from wavetrain.decide.evidence_kept import PopEvidence
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import UnknownError
@@ -213,6 +215,9 @@ def _turn_step(view: View, turn: Turn, unit: str = "") -> Step:
         hold = lapses.hold_of(turn, UnitId(unit), said.detail if said is not None else "")
         state = f"{state}; {unit} was passed over"
         return Step(level="turn", subject=f"{turn.rollout}/{turn.pop}", state=state, hold=hold_seen(hold))
+    kept = view.get(PopEvidence, turn.rollout, turn.pop) if turn.phase in EXPOSED else None
+    if kept is not None and kept.only_watch:
+        state = f"{state}; {', '.join(kept.only_watch)} only watched"
     moving = next((item for item in turn.progress if item.unit == unit), None)
     if moving is not None:
         state = f"{state}; {unit} is {moving.state.value}, going to {moving.release}"

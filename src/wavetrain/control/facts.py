@@ -50,6 +50,7 @@ class Seen(Protocol):
     def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]: ...
     def pre_period_s(self) -> Mapping[PopId, float]: ...
     def unseen_s(self) -> Mapping[NodeId, float]: ...
+    def source_fault(self) -> str: ...
 
 
 def load(
@@ -103,6 +104,7 @@ def load(
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
         unseen_s=seen.unseen_s(),
+        source_fault=seen.source_fault(),
         unsteady=image.unsteady,
         almanac=image.almanac(max(rollout.departs, rollout.not_before)),
         sequence=image.sequence,
@@ -237,6 +239,7 @@ class Basis(msgspec.Struct, frozen=True):
     pre_period_s: dict[PopId, float]
     unseen_s: list[float | None]
     """Of the nodes under way, in the order of their turns; None for one that is not asked for its metrics."""
+    source_fault: str
 
 
 def digest(facts: Facts) -> str:
@@ -272,6 +275,7 @@ def digest(facts: Facts) -> str:
         if facts.pre_period_s
         else {},
         unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
+        source_fault=facts.source_fault,
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
 
@@ -279,5 +283,4 @@ def digest(facts: Facts) -> str:
 @lru_cache(maxsize=1024)
 def _seal(kept: PopEvidence) -> str:
     """SHA-256 over what a PoP has said; worked out once for each state of it."""
-    said = (kept.pop, kept.live, kept.share, kept.compared_s)
-    return hashlib.sha256(msgspec.json.encode(said) + kept.states).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(kept.changed(version=0))).hexdigest()

@@ -12,6 +12,7 @@ from wavetrain.control.stops import stops_of, table_of
 from wavetrain.decide import (
     improvement,
     layout,
+    pop_load,
     timetable,
     timetable_bound,
     timetable_check,
@@ -328,8 +329,8 @@ def _sight(
     of: dict[int, list[str]] = {}
     for stop in stops:
         of.setdefault(stop.wave, []).append(stop.pop)
-    loads: dict[str, visibility.PopLoad] = {
-        stop.pop: visibility.load_of(stop.pop, len(fleet.pops[stop.pop].nodes), watches.get(stop.pop), policy)
+    loads: dict[str, pop_load.PopLoad] = {
+        stop.pop: pop_load.load_of(stop.pop, len(fleet.pops[stop.pop].nodes), watches.get(stop.pop), policy)
         for stop in stops
         if stop.pop in fleet.pops
     }

@@ -8,17 +8,23 @@ import msgspec
 from wavetrain.control.facts import policy_in
 from wavetrain.control.ports import Store
 from wavetrain.control.rollouts import found
+from wavetrain.decide.comparison import pairs_of
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, points
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.placebo_proof import PlaceboProof
+from wavetrain.decide.rows import rows_of
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.decide.verdict import doubt_of
 from wavetrain.evidence import limit
+from wavetrain.evidence.bands import Band
+from wavetrain.evidence.betting import PAIRS
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.gauge_pairs import WORSE
+from wavetrain.evidence.gauge_pairs import said as bets_say
 from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
 from wavetrain.evidence.interval import ratio_interval
-from wavetrain.evidence.judgement import MetricJudgement
+from wavetrain.evidence.judgement import Figures, MetricJudgement
 from wavetrain.evidence.processes import BINS, LOG_E, PHI, SECONDS, WIDTH, unpacked
 from wavetrain.model.health import Verdict
 from wavetrain.model.policy import Kind, MetricRule, Policy, PolicyText
@@ -32,13 +38,30 @@ RATIO_LEAST = 1.05
 
 
 class StratumSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """What one PoP says of one check."""
+    """What one PoP says of one check; `by_pairs` of a gauge: by matched pairs, as no pre-period says how it varies."""
 
     pop: str
     log_e: float
+    by_pairs: bool = False
 
 
-class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
+class BandSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A quantile lies over `lower` and at or under `upper`; None where no bucket says."""
+
+    lower: float | None
+    estimate: float | None
+    upper: float | None
+
+
+class QuantileSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One quantile of a histogram, in its unit; each band holds but for one time in twenty, however often one looks."""
+
+    quantile: float
+    new: BandSeen
+    control: BandSeen
+
+
+class CheckSeen(Figures, frozen=True, kw_only=True):
     """One check's part in the verdict.
 
     `e` is its evidence against the release, 1 for none; `weight` its share of the budget. The release fails by this
@@ -46,28 +69,19 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
     the rates but for one time in twenty, however often one looks (None: nothing bounds it). Of a gauge the rates are
     mean levels, events are sums of levels over as many blocks as the exposure says, and `shift_low` and `shift_high`
     hold the true shift. `excess` is harmless below `excess_max`. `limit_s` is how long no test could have been quicker
-    on the average, at the ratio that was seen; `to_limit` the time compared over it.
+    on the average, at the ratio that was seen; `to_limit` the time compared over it. A gate only watches in the PoPs of
+    `only_watches`: there no sound release could pass it in time. `pairs` is how many matched pairs of nodes have bet
+    on a gauge, in PoPs whose pre-period does not tell how it varies; they are in `e` and in no other figure.
     """
 
-    name: str
     kind: str
     gate: bool
     direction: str
-    weight: float
     e: float
-    log_e: float
     e_alone: float
     control: str
-    new_events: float
-    new_exposure: float
-    control_events: float
-    control_exposure: float
-    new_rate: float | None
-    control_rate: float | None
-    ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
-    excess: float | None
     excess_max: float
     shift_low: float | None
     shift_high: float | None
@@ -76,6 +90,11 @@ class CheckSeen(msgspec.Struct, frozen=True, kw_only=True):
     to_limit: float | None
     strata: tuple[StratumSeen, ...]
     strata_left_off: int
+    only_watches: tuple[str, ...]
+    only_watches_left_off: int
+    pairs: int
+    quantiles: tuple[QuantileSeen, ...]
+    """Of a histogram, over all PoPs together."""
 
 
 class TrackSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +158,10 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
     checks: tuple[CheckSeen, ...] = ()
     if policy.verdicts.metrics:
         judged, pooled = test.judgement().per_metric, test.pooled()
-        shifts = iter(test.shifts())
+        gauges = iter(zip(test.shifts(), test.pairs(), strict=True))
         checks = tuple(
             _check(
-                policy, rule, said, _interval(likelihood), next(shifts) if likelihood is None else None, told
+                test, rule, said, _interval(likelihood), next(gauges) if likelihood is None else None, told
             )
             for rule, said, likelihood, told in zip(
                 policy.verdicts.metrics, judged, pooled, _told(policy, pops, test.best_rows()), strict=True
@@ -168,19 +187,48 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
     )
 
 
-def _told(policy: Policy, pops: list[PopEvidence], best: tuple[int, ...]) -> list[list[tuple[str, Array]]]:
-    """By check the row of each PoP that has said something: that which says most of it, or the gauge's level."""
+class _Told(msgspec.Struct, frozen=True):
+    """What PoPs say of one check: the row of each that says most of it, or the gauge's level; seconds compared."""
+
+    rows: list[tuple[str, Array]]
+    strata: tuple[StratumSeen, ...]
+    seconds: float
+    only_watches: tuple[str, ...]
+
+
+def _told(policy: Policy, pops: list[PopEvidence], best: tuple[int, ...]) -> list[_Told]:
+    """By check what each PoP has said."""
     states = [(item.pop, unpacked(item.states)) for item in pops if item.states]
     levels = [(item.pop, unpacked(item.gauges).reshape(-1, STRANDS, WIDTH)) for item in pops if item.gauges]
+    pairs = [(item, held) for item in pops if (held := pairs_of(item)) is not None]
+    names = [{rule.name} for rule in policy.verdicts.metrics]
+    for made in rows_of(policy).rows:
+        names[made.check].add(made.name)
     gauge = -1
-    out: list[list[tuple[str, Array]]] = []
-    for rule, row in zip(policy.verdicts.metrics, best, strict=True):
+    out: list[_Told] = []
+    for rule, row, parts in zip(policy.verdicts.metrics, best, names, strict=True):
+        bets: list[tuple[PopEvidence, Array]] = []
         if rule.kind is Kind.GAUGE:
             gauge += 1
             rows = [(pop, held[gauge, LEVEL_STRAND]) for pop, held in levels if gauge < len(held)]
+            bets = [(item, held[gauge, WORSE]) for item, held in pairs if gauge < len(held)]
         else:
             rows = [(pop, held[row]) for pop, held in states if row < len(held)]
-        out.append([(pop, held) for pop, held in rows if held[BINS] > 0])
+        rows = [(pop, held) for pop, held in rows if held[BINS] > 0]
+        bets = [(item, held) for item, held in bets if held[PAIRS] > 0]
+        strata = [StratumSeen(pop=pop, log_e=float(held[LOG_E])) for pop, held in rows]
+        strata += [
+            StratumSeen(pop=item.pop, log_e=float(bets_say(held)), by_pairs=True) for item, held in bets
+        ]
+        seconds = [float(held[SECONDS]) for _, held in rows] + [item.compared_s for item, _ in bets]
+        out.append(
+            _Told(
+                rows,
+                tuple(sorted(strata, key=lambda one: (-one.log_e, one.pop))),
+                max(seconds, default=0.0),
+                tuple(item.pop for item in pops if parts & set(item.only_watch)),
+            )
+        )
     return out
 
 
@@ -200,47 +248,51 @@ def _verdict(item: Rollout, kept: RolloutEvidence, waves: list[Wave]) -> Verdict
 
 
 def _check(
-    policy: Policy,
+    test: RunningTest,
     rule: MetricRule,
     said: MetricJudgement,
     interval: tuple[float, float] | None,
-    shift: tuple[float, float] | None,
-    told: list[tuple[str, Array]],
+    gauge: tuple[tuple[float, float], int] | None,
+    told: _Told,
 ) -> CheckSeen:
-    seconds = float(max((row[SECONDS] for _, row in told), default=0.0))
-    phi = float(max((row[PHI] for _, row in told), default=1.0))
-    limit_s = _limit(policy, rule, said, seconds, phi)
-    strata = sorted(((pop, float(row[LOG_E])) for pop, row in told), key=lambda held: (-held[1], held[0]))
+    policy = test.policy
+    phi = float(max((row[PHI] for _, row in told.rows), default=1.0))
+    limit_s = _limit(policy, rule, said, told.seconds, phi)
+    shift, pairs = gauge if gauge is not None else (None, 0)
     low, high = interval if interval is not None and said.ratio is not None else (None, None)
     return CheckSeen(
-        name=rule.name,
+        **{field: getattr(said, field) for field in Figures.__struct_fields__},
         kind=rule.kind.value,
         gate=rule.gate,
         direction=rule.direction.value,
-        weight=said.weight,
         e=exp(min(said.log_e, 700.0)),
-        log_e=said.log_e,
         e_alone=1 / (policy.verdicts.alpha * said.weight),
         control="nodes of the same PoP on the release before, not yet exposed",
-        new_events=said.new_events,
-        new_exposure=said.new_exposure,
-        control_events=said.control_events,
-        control_exposure=said.control_exposure,
-        new_rate=said.new_rate,
-        control_rate=said.control_rate,
-        ratio=said.ratio,
         ratio_low=low,
         ratio_high=high if high is not None and isfinite(high) else None,
-        excess=said.excess,
         excess_max=rule.excess_max,
         shift_low=shift[0] if shift is not None and isfinite(shift[0]) else None,
         shift_high=shift[1] if shift is not None and isfinite(shift[1]) else None,
-        compared_s=seconds,
+        compared_s=told.seconds,
         limit_s=limit_s,
-        to_limit=seconds / limit_s if limit_s else None,
-        strata=tuple(StratumSeen(pop=pop, log_e=log_e) for pop, log_e in strata[:STRATA_SHOWN_MAX]),
-        strata_left_off=max(0, len(strata) - STRATA_SHOWN_MAX),
+        to_limit=told.seconds / limit_s if limit_s else None,
+        strata=told.strata[:STRATA_SHOWN_MAX],
+        strata_left_off=max(0, len(told.strata) - STRATA_SHOWN_MAX),
+        only_watches=told.only_watches[:STRATA_SHOWN_MAX],
+        only_watches_left_off=max(0, len(told.only_watches) - STRATA_SHOWN_MAX),
+        pairs=pairs,
+        quantiles=tuple(
+            QuantileSeen(quantile=held.quantile, new=_band(held.new), control=_band(held.control))
+            for held in test.bands(rule.name, phi)
+        ),
     )
+
+
+def _band(held: Band) -> BandSeen:
+    lower, estimate, upper = (
+        value if isfinite(value) else None for value in (held.lower, held.estimate, held.upper)
+    )
+    return BandSeen(lower=lower, estimate=estimate, upper=upper)
 
 
 def _limit(

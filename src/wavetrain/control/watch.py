@@ -11,7 +11,7 @@ from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.quiet import Quiet
-from wavetrain.decide import comparison
+from wavetrain.decide import comparison, gate_or_watch
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
@@ -121,6 +121,7 @@ class Watch:
         """The turns that have changed since the last look."""
         self._here: tuple[list[tuple[Turn, ...]], dict[str, list[Turn]]] = ([], {})
         self._unseen = Unseen({}, {}, 0.0, 0.0)
+        self._source_fault = ""
         self._asked_at: dict[NodeId, float] = {}
         self._targets: dict[NodeId, Target] = {}
         self._asked: Asked | None = None
@@ -158,6 +159,7 @@ class Watch:
         self._aim(ruling, steady)
         observed = self._health.observe()
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
+        self._source_fault = observed.fault
         rollouts: dict[str, Rollout] = {rollout.id: rollout for rollout in rolling}
         self._attend(pinned)
         self._quiet.look(observed)
@@ -235,6 +237,10 @@ class Watch:
         """
         return self._unseen
 
+    def source_fault(self) -> str:
+        """What was wrong with the source as a whole at the last look, in one line; empty for nothing."""
+        return self._source_fault
+
     def checkpoint(self, transaction: Transaction, rollout: str) -> None:
         """Write the evidence that a decision stood on, in the decision's own transaction: what has changed of it."""
         test = self._tests.get(rollout)
@@ -254,6 +260,8 @@ class Watch:
             transaction.put(item.changed(version=older.version if older is not None else 0))
             if older is None or older.live != item.live:
                 self._keep_calibration(transaction, test, item)
+            if item.only_watch and (older is None or older.only_watch != item.only_watch):
+                transaction.note([gate_or_watch.entry(item, test.policy, transaction.now)])
 
     def _keep_calibration(self, transaction: Transaction, test: RunningTest, item: PopEvidence) -> None:
         """A PoP's calibration is fixed while it is live, and of no use after that."""
@@ -318,7 +326,8 @@ class Watch:
                 test.settle(turn.pop)
 
     def _calibrate(self, test: RunningTest, turn: Turn, policy: Policy) -> None:
-        known = comparison.calibrated(turn.rollout, turn.pop, self._watches.get(turn.pop), policy)
+        watch = self._watches.get(turn.pop)
+        known = gate_or_watch.fixed(turn.rollout, turn.pop, len(turn.order), watch, policy)
         if not test.was_done(turn.pop):
             with self._store.read() as view:
                 before = view.get(PopEvidence, turn.rollout, turn.pop)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from wavetrain.decide import comparison, verdict
+from wavetrain.decide import comparison, gate_or_watch, verdict
 from wavetrain.decide.evidence_kept import PopWatch
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.errors import RefusedError
@@ -133,7 +133,8 @@ class Replay:
         if fresh and not held:
             self._since[pop] = seen.ended
             watch = self._watches.get(pop)
-            self._test.calibrate(comparison.calibrated(NAME, pop, watch, self._policy))
+            nodes = len(self._nodes[pop])
+            self._test.calibrate(gate_or_watch.fixed(NAME, pop, nodes, watch, self._policy))
         if fresh:
             self._exposed[pop] = [*held, *fresh]
         if fresh or gone_back:

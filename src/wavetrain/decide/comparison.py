@@ -1,7 +1,7 @@
 """Comparison: which counts may be held against each other, and what do they add to the evidence?"""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ from wavetrain.decide import levels, rows
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch
 from wavetrain.decide.waves import DISTURBED
 from wavetrain.evidence import (
+    betting,
     calibration,
     edges,
     first_nodes,
@@ -23,6 +24,7 @@ from wavetrain.evidence.arms import Mask, split_each
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, Calibrations
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.gauge_pairs import SHIFTED
 from wavetrain.evidence.gauges import LEVEL_STRAND, STRANDS
 from wavetrain.evidence.processes import WIDTH, unpacked
 from wavetrain.evidence.strata import NO_CLASS
@@ -120,33 +122,56 @@ def watched(watch: PopWatch, seen: PopCounts, policy: Policy, clock_s: float | N
     return watch.changed(gauge_names=names, gauge_nodes=after.nodes, gauges=gauge_preperiod.packed(after))
 
 
-def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -> PopCalibration:
-    """What the pre-period of a PoP says; cautious assumptions for a metric that was never seen."""
-    floor = policy.verdicts.tau_floor
+class Fits(msgspec.Struct, frozen=True):
+    """What a pre-period says of each row of a policy: itself, its calibration, a strand's bound; and of the gauges."""
+
+    held: PopWatch
+    pres: list[preperiod.Preperiod]
+    rows: tuple[Calibration | None, ...]
+    """None for one that was never seen."""
+    bounds: Array
+    gauges: gauge_calibration.GaugeCalibration | None
+    """None where the policy names none."""
+
+
+def fitted(pop: str, watch: PopWatch | None, policy: Policy) -> Fits:
+    """What the pre-period of a PoP says."""
     held = watch or PopWatch(pop=pop)
     pres, bounds = pres_of(held, policy)
-    fits = calibration.calibrate_class(pres, floor)
-    known = [fit if fit is not None else _assumed(floor) for fit in fits]
+    fits = calibration.calibrate_class(pres, policy.verdicts.tau_floor)
+    return Fits(held, pres, fits, bounds, _gauges_calibrated(held, policy))
+
+
+def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -> PopCalibration:
+    """The same as it is kept; cautious assumptions for a metric that was never seen."""
+    return calibrated_by(rollout, fitted(pop, watch, policy), policy)
+
+
+def calibrated_by(rollout: str, fits: Fits, policy: Policy) -> PopCalibration:
+    """The same of a pre-period that is fitted already."""
+    floor, gauges = policy.verdicts.tau_floor, fits.gauges
+    known = [fit if fit is not None else _assumed(floor) for fit in fits.rows]
     nodes = tuple(dict.fromkeys(node for fit in known for node, _ in fit.weights))
     together = calibration.together(known, nodes)
     figures = np.stack(
         [together.phis, together.taus, together.caps, together.rates, together.usual_s], axis=-1
     )
-    ceilings = np.full(len(pres), np.inf)
+    ceilings = np.full(len(known), np.inf)
     past = rows.rows_of(policy).histories
     if len(past):
-        sums = np.array([_sums(pres[place]) for place in past.tolist()])
+        sums = np.array([_sums(fits.pres[place]) for place in past.tolist()])
         ceilings[past] = first_nodes.ceilings(sums[:, 0], sums[:, 1], together.phis[past])
     return PopCalibration(
         rollout=rollout,
-        pop=pop,
-        seconds=held.seconds,
+        pop=fits.held.pop,
+        seconds=fits.held.seconds,
         nodes=nodes,
         weights=together.weights.astype("<f8").tobytes(),
         figures=figures.astype("<f8").tobytes(),
-        bounds=bounds.astype("<f8").tobytes(),
+        bounds=fits.bounds.astype("<f8").tobytes(),
         ceilings=ceilings.astype("<f8").tobytes(),
-        **_gauges_calibrated(held, policy),
+        gauge_nodes=gauges.nodes if gauges is not None else (),
+        gauges=gauge_calibration.packed(gauges) if gauges is not None else b"",
     )
 
 
@@ -173,18 +198,16 @@ def _sums(pre: preperiod.Preperiod) -> tuple[float, float]:
     return sum(total.events for total in pre.totals), sum(total.exposure for total in pre.totals)
 
 
-def _gauges_calibrated(watch: PopWatch, policy: Policy) -> dict[str, Any]:
-    """What the pre-period of a PoP's gauges says, as it is kept."""
+def _gauges_calibrated(watch: PopWatch, policy: Policy) -> gauge_calibration.GaugeCalibration | None:
+    """What the pre-period of a PoP's gauges says, assumed where it is none or too short; None without gauges."""
     rules = levels.gauges_of(policy)
     if not rules:
-        return {}
+        return None
     rho = levels.shifts_of(rules)
     if not watch.gauges or watch.gauge_names != tuple(rule.name for rule in rules):
-        known = gauge_calibration.assumed(rho, ASSUMED_BIN_S)
-    else:
-        seen = gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
-        known = gauge_calibration.calibrate(seen, rho, policy.verdicts.gauge_block_s)
-    return {"gauge_nodes": known.nodes, "gauges": gauge_calibration.packed(known)}
+        return gauge_calibration.assumed(rho, ASSUMED_BIN_S)
+    seen = gauge_preperiod.unpacked(watch.gauges, watch.gauge_nodes)
+    return gauge_calibration.calibrate(seen, rho, policy.verdicts.gauge_block_s)
 
 
 def calibrations(kept: PopCalibration) -> Calibrations:
@@ -284,27 +307,31 @@ def split_classes(
 
 
 def gate_of(kept: PopEvidence | None, policy: Policy) -> judgement.GateAnswer | None:
-    """Whether the evidence of one PoP lets its rest follow; None where nothing was calibrated yet."""
+    """Whether the evidence of one PoP lets its rest follow; None where nothing was calibrated yet.
+
+    What only watches there is not asked.
+    """
     if kept is None:
         return None
-    gauged = [
-        (place, rule.name, rule.excess_max)
-        for place, rule in enumerate(levels.gauges_of(policy))
-        if rule.gate
-    ]
     state = unpacked(kept.states) if kept.states else None
-    answer = judgement.gate(state, rows.rows_of(policy).metrics, policy.verdicts.beta)
-    if not gauged:
-        return answer
+    more = [
+        _gate_of_gauge(place, rule, kept, policy.verdicts.beta)
+        for place, rule in enumerate(levels.gauges_of(policy))
+        if rule.gate and rule.name not in kept.only_watch
+    ]
+    return judgement.gate(state, rows.gating(policy, kept.only_watch), policy.verdicts.beta, more=more)
+
+
+def pairs_of(kept: PopEvidence) -> Array | None:
+    """What a PoP's matched pairs have said, (gauges, 2, betting.WIDTH); None where none has bet."""
+    return np.frombuffer(kept.pairs, dtype="<f8").reshape(-1, 2, betting.WIDTH) if kept.pairs else None
+
+
+def _gate_of_gauge(place: int, rule: MetricRule, kept: PopEvidence, beta: float) -> judgement.MetricGate:
+    """By blocks, or by pairs where those have bet; where neither has said anything it does not pass."""
+    bets = pairs_of(kept)
+    if bets is not None:
+        return judgement.gate_of_pairs(rule.name, bets[place, SHIFTED], rule.excess_max, beta)
     states = unpacked(kept.gauges).reshape(-1, STRANDS, WIDTH) if kept.gauges else None
-    more = tuple(
-        judgement.gate_of_level(
-            name, None if states is None else states[place, LEVEL_STRAND], most, policy.verdicts.beta
-        )
-        for place, name, most in gauged
-    )
-    return msgspec.structs.replace(
-        answer,
-        passed=answer.passed and all(said.passed for said in more),
-        per_metric=(*answer.per_metric, *more),
-    )
+    row = None if states is None else states[place, LEVEL_STRAND]
+    return judgement.gate_of_level(rule.name, row, rule.excess_max, beta)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.edges import HistogramWatch
 from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.record import Record
@@ -49,6 +50,8 @@ class PopCalibration(Record, frozen=True, kw_only=True):
     gauge_nodes: tuple[str, ...] = ()
     gauges: bytes = b""
     """What the gauges are held against (`evidence.gauge_calibration.packed`)."""
+    only_watch: tuple[str, ...] = ()
+    """The gates that can only watch in this PoP (`decide.gate_or_watch`)."""
 
 
 class PopEvidence(Record, frozen=True, kw_only=True):
@@ -64,6 +67,12 @@ class PopEvidence(Record, frozen=True, kw_only=True):
     """Its processes by metric of the pinned policy (`evidence.processes.packed`)."""
     gauges: bytes = b""
     """Its gauges' rows, level and slope of each, likewise."""
+    pairs: bytes = b""
+    """What its matched pairs say of the gauges, where no pre-period does (`evidence.gauge_pairs`), likewise."""
+    paired: tuple[str, ...] = ()
+    """The nodes that are in no pair any more."""
+    only_watch: tuple[str, ...] = ()
+    """As its calibration has it, which is not kept for as long."""
     share: float | None = None
     """What its new nodes carried of their fair load in the last bin; None before the first."""
     compared_s: float = 0.0
@@ -84,6 +93,10 @@ class RolloutEvidence(Record, frozen=True, kw_only=True):
     """The hardware classes that were compared, in the order in which they came."""
     gauges: bytes = b""
     """Of the gauges, by check and strand (`evidence.gauge_strata.TOTALS` doubles)."""
+    pairs: bytes = b""
+    """Of the matched pairs of all PoPs, by gauge (`evidence.betting.WIDTH` doubles)."""
+    buckets: dict[str, KeptSums] = {}
+    """Of the histograms, by check: for people."""
     history: bytes = b""
     """Of what is held against the past, by check (`evidence.first_nodes.WIDTH` doubles)."""
     together: bytes = b""

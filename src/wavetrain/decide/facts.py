@@ -86,6 +86,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """How early each PoP was in past trains of the lane; None before the first has ended."""
     unseen_s: Mapping[NodeId, float] = {}
     """Seconds since each node was last measured; a node that is not asked for its metrics is absent."""
+    source_fault: str = ""
+    """What is wrong with the source of measurements as a whole, in one line; empty where it answers as it should."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
     """By PoP: nodes that are quarantined, join, or are not in service by their own reports. None: not sorted out."""
     sequence: int = 0

@@ -79,6 +79,15 @@ def rows_of(policy: Policy) -> Rows:
     return Rows(rows, metrics, np.array(falls, dtype=np.intp), np.array(past, dtype=np.intp))
 
 
+@lru_cache(maxsize=256)
+def gating(policy: Policy, only_watch: tuple[str, ...]) -> tuple[Metric, ...]:
+    """The rows' metrics where these only watch."""
+    return tuple(
+        msgspec.structs.replace(metric, gate=metric.gate and metric.name not in only_watch)
+        for metric in rows_of(policy).metrics
+    )
+
+
 def _shares(rule: MetricRule) -> tuple[float, ...]:
     if rule.kind is Kind.GAUGE:
         return ()

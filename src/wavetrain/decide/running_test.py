@@ -8,6 +8,7 @@ import numpy as np
 from wavetrain.decide import comparison, rows, verdict_parts
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
 from wavetrain.decide.gauge_test import Gauges
+from wavetrain.decide.histograms import Histograms, QuantileBands
 from wavetrain.decide.past_test import History
 from wavetrain.decide.rows import Places
 from wavetrain.errors import RefusedError
@@ -64,8 +65,9 @@ class RunningTest:
             self._kept.classes,
             together,
         )
-        self._gauges = Gauges(policy, self._kept.gauges)
+        self._gauges = Gauges(policy, self._kept)
         self._history = History(self._rows, self._kept.history)
+        self._histograms = Histograms(policy, self._kept.buckets)
         self._calibrations = {item.pop: item for item in known}
         self._known: dict[str, Calibrations] = {}
         self._pops: dict[str, PopEvidence] = {}
@@ -118,7 +120,7 @@ class RunningTest:
         self._calibrations[known.pop] = known
         start = before or PopEvidence(rollout=self.rollout, pop=known.pop)
         state = unpacked(before.states) if before is not None else None
-        self._take(start.changed(version=0, live=1), state)
+        self._take(start.changed(version=0, live=1, only_watch=known.only_watch), state)
         self._change({known.pop})
 
     def compare(
@@ -161,8 +163,8 @@ class RunningTest:
                 )
                 counts[turn.pop] = split
                 self._history.absorb(split[0], comparison.ceilings(fixed, count), known.phis)
-                if self._gauges.absorb(turn.pop, bin_, arms, kept.compared_s, clock_s):
-                    kept = kept.changed(gauges=self._gauges.state(turn.pop))
+                self._histograms.absorb(bin_, arms)
+                kept = self._gauges.absorb(turn, bin_, arms, kept, pop, clock_s)
                 kept = kept.changed(compared_s=kept.compared_s + bin_.seconds)
                 self._compared(turn.pop, steady)
             self._pops[turn.pop] = kept
@@ -210,6 +212,14 @@ class RunningTest:
         """Of each gauge the least and greatest shift that is not refuted, in its unit; infinite where none is."""
         return self._gauges.shifts()
 
+    def bands(self, check: str, phi: float) -> tuple[QuantileBands, ...]:
+        """Between which bounds the quantiles of a histogram check lie, if its counts have this dispersion."""
+        return self._histograms.bands(check, phi)
+
+    def pairs(self) -> list[int]:
+        """By gauge how many matched pairs have bet, in PoPs whose pre-period does not tell how it varies."""
+        return self._gauges.pairs()
+
     def _said(self) -> "verdict_parts.Said":
         return verdict_parts.Said(
             self._rows, self._strata.log_es().tolist(), self._history.log_es(), self._gauges.log_es()
@@ -249,8 +259,9 @@ class RunningTest:
             totals=self._strata.totals.astype("<f8").tobytes(),
             classes=tuple(together.classes),
             together=together.rows.astype("<f8").tobytes(),
-            gauges=self._gauges.totals(),
             history=self._history.state(),
+            buckets=self._histograms.state(),
+            **self._gauges.totals(),
         )
         self._touched.update(dict.fromkeys(pops, self._kept.changes))
 
@@ -258,7 +269,7 @@ class RunningTest:
         known = comparison.calibrations(self._calibrations[kept.pop])
         self._known[kept.pop] = known
         self._strata.take(kept.pop, unstarted(known.phis) if state is None else state, known.taus)
-        self._gauges.take(self._calibrations[kept.pop], kept.gauges)
+        self._gauges.take(self._calibrations[kept.pop], kept)
         self._pops[kept.pop] = kept
         if state is None:
             self._stale.add(kept.pop)

@@ -4,9 +4,11 @@ from typing import Final
 
 import msgspec
 
+from wavetrain.decide import gate_or_watch
 from wavetrain.decide.comparison import gate_of
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.decide.facts import Draft
+from wavetrain.decide.levels import gauges_of
 from wavetrain.model.fleet import NodeId, UnitId
 from wavetrain.model.health import Verdict
 from wavetrain.model.plan import Hold, Reason
@@ -92,9 +94,9 @@ def telemetry_hold(draft: Draft, turn: Turn) -> Hold | None:
         return None
     late = limit + draft.facts.policy.timing.report_late_s
     asks = any(known.get(NodeId(unit), late + 1) > late for unit in dark)
-    return Hold(
-        Reason.TELEMETRY_AWAY, detail=f"no sample of {', '.join(dark)} for over {limit:g} s", asks=asks
-    )
+    fault = f"; the source: {draft.facts.source_fault}" if draft.facts.source_fault else ""
+    text = f"no sample of {', '.join(dark)} for over {limit:g} s{fault}"
+    return Hold(Reason.TELEMETRY_AWAY, detail=text, asks=asks)
 
 
 def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
@@ -114,8 +116,11 @@ def gate_hold(draft: Draft, turn: Turn) -> Hold | None:
         return None
     worst = answer.undecided[0]
     if worst.exposure < worst.exposure_min:
-        return Hold(Reason.EVIDENCE, detail=f"{worst.name}: {worst.exposure:.0f} of {worst.exposure_min:.0f}")
-    upper = "unknown" if worst.excess_upper is None else f"{worst.excess_upper:.4%}"
-    return Hold(
-        Reason.EVIDENCE, detail=f"{worst.name}: excess below {upper}, must be below {worst.excess_max:.4%}"
-    )
+        text = f"{worst.name}: {worst.exposure:.0f} of {worst.exposure_min:.0f}"
+        text += " matched pairs" if worst.by_pairs else ""
+    else:
+        form = ".4g" if worst.name in {rule.name for rule in gauges_of(policy)} else ".4%"
+        upper = "unknown" if worst.excess_upper is None else format(worst.excess_upper, form)
+        text = f"{worst.name}: excess below {upper}, must be below {format(worst.excess_max, form)}"
+    watched = gate_or_watch.told(kept.only_watch, policy) if kept is not None and kept.only_watch else ""
+    return Hold(Reason.EVIDENCE, detail="; ".join(filter(None, (text, watched))))

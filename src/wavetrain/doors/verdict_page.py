@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from wavetrain.control.verdicts import CheckSeen, VerdictSeen
+from wavetrain.control.verdicts import BandSeen, CheckSeen, VerdictSeen
 from wavetrain.doors.evidence_picture import NARROW, WIDE, e_text, picture
 from wavetrain.model.policy import Kind
 
@@ -58,6 +58,11 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
         told = zip(HEADS, cells(check), strict=True)
         yield "<tr>" + "".join(f'<td data-head="{head}">{escape(cell)}</td>' for head, cell in told) + "</tr>"
     yield "</tbody></table>"
+    for check in seen.checks:
+        if check.quantiles:
+            yield from _quantiles(check)
+    for note in notes(seen):
+        yield f"<p>{escape(note)}.</p>"
     yield (
         '<p class="note">e: evidence against the release, 1 for none. Alone at: where it would go back by this check '
         "alone. Ratio: of the rates, new to control, with bounds that hold but for one time in twenty. To the limit: "
@@ -66,12 +71,32 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     )
 
 
+def _quantiles(check: CheckSeen) -> Iterator[str]:
+    yield f"<table><caption>Quantiles of {escape(check.name)}, true but for one time in twenty each</caption>"
+    yield '<thead><tr><th scope="col">quantile</th><th scope="col">new</th><th scope="col">control</th></tr></thead>'
+    yield "<tbody>"
+    for held in check.quantiles:
+        new, control = _band(held.new), _band(held.control)
+        yield f'<tr><td>p{held.quantile * 100:g}</td><td data-head="new">{new}</td>'
+        yield f'<td data-head="control">{control}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _band(held: BandSeen) -> str:
+    if held.lower is None and held.upper is None:
+        return "not known yet"
+    if held.upper is None:
+        return f"over {held.lower:g}"
+    between = f"up to {held.upper:g}" if held.lower is None else f"{held.lower:g} to {held.upper:g}"
+    return between if held.estimate is None else f"{held.estimate:.3g} ({between})"
+
+
 def cells(check: CheckSeen) -> tuple[str, ...]:
     """One check as the words and figures of a row."""
     has_ratio = check.ratio is not None and (check.new_events or check.control_events)
     return (
         check.name,
-        "gate" if check.gate else "watch",
+        role(check),
         e_text(check.log_e),
         f"{check.e_alone:,.0f}",
         _side(check, check.new_events, check.new_exposure, check.new_rate),
@@ -88,6 +113,30 @@ def _side(check: CheckSeen, events: float, exposure: float, rate: float | None) 
     if check.kind != Kind.GAUGE:
         return f"{events:,.0f} of {exposure:,.0f}"
     return "-" if rate is None else f"{rate:,.3g}"
+
+
+def role(check: CheckSeen) -> str:
+    """Whether it gates, and in how many PoPs it cannot."""
+    if not check.gate:
+        return "watch"
+    count = len(check.only_watches) + check.only_watches_left_off
+    return f"gate, watch in {count}" if count else "gate"
+
+
+def notes(seen: VerdictSeen) -> Iterator[str]:
+    """What is to be said of single checks, a sentence each: where a gate only watches, what is judged by pairs."""
+    for check in seen.checks:
+        if check.only_watches:
+            more = f" and {check.only_watches_left_off} more PoPs" if check.only_watches_left_off else ""
+            yield (
+                f"{check.name} only watches in {', '.join(check.only_watches)}{more}: no sound release could pass it "
+                "there in time; what it says against the release counts as before"
+            )
+        if check.pairs:
+            yield (
+                f"{check.name} is judged by matched pairs where no pre-period tells how it varies from node to node: "
+                f"{check.pairs} of them, each a new node and a like one, have bet so far"
+            )
 
 
 def interval(check: CheckSeen) -> str:

@@ -1,6 +1,6 @@
 """Bands: between which bounds does a histogram's quantile lie, however often one looks?
 
-For the picture only: exceedances decide (`exceedance`), they see a worse tail that no band ever shows. The whole
+For people only: exceedances decide (`edges`), they see a worse tail that no band ever shows. The whole
 distribution function is known, at every look at once, to within
     sup_x |F_n(x) - F(x)| < 0.85 sqrt((log(1 + log n) + C) / n)  for all n >= 1, but for probability alpha
 (Howard & Ramdas 2022, theorem 2, in the form of their confseq library, `empirical_process_lil_bound` with t_min = 1).
@@ -11,7 +11,7 @@ against that formula; the least C is 0.2 smaller at 0.05 and 0.5 at 0.001). A qu
 F_n + r < q and at or below every bound with F_n - r >= q. With dispersion phi, n / phi takes the place of n: exact
 for observations that come phi at a time.
 
-How a running test uses it: sums of cumulative buckets and counts of each arm since the start, at each look.
+How a running test uses it: the `bucket_sums` of each arm since the start, whenever somebody looks at the verdict.
 """
 
 from itertools import pairwise
@@ -67,11 +67,6 @@ def band(
         estimate=_interpolated(bounds, share, quantile),
         upper=bounds[under[0]] if len(under) else inf,
     )
-
-
-def difference(new: Band, control: Band) -> Band:
-    """The band of "new less control"; holds but for the sum of the two bands' alphas."""
-    return Band(new.lower - control.upper, new.estimate - control.estimate, new.upper - control.lower)
 
 
 def _interpolated(bounds: tuple[float, ...], share: Array, quantile: float) -> float:

@@ -2,12 +2,14 @@
 
 "p99 got worse" is "the share of observations above the old p99 rose". The bounds nearest the p50, p90 and p99 of the
 pre-period are chosen once, from bins before anything moved: they are predictable, so that the exceedances above them
-are counters like any other. Nearest is meant in the log odds of the share in the worse tail, with half an
-observation added to either side (Haldane 1956; Anscombe 1956), so that a bound that nothing ever passed can stand
-for p99 as well. The three bounds are distinct and in order, at the least weighted distance in sum; of equal ones the
-first in the worse direction's order. Where there are fewer bounds, the quantiles that fit best are kept and share the
-weight. A bound that everything already lies beyond sees no worsening: where all observations lie in the last bucket
-there is no strand, and the check can say nothing.
+are counters like any other: given the number of observations in both arms the exceedances of the new one are
+hypergeometric under the null, which is below the binomial in convex order (Hoeffding 1963), so that the test stays
+valid, if conservative, where half of all observations are events. Nearest is meant in the log odds of the share in
+the worse tail, with half an observation added to either side (Haldane 1956; Anscombe 1956), so that a bound that
+nothing ever passed can stand for p99 as well. The three bounds are distinct and in order, at the least weighted
+distance in sum; of equal ones the first in the worse direction's order. Where there are fewer bounds, the quantiles
+that fit best are kept and share the weight. A bound that everything already lies beyond sees no worsening: where all
+observations lie in the last bucket there is no strand, and the check can say nothing.
 
 How a running test uses it: `absorb` quiet bins into a `HistogramWatch` for each histogram check and stratum; at the
 start of the rollout `settled(watch)` gives its strands (at most three) with a `Preperiod` each, for

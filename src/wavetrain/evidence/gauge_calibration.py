@@ -13,7 +13,8 @@ From the variances V(L) of means over L bins (`gauge_preperiod`):
 * drift: max L V(L) / B over all lengths, the noise that slopes must stand out from.
 
 The assumed calibration (`bins` = 0), where there is no pre-period or too short a one: no baselines, noise and tau as
-large as the smallest shift worth a rollback. With `bins` = 0 a statistical `fail` may pause and page, not revert.
+large as the smallest shift worth a rollback. A live test then bets on pairs instead (`gauge_pairs`). With `bins` = 0 a
+statistical `fail` may pause and page, not revert.
 """
 
 from math import ceil, isfinite, prod, sqrt

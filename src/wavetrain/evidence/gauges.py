@@ -34,6 +34,7 @@ from wavetrain.errors import RefusedError
 from wavetrain.evidence.arms import Mask
 from wavetrain.evidence.counters import Array, log_e_rows, log_sum_exp
 from wavetrain.evidence.gauge_blocks import AGE, LEVEL, SCALE, SECONDS_OF, SHIFT, SLOPE_SCALE, TAU_OF
+from wavetrain.evidence.judgement import WAYS
 from wavetrain.evidence.processes import (
     BINS,
     CONTROL_CAPPED,
@@ -181,14 +182,37 @@ def _log_density(shift: Array, per_unit: Array, scale: Array, unit: Array) -> Ar
 
 def weighed(states: Array, laws: Array, rho: Array, beta: float) -> None:
     """Work out what the states say, under laws of the shape (strata, gauges, STRANDS, 3, POINTS)."""
-    if not 0 < beta < 1:
-        raise RefusedError(f"beta {beta}: a share of bad releases in (0, 1); 0.05 is usual")
+    _check_beta(beta)
     logliks = states[..., :POINTS]
-    states[..., LOG_E] = log_e_rows(logliks, np.moveaxis(laws[..., :2, :], -2, 0))
-    kinder = log_sum_exp(logliks[..., : len(REFUTING)] + _LOG_REFUTING)
-    states[..., LOG_E_DOUBLING] = kinder - log_sum_exp(logliks + laws[..., 2, :])
+    states[..., LOG_E] = log_e_of(logliks, laws)
+    states[..., LOG_E_DOUBLING] = _log_e_against(logliks, laws)
     upper = shift_upper(logliks, beta / 2) * rho[:, None]
     states[..., EXCESS_UPPER] = np.where(states[..., BINS] > 0, upper, np.nan)
+
+
+def log_e_of(logliks: Array, laws: Array) -> Array:
+    """Log e of rows of log likelihoods, (any, POINTS), under laws (any, 3, POINTS)."""
+    return log_e_rows(logliks, np.moveaxis(laws[..., :2, :], -2, 0))
+
+
+def refuted(logliks: Array, laws: Array, beta: float) -> Mask:
+    """Whether a shift of rho or more is refuted, either way, at beta / WAYS each; shapes as of `log_e_of`."""
+    _check_beta(beta)
+    share = beta / WAYS
+    out: Mask = (_log_e_against(logliks, laws) >= -log(share)) | (shift_upper(logliks, share / 2) < 1.0)
+    return out
+
+
+def _log_e_against(logliks: Array, laws: Array) -> Array:
+    """Log e against a shift of rho or more."""
+    kinder = log_sum_exp(logliks[..., : len(REFUTING)] + _LOG_REFUTING)
+    out: Array = kinder - log_sum_exp(logliks + laws[..., 2, :])
+    return out
+
+
+def _check_beta(beta: float) -> None:
+    if not 0 < beta < 1:
+        raise RefusedError(f"beta {beta}: a share of bad releases in (0, 1); 0.05 is usual")
 
 
 def shift_upper(logliks: Array, beta: float) -> Array:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
+from wavetrain.evidence.betting import LOG_K, PAIRS, least_pairs
 from wavetrain.evidence.counters import Array
 from wavetrain.evidence.processes import BINS, EXCESS_UPPER, LOG_E_DOUBLING, NEW_EXPOSURE, SECONDS
 
@@ -58,11 +59,10 @@ class Metric(Struct, frozen=True):
                 )
 
 
-class MetricJudgement(Struct, frozen=True):
-    """One metric's part in the verdict. Rates are per unit of exposure; None where there is no exposure yet.
+class Figures(Struct, frozen=True, kw_only=True):
+    """One metric's figures. Rates are per unit of exposure; None where there is no exposure yet.
 
-    `ratio` is an estimate with half an event added to each arm; `strata` are log e by stratum, `classes` by hardware
-    class.
+    `ratio` is an estimate with half an event added to each arm.
     """
 
     name: str
@@ -76,6 +76,11 @@ class MetricJudgement(Struct, frozen=True):
     control_rate: float | None
     ratio: float | None
     excess: float | None
+
+
+class MetricJudgement(Figures, frozen=True, kw_only=True):
+    """One metric's part in the verdict. `strata` are log e by stratum, `classes` by hardware class."""
+
     strata: Parts
     classes: Parts
 
@@ -99,6 +104,8 @@ class MetricGate(Struct, frozen=True):
     doubling_refuted: bool
     exposure: float
     exposure_min: float
+    by_pairs: bool = False
+    """Then the exposures are matched pairs."""
 
 
 class GateAnswer(Struct, frozen=True):
@@ -164,17 +171,24 @@ def _judged(
     )
 
 
-def gate(state: Array | None, metrics: Sequence[Metric], beta: float, seconds_min: float = 0.0) -> GateAnswer:
+def gate(
+    state: Array | None,
+    metrics: Sequence[Metric],
+    beta: float,
+    seconds_min: float = 0.0,
+    more: Sequence[MetricGate] = (),
+) -> GateAnswer:
     """May the wave in a stratum with this state go on? Without exposure the answer is no, never yes.
 
     A gate passes with its exposure met and either the anytime-valid upper bound of the absolute excess below
     `excess_max`, or a doubling of the control's rate refuted. A release that does both, double and exceed,
     passes a gate at any look with probability at most beta. The new arm counts what happened, the control
     what the caps let through: a burst in the control cannot lower the excess. `state` has the metrics' rows in
-    their order, weighed at this beta, and is None for a stratum that was not calibrated.
+    their order, weighed at this beta, and is None for a stratum that was not calibrated. `more` are the gauges'
+    gates; their seconds are the blocks', and not among the answer's.
     """
     check(metrics)
-    if not any(metric.gate for metric in metrics):
+    if not more and not any(metric.gate for metric in metrics):
         raise RefusedError("no metric is a gate: a wave would pass on no evidence; set gate = true on one")
     answers = []
     seconds = []
@@ -183,8 +197,10 @@ def gate(state: Array | None, metrics: Sequence[Metric], beta: float, seconds_mi
             row = state[place].tolist() if state is not None else None
             answers.append(_gate_of(metric, row, beta))
             seconds.append(row[SECONDS] if row is not None else 0.0)
-    passed = all(answer.passed for answer in answers) and min(seconds) >= seconds_min
-    return GateAnswer(passed, min(seconds), seconds_min, tuple(answers))
+    answers += more
+    least = min(seconds, default=0.0)
+    passed = all(answer.passed for answer in answers) and least >= seconds_min
+    return GateAnswer(passed, least, seconds_min, tuple(answers))
 
 
 def _gate_of(metric: Metric, row: Sequence[float] | None, beta: float) -> MetricGate:
@@ -221,6 +237,21 @@ def gate_of_level(name: str, row: Array | None, excess_max: float, beta: float) 
         doubling_refuted=refuted,
         exposure=blocks,
         exposure_min=1.0,
+    )
+
+
+def gate_of_pairs(name: str, row: Array, excess_max: float, beta: float) -> MetricGate:
+    """One gauge as a gate, from what matched pairs have bet against a shift of `excess_max` or more."""
+    refuted = bool(row[LOG_K] >= -log(beta))
+    return MetricGate(
+        name=name,
+        passed=refuted,
+        excess_upper=excess_max if refuted else None,
+        excess_max=excess_max,
+        doubling_refuted=refuted,
+        exposure=float(row[PAIRS]),
+        exposure_min=float(least_pairs(beta)),
+        by_pairs=True,
     )
 
 

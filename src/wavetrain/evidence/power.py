@@ -103,7 +103,7 @@ def seconds_to_fail(plan: Plan, ratios: Array, alpha: float) -> Array:
     By what all strata say as one, with that part of the check's share of the budget.
     """
     law, least = laws_by_check(plan), _threshold(plan, alpha)
-    return _first(lambda at: _log_e(plan, law, ratios, at) >= least, plan.taus.shape)
+    return first_time(lambda at: _log_e(plan, law, ratios, at) >= least, plan.taus.shape)
 
 
 def is_failed(plan: Plan, ratios: Array, seconds: Array, alpha: float) -> NDArray[np.bool_]:
@@ -129,7 +129,7 @@ def seconds_to_pass(plan: Plan, excess_max: Array, exposure_min: Array, beta: fl
 
     Infinite where never. `excess_max` and `exposure_min` are by check; a gate is asked in each stratum by itself.
     """
-    return _first(lambda at: passed(plan, excess_max, exposure_min, beta, at), plan.rates.shape)
+    return first_time(lambda at: passed(plan, excess_max, exposure_min, beta, at), plan.rates.shape)
 
 
 def passed(
@@ -192,7 +192,7 @@ def _expected(plan: Plan, ratios: Array, moved: Array, new: Array, control: Arra
     return log_likelihood(said, events - said, new, control, plan.phis)
 
 
-def _first(decided: Callable[[Array], NDArray[np.bool_]], shape: tuple[int, ...]) -> Array:
+def first_time(decided: Callable[[Array], NDArray[np.bool_]], shape: tuple[int, ...]) -> Array:
     """The first time at which each is decided; infinite where none of the times that are looked at is enough."""
     high = np.full(shape, np.inf)
     for step in range(DOUBLINGS + 1):

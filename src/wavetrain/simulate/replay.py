@@ -54,6 +54,10 @@ class Then:
         """As noted."""
         return self._facts.unseen_s
 
+    def source_fault(self) -> str:
+        """As noted."""
+        return self._facts.source_fault
+
 
 def differs(
     store: MemoryStore, decision: Decision, decide: Callable[[Facts], Choice] = planner.decide

@@ -26,6 +26,18 @@ def read_checks(verdicts: Table) -> tuple[MetricRule, ...]:
         if rule.name in {known.name for known in rules}:
             item.fault("name", f"metric {rule.name} is there twice", "give each metric its own name")
         rules.append(rule)
+    if rules and all(rule.kind is Kind.GAUGE for rule in rules):
+        verdicts.fault(
+            "metric",
+            "all checks are gauges, which say nothing before their first block",
+            'add a counter or a histogram, such as `use = "errors"`',
+        )
+    elif rules and not any(rule.gate for rule in rules):
+        verdicts.fault(
+            "metric",
+            "no check is a gate, so that a PoP would go on by no evidence",
+            "leave out `gate = false` of one",
+        )
     return tuple(rules)
 
 
