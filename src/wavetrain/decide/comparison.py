@@ -37,7 +37,7 @@ Places = NDArray[np.intp]
 UNCAPPED = 1_000_000_000
 ASSUMED_BIN_S = 1.0
 """Where nothing was measured before: gauges' blocks are then as many bins as they have seconds, or longer."""
-SIDES_CHANGED: Final = [3, 4, 5, 0, 1, 2, 6]
+SIDES_CHANGED: Final = [3, 4, 5, 0, 1, 2, 6, 7, 8]
 """The columns of arms, the control's before the new nodes'."""
 EXPOSED: Final = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 """While a PoP's turn is in one of these, new nodes are held against old ones."""
@@ -144,6 +144,7 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
         nodes=nodes,
         weights=together.weights.astype("<f8").tobytes(),
         figures=figures.astype("<f8").tobytes(),
+        offset_errors=together.offset_errors.astype("<f8").tobytes(),
         bounds=bounds.astype("<f8").tobytes(),
         ceilings=ceilings.astype("<f8").tobytes(),
         **_gauges_calibrated(held, policy),
@@ -191,7 +192,8 @@ def calibrations(kept: PopCalibration) -> Calibrations:
     """The arrays of a calibration that was kept."""
     figures = np.frombuffer(kept.figures, dtype="<f8").reshape(-1, 5)
     weights = np.frombuffer(kept.weights, dtype="<f8").reshape(len(figures), len(kept.nodes))
-    return Calibrations(kept.nodes, weights, *figures.T)
+    errors = np.frombuffer(kept.offset_errors, dtype="<f8") if kept.offset_errors else np.zeros(len(figures))
+    return Calibrations(kept.nodes, weights, *figures.T[:5], errors)
 
 
 def strand_bounds(kept: PopCalibration, count: int) -> Array:

@@ -28,7 +28,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "9"
+DECIDER = "10"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
