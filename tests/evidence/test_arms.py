@@ -62,7 +62,9 @@ def test_the_surplus_is_what_both_arms_count_beyond_their_usual_rate() -> None:
     assert arm.surplus == pytest.approx(5 / 28)
     assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=50, rate=0.1)).surplus == 0
     assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=50, rate=0.0)).surplus == 0  # nothing is usual yet
-    assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=999, rate=1e-6)).surplus == pytest.approx(2.3, abs=0.01)
+    assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=999, rate=1e-6)).surplus == pytest.approx(
+        2.3, abs=0.01
+    )
     many = Bin(1.0, (NodeCount("a", 900, 100), NodeCount("b", 90, 100)))
     assert split("m", many, {"a"}, {"b"}, steady(cap=999, rate=0.01)).surplus == SURPLUS_MOST
 

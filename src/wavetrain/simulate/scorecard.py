@@ -52,8 +52,8 @@ SUITES: Final = {
         per_fleet=5,
         clean={"poisson": 4, "realistic": 6} | {world.name: 1 for world in WORLDS[2:]},
         faulty={"poisson": 4, "realistic": 4} | {world.name: 1 for world in WORLDS[2:]},
-        parts=2,
-        locked=2,
+        parts=1,
+        locked=1,
         blame=4,
     ),
     "full": Suite(
@@ -61,7 +61,7 @@ SUITES: Final = {
         clean={"poisson": 40, "realistic": 120, "mixed-rates": 120}
         | {world.name: 20 for world in WORLDS[3:]},
         faulty={world.name: 8 for world in WORLDS},
-        parts=40,
+        parts=10,
         locked=2,
         blame=40,
     ),
