@@ -193,7 +193,7 @@ def calibrations(kept: PopCalibration) -> Calibrations:
     figures = np.frombuffer(kept.figures, dtype="<f8").reshape(-1, 5)
     weights = np.frombuffer(kept.weights, dtype="<f8").reshape(len(figures), len(kept.nodes))
     errors = np.frombuffer(kept.offset_errors, dtype="<f8") if kept.offset_errors else np.zeros(len(figures))
-    return Calibrations(kept.nodes, weights, *figures.T[:5], errors)
+    return Calibrations(kept.nodes, weights, *(*figures.T, errors))
 
 
 def strand_bounds(kept: PopCalibration, count: int) -> Array:

@@ -138,5 +138,5 @@ def split(
         seen.seconds,
         together((calibration,), names),
     )
-    *sums, lasted, surplus, evened = counts[0].tolist()
-    return ArmCounts(metric, lasted, *sums[:6], surplus, evened)
+    sums = counts[0].tolist()
+    return ArmCounts(metric, sums[6], *sums[:6], *sums[7:])
