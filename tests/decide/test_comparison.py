@@ -126,3 +126,12 @@ def test_without_a_pre_period_the_calibration_is_assumed() -> None:
 def test_nothing_is_said_of_a_pop_that_was_not_compared() -> None:
     assert comparison.gate_of(None, POLICY) is None
     assert kept().pops.get("b") is None
+
+
+def test_a_calibration_that_was_kept_without_offset_errors_has_none() -> None:
+    known = comparison.calibrated("r", "a", None, POLICY)
+    assert known.offset_errors
+    before = known.changed(offset_errors=b"")
+    assert comparison.calibrations(before).offset_errors.tolist() == [0.0] * len(
+        comparison.calibrations(known).phis
+    )

@@ -62,9 +62,9 @@ def test_trains_of_one_block_differ_in_their_nodes_and_come_out_the_same_again()
 
 
 def test_a_node_that_turns_bad_by_itself_stops_the_trains_that_it_is_a_canary_of() -> None:
-    times = at_rest(24, pops=("fra1",))
-    for bins in times[12:]:
-        bins[0].counted[0, 2] = 400.0
+    times = at_rest(96, pops=("fra1",))
+    for bins in times[12:18]:  # six times as many, for one block
+        bins[0].counted[0, 2] = 60.0
     trains = trains_in(policy(), times, WINDOW_S, splits=6)
     loud = [train.block for train in trains if train.log_e_max >= -np.log(policy().verdicts.alpha)]
     assert loud

@@ -11,7 +11,13 @@ import msgspec
 
 from wavetrain.simulate.scorecard import Card
 from wavetrain.simulate.scorecard_methods import OURS, is_ours
-from wavetrain.simulate.scorecard_text import behind_lines, clean_rows, faulty_rows
+from wavetrain.simulate.scorecard_text import (
+    behind_lines,
+    blame_rows,
+    clean_rows,
+    faulty_rows,
+    placebo_rows,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "scorecard.md"
@@ -57,6 +63,17 @@ def tables(made: Card) -> str:
             _table([[row[place] for place in places] for row in (heading_row, *rows)])
             for places in (own, others)
         ]
+    parts += [
+        "### What placebo trains certify",
+        "Three days before a train hold fourteen placebo trains that do not overlap: the lock's threshold is beyond "
+        "what they can certify, and marked as extrapolated (`evidence/placebo.py`). `over` counts those at the "
+        "promise's own threshold, log(1/alpha) = 6.9.",
+        _table(placebo_rows(made)),
+        "### Who is to blame",
+        "Right: the release that did harm is named; or that none did; or, on the same nodes, that it cannot be told, "
+        "with the stagger that would. Clopper–Pearson interval (95 %).",
+        _table(blame_rows(made)),
+    ]
     parts += ["### Where ours is behind", "\n".join(f"- {line}" for line in behind_lines(made))]
     return "\n\n".join(parts)
 

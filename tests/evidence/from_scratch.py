@@ -6,13 +6,13 @@ from math import log, log2
 import numpy as np
 from scipy.special import log_expit, ndtr
 
-from wavetrain.evidence.counters import GRID, PRIOR_DECAY, Array
+from wavetrain.evidence.counters import GRID, Array
 
 G = np.array(GRID)
 FIRST = GRID.index(0.0)
 LEAP = 0.4 - 1e-9
 """Of the log ratio, at a later onset."""
-HARM = np.gradient(G) * np.exp(-PRIOR_DECAY * G)
+HARM = np.gradient(G) * (0.5 * np.exp(-0.5 * G) + 1.5 * np.exp(-1.5 * G))
 Told = tuple[str, Sequence[Sequence[float]]]
 """A stratum, and one row per metric as `practice.in_arms` gives it."""
 Said = list[tuple[Array, float]]
@@ -43,10 +43,11 @@ def _log_e(
     by_stratum: dict[str, Said] = {}
     by_class: dict[str, Said] = {}
     for stratum, rows in bins:
-        _, new, e_new, _, control, e_control, _ = rows[metric]
+        _, new, e_new, _, control, e_control, _, surplus, _ = rows[metric]
         if e_new > 0 and e_control > 0:
             at = log(e_new / e_control) + G
-            step = (new * log_expit(at) + control * log_expit(-at)) / phi[stratum][metric]
+            spread = 1 + (phi[stratum][metric] - 1) * (1 + surplus)
+            step = (new * log_expit(at) + control * log_expit(-at)) / spread
             of_class = by_class.setdefault(classes.get(stratum, ""), [])
             for said in (pooled, by_stratum.setdefault(stratum, []), of_class):
                 widest = max((width for _, width in said), default=floor)
@@ -67,13 +68,18 @@ def e_of(said: Said) -> float:
     whole = steps.sum(axis=0)
     top = whole.max()
     m = float(np.exp(whole - top) @ null)
-    e = 0.5 * float(np.exp(whole - top) @ harm) / m + 0.5 / log2(len(said) + 1)
+    e = 0.5 * float(np.exp(whole - top) @ harm) / m + 0.5 * left(len(said))
     for s in range(2, len(said) + 1):
         before, since = steps[: s - 1].sum(axis=0), steps[s - 1 :].sum(axis=0)
         at = np.log(law(said[s - 1][1])[0], where=law(said[s - 1][1])[0] > 0, out=np.full(len(G), -np.inf))
-        share = 0.5 * (1 / log2(s) - 1 / log2(s + 1))
+        share = 0.5 * (left(s - 1) - left(s))
         e += share * float((AFTER * np.exp((before + at)[:, None] + since[None] - top)).sum()) / m
     return e
+
+
+def left(bins: int) -> float:
+    """What is left of a later onset's half."""
+    return 1 / (1 + 0.15 * log2(bins))
 
 
 def plain(loglik: Array, tau: float) -> float:
@@ -92,12 +98,20 @@ def law(tau: float) -> tuple[Array, Array]:
 
 
 def _around(centre: float, tau: float) -> Array:
-    above = ndtr(-(G - centre) / tau)
-    above[-1] = 0.0
+    """Each part of a normal law goes to the grid points around it, the nearer the more; below the first to it."""
+    z = (G - centre) / tau
+    under, over, density = ndtr(z), ndtr(-z), np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     mass = np.zeros(len(G))
-    mass[FIRST] = 1 - above[FIRST]
-    mass[FIRST + 1 :] = above[FIRST:-1] - above[FIRST + 1 :]
-    return mass
+    mass[FIRST], mass[-1] = under[FIRST], over[-1]
+    for low in range(FIRST, len(G) - 1):
+        part = over[low] - over[low + 1] if z[low] > 0 else under[low + 1] - under[low]
+        beyond = tau * (
+            density[low] - density[low + 1] - z[low] * part
+        )  # of G[low], in the mean, times the mass
+        to_upper = beyond / (G[low + 1] - G[low])
+        mass[low] += part - to_upper
+        mass[low + 1] += to_upper
+    return np.maximum(mass, 0.0)
 
 
 AFTER = np.array(

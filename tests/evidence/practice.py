@@ -140,6 +140,8 @@ def in_arms(seen: ArmCounts) -> list[float]:
         seen.control_capped,
         seen.control_exposure,
         seen.seconds,
+        seen.surplus,
+        seen.evened,
     ]
 
 

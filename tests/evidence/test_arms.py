@@ -4,7 +4,7 @@ import pytest
 from tests.evidence.practice import steady
 
 from wavetrain.errors import RefusedError
-from wavetrain.evidence.arms import ArmCounts, split
+from wavetrain.evidence.arms import SURPLUS_MOST, ArmCounts, split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration
 
@@ -54,3 +54,36 @@ def test_a_node_in_both_arms_is_refused() -> None:
 def test_impossible_counts_are_refused(bad: float) -> None:
     with pytest.raises(RefusedError, match="new_events"):
         ArmCounts("m", 1.0, bad, 0, 1, 0, 0, 1)
+
+
+def test_the_surplus_is_what_both_arms_count_beyond_their_usual_rate() -> None:
+    """At 0.03 an exposure, 600 expect 18; 23 in both arms are 5 more, over 18 and ten pseudo-events."""
+    arm = split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=50, rate=0.03))
+    assert arm.surplus == pytest.approx(5 / 28)
+    assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=50, rate=0.1)).surplus == 0
+    assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=50, rate=0.0)).surplus == 0  # nothing is usual yet
+    assert split("m", SEEN, {"a"}, {"b", "c"}, steady(cap=999, rate=1e-6)).surplus == pytest.approx(
+        2.3, abs=0.01
+    )
+    many = Bin(1.0, (NodeCount("a", 900, 100), NodeCount("b", 90, 100)))
+    assert split("m", many, {"a"}, {"b"}, steady(cap=999, rate=0.01)).surplus == SURPLUS_MOST
+
+
+def test_the_surplus_looks_at_both_arms_alike() -> None:
+    """So it is a function of what the likelihood is conditional on, and no look at the answer."""
+    one = split("m", SEEN, {"a"}, {"b"}, steady(cap=50, rate=0.03))
+    other = split("m", SEEN, {"b"}, {"a"}, steady(cap=50, rate=0.03))
+    assert one.surplus == other.surplus > 0
+
+
+def test_errors_of_many_nodes_even_out_and_those_of_one_against_the_rest_do_not() -> None:
+    alike = Bin(1.0, tuple(NodeCount(f"n{place}", 1, 100) for place in range(50)))
+    names = [f"n{place}" for place in range(50)]
+    ten = split("m", alike, set(names[:10]), set(names[10:]), steady())
+    assert ten.evened == pytest.approx(1 - (1 / 10 + 1 / 40) * 49 / 50)
+    assert split("m", alike, {"n0"}, set(names[1:]), steady()).evened == 0
+    heavy = Bin(1.0, (NodeCount("n0", 1, 10_000), *alike.nodes[1:]))
+    assert (
+        split("m", heavy, set(names[:10]), set(names[10:]), steady()).evened < 0.05
+    )  # one node is all of it
+    assert split("m", alike, {"gone"}, set(names), steady()).evened == 0

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, ndtri
+from scipy.stats import binom
 from tests.evidence.practice import Counter, counts, observe, observe_all
 
 from wavetrain.errors import RefusedError
@@ -108,10 +109,24 @@ def test_the_laws_are_laws_and_harm_lies_above_the_null(tau: float, margin: floa
 
 
 def test_the_wide_null_has_the_tail_of_a_normal_law() -> None:
-    """1.645 deviations leave 5 % above, 2.326 leave 1 % (a printed table); on the grid, from its next point up."""
-    for scales, share in ((1.645, 0.05), (2.326, 0.01)):
-        null = np.exp(laws(0.32 / scales, 0.0)[0])
-        assert null[np.array(GRID) > 0.32].sum() == pytest.approx(share, rel=2e-3)
+    """A printed table of the unit normal loss E (Z - z)+; the grid keeps it at each of its points."""
+    for scales, loss in ((1.0, 0.08332), (1.65, 0.02064), (2.33, 0.003352), (3.0, 0.0003822)):
+        null, tau = np.exp(laws(0.32 / scales, 0.0)[0]), 0.32 / scales
+        beyond = (null * np.maximum(np.array(GRID) - 0.32, 0.0)).sum()
+        assert beyond == pytest.approx(tau * loss, rel=2e-3)
+        assert null.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("tau", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("events", [20, 200, 2_000])
+def test_a_ratio_drawn_from_the_normal_law_itself_is_no_evidence_in_the_mean(tau: float, events: int) -> None:
+    """Exact sums over all counts, and over the law; what lies below the harmless ratio counts as lying at it."""
+    seen = np.arange(events + 1)
+    said = log_e(log_likelihood(seen, events - seen, 100.0, 400.0), tau=tau)
+    drawn = np.maximum(tau * ndtri((np.arange(400) + 0.5) / 400), 0.0)
+    shares = expit(log(0.25) + drawn)
+    mean = np.exp(binom.logpmf(seen, events, shares[:, None]) + said).sum(axis=1).mean()
+    assert 0.1 < mean <= 1
 
 
 def test_a_wider_null_and_a_larger_margin_make_the_same_counts_say_less() -> None:

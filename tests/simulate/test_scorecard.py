@@ -1,20 +1,30 @@
 """The score card in miniature: the same code, a batch or two of trains, and rows that are wrong on purpose."""
 
+from math import log
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from wavetrain.decide.blame import Explained, explained
 from wavetrain.errors import RefusedError
-from wavetrain.simulate.scorecard import SUITES, Card, Suite, card, scenarios, tasks
+from wavetrain.evidence.placebo import Placebo, locked
+from wavetrain.simulate import scorecard_batch, scorecard_blame
+from wavetrain.simulate.scorecard import SUITES, Card, Suite, blame_cells, card, scenarios, tasks
 from wavetrain.simulate.scorecard_batch import TRAINS, Task, scored
+from wavetrain.simulate.scorecard_blame import CASES, PER_BATCH, BlameTask, blamed
 from wavetrain.simulate.scorecard_cells import clean_cell, found, interval, matched_threshold
-from wavetrain.simulate.scorecard_methods import OURS, methods
-from wavetrain.simulate.scorecard_text import behind_lines, clean_rows, faulty_rows
+from wavetrain.simulate.scorecard_evidence import with_counter
+from wavetrain.simulate.scorecard_methods import LATE, LOCKED, OURS, WITHOUT, methods
+from wavetrain.simulate.scorecard_recording import recorded
+from wavetrain.simulate.scorecard_text import behind_lines, clean_rows, faulty_rows, placebo_rows
 from wavetrain.simulate.scorecard_worlds import WORLDS, limit_min
 
 WITHOUT_PHI = "wavetrain without phi"
-ONE_BATCH = Suite(per_fleet=5, clean={"poisson": 1}, faulty={"poisson": 1})
+ONE_BATCH = Suite(per_fleet=5, clean={"poisson": 1}, faulty={"poisson": 1}, blame=1)
+PARTED = ("x2", "late-x2", "bimodal")
 FAULTS = ("x2", "x3", "x10", "late-x2", "tail")
 RIVALS = ("kayenta any", "threshold x2", "cusum control", "z bonferroni", "group sequential")
 SIMPLE = ("cusum history", "z bonferroni")
@@ -60,7 +70,8 @@ def test_bursts_stop_clean_trains_without_the_dispersion_or_by_simple_tests() ->
     threshold = methods((WITHOUT_PHI,))[0].threshold
     broken = clean_cell(once.clean[WITHOUT_PHI], threshold)
     whole = clean_cell(once.clean[OURS], threshold)
-    assert whole.false_rate < 0.15 < 0.3 < broken.false_rate
+    assert whole.false_stops == 0
+    assert broken.false_rate > 0.3
     assert (
         scored(msgspec.structs.replace(asked, methods=("cusum history",))).clean["cusum history"]
     ).tolist() == (once.clean["cusum history"].tolist())
@@ -143,3 +154,81 @@ def test_the_limit_is_where_the_nats_suffice() -> None:
     assert limit_min(nats, 0, 0.01) == pytest.approx(np.log(100) / 0.5)
     assert limit_min(nats, 200, 0.01) == pytest.approx(np.log(100) / 0.5)
     assert limit_min(nats / 1000, 0, 0.01) == 300
+
+
+def test_rows_without_a_part_and_with_the_lock_are_scored_in_the_first_batches_alone() -> None:
+    suite = Suite(per_fleet=5, clean={"poisson": 4}, faulty={"poisson": 1}, parts=2, locked=1)
+    asked = tasks(suite, 1, (OURS, LATE, LOCKED), ())
+    assert [task.methods for task in asked] == [(OURS, LATE, LOCKED), (OURS, LATE), (OURS,), (OURS,)]
+    assert [task.number for task in tasks(suite, 1, (LOCKED,), ())] == [0]
+
+
+@pytest.mark.timeout(600)
+def test_without_the_part_for_it_a_late_or_local_fault_is_found_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them in one pass over the same processes, ten trains of two fleets."""
+    monkeypatch.setattr(scorecard_batch, "TRAINS", 10)
+    asked = (OURS, LATE, f"{WITHOUT}strata", f"{WITHOUT}budget", LOCKED)
+    made = card("parts", ONE_BATCH, 1, jobs=1, clock=lambda: 0.0, of_methods=asked, of_scenarios=PARTED)
+    rows = {
+        name: {case: cell.delay_mean_min or 0.0 for case, cell in row.items()}
+        for name, row in made.methods.items()
+    }
+    assert rows[LATE]["late-x2"] > 1.5 * rows[OURS]["late-x2"]
+    assert rows[LATE]["x2"] <= rows[OURS]["x2"]
+    assert rows[f"{WITHOUT}strata"]["bimodal"] > 1.5 * rows[OURS]["bimodal"]
+    assert rows[f"{WITHOUT}budget"]["x2"] < rows[OURS]["x2"] <= rows[LOCKED]["x2"]
+    placebos = made.placebos["poisson"]
+    assert (placebos.fleets, placebos.blocks, placebos.needed) == (2, 14, 2995)
+    assert placebos.certified == pytest.approx(1 - 0.05 ** (1 / 14))
+    assert placebos.threshold_most >= placebos.threshold_median >= -log(1e-3) - 0.01
+    assert placebo_rows(made)[1][0] == "poisson"
+
+
+def test_a_lock_that_asks_for_more_makes_stops_later_by_as_much() -> None:
+    whole = recorded(WORLDS[0], np.random.default_rng(3), 1)
+    lock = locked([Placebo(block, 0.0, 2.0 + block / 4) for block in range(14)], 1e-3)
+    assert lock.threshold is not None
+    assert lock.threshold > -log(1e-3)
+    told = [msgspec.structs.replace(whole.histories[0], lock=each) for each in (lock, None)]
+    scores = []
+    for history in told:
+        held = msgspec.structs.replace(whole, histories=(history,))
+        evidence = with_counter(held, whole.events[:, :, 0], WORLDS[0].new_nodes())
+        (by_method,) = (method.score(evidence) for method in methods((LOCKED,)))
+        scores.append(by_method)
+    ours = methods((OURS,))[0].score(with_counter(whole, whole.events[:, :, 0], WORLDS[0].new_nodes()))
+    assert scores[0] == pytest.approx(ours[:, :, 0] - (lock.threshold + log(1e-3)))
+    assert np.isneginf(scores[1]).all()  # without a lock that could be told, nothing is stopped
+
+
+@pytest.mark.timeout(600)
+def test_blame_names_the_bad_release_and_says_what_it_cannot_tell() -> None:
+    once = blamed(BlameTask(1, 0))
+    assert once.runs == PER_BATCH
+    assert once.right["two releases"] >= 9
+    assert once.right["two releases, none bad"] == once.right["same nodes"] == PER_BATCH
+    assert sum(once.wrong.values()) <= 1
+    cells = blame_cells([once, once])
+    assert cells["same nodes"].runs == 2 * PER_BATCH
+    assert cells["same nodes"].interval == interval(2 * PER_BATCH, 2 * PER_BATCH)
+    assert blame_cells([]) == {}
+
+
+def test_blame_that_looks_at_the_wrong_release_is_not_counted_as_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = explained
+
+    def turned(*args: Any) -> Explained:
+        found = whole(*args)
+        names = {"release 0": "release 1", "release 1": "release 0"}
+        blame = msgspec.structs.replace(found.blame, blamed=names.get(found.blame.blamed or ""))
+        return msgspec.structs.replace(found, blame=blame)
+
+    monkeypatch.setattr(scorecard_blame, "explained", turned)
+    monkeypatch.setattr(scorecard_blame, "CASES", CASES[:1])
+    monkeypatch.setattr(scorecard_blame, "PER_BATCH", 3)
+    once = blamed(BlameTask(1, 0))
+    assert (once.right, once.wrong) == ({"two releases": 0}, {"two releases": 3})

@@ -81,10 +81,16 @@ def scorecard(
 
 
 def shown(console: "Console", made: "Card") -> None:
-    """The card in brief: false rates; a line for each fault; where ours is behind. All of it is in the JSON."""
+    """The card in brief: false rates; a line for each fault; blame; where ours is behind. All of it is in the JSON."""
     from rich.table import Table
 
-    from wavetrain.simulate.scorecard_text import behind_lines, brief_clean_rows, brief_faulty_rows
+    from wavetrain.simulate.scorecard_text import (
+        behind_lines,
+        blame_rows,
+        brief_clean_rows,
+        brief_faulty_rows,
+        placebo_rows,
+    )
 
     for title, (head, *rows) in (
         ("Clean trains that were stopped", brief_clean_rows(made)),
@@ -92,6 +98,8 @@ def shown(console: "Console", made: "Card") -> None:
             "Minutes to the stop (x the limit); matched: where all stop 1 % of clean trains",
             brief_faulty_rows(made),
         ),
+        ("What placebo trains of a pre-period certify", placebo_rows(made)),
+        ("Who is to blame", blame_rows(made)),
     ):
         table = Table(*head, title=title)
         for row in rows:

@@ -39,7 +39,7 @@ Places = NDArray[np.intp]
 UNCAPPED = 1_000_000_000
 ASSUMED_BIN_S = 1.0
 """Where nothing was measured before: gauges' blocks are then as many bins as they have seconds, or longer."""
-SIDES_CHANGED: Final = [3, 4, 5, 0, 1, 2, 6]
+SIDES_CHANGED: Final = [3, 4, 5, 0, 1, 2, 6, 7, 8]
 """The columns of arms, the control's before the new nodes'."""
 EXPOSED: Final = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 """While a PoP's turn is in one of these, new nodes are held against old ones."""
@@ -168,6 +168,7 @@ def calibrated_by(rollout: str, fits: Fits, policy: Policy) -> PopCalibration:
         nodes=nodes,
         weights=together.weights.astype("<f8").tobytes(),
         figures=figures.astype("<f8").tobytes(),
+        offset_errors=together.offset_errors.astype("<f8").tobytes(),
         bounds=fits.bounds.astype("<f8").tobytes(),
         ceilings=ceilings.astype("<f8").tobytes(),
         gauge_nodes=gauges.nodes if gauges is not None else (),
@@ -214,7 +215,8 @@ def calibrations(kept: PopCalibration) -> Calibrations:
     """The arrays of a calibration that was kept."""
     figures = np.frombuffer(kept.figures, dtype="<f8").reshape(-1, 5)
     weights = np.frombuffer(kept.weights, dtype="<f8").reshape(len(figures), len(kept.nodes))
-    return Calibrations(kept.nodes, weights, *figures.T)
+    errors = np.frombuffer(kept.offset_errors, dtype="<f8") if kept.offset_errors else np.zeros(len(figures))
+    return Calibrations(kept.nodes, weights, *(*figures.T, errors))
 
 
 def strand_bounds(kept: PopCalibration, count: int) -> Array:

@@ -43,6 +43,8 @@ class PopCalibration(Record, frozen=True, kw_only=True):
     """Offsets by metric and node: little-endian doubles, the metrics in the order of the pinned policy."""
     figures: bytes
     """By row its phi, tau, cap, rate and usual bin in seconds, likewise."""
+    offset_errors: bytes = b""
+    """By row the variance of a log ratio that estimating one node's offset leaves; none in what was kept before."""
     bounds: bytes = b""
     """By row the bound of a histogram's strand, NaN for all others."""
     ceilings: bytes = b""

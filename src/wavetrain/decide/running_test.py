@@ -268,7 +268,8 @@ class RunningTest:
     def _take(self, kept: PopEvidence, state: Array | None) -> None:
         known = comparison.calibrations(self._calibrations[kept.pop])
         self._known[kept.pop] = known
-        self._strata.take(kept.pop, unstarted(known.phis) if state is None else state, known.taus)
+        start = unstarted(known.phis) if state is None else state
+        self._strata.take(kept.pop, start, known.taus, known.offset_errors)
         self._gauges.take(self._calibrations[kept.pop], kept)
         self._pops[kept.pop] = kept
         if state is None:

@@ -53,6 +53,8 @@ class Calibration(Struct, frozen=True):
     bins: int
     seconds: float
     rate: float
+    offset_error: float = 0.0
+    """The variance of a log rate ratio that estimating one node's offset leaves; it is in `tau`."""
 
 
 class Calibrations(Struct, frozen=True, eq=False):
@@ -68,6 +70,7 @@ class Calibrations(Struct, frozen=True, eq=False):
     caps: Array
     rates: Array
     usual_s: Array
+    offset_errors: Array
 
     def of(self, nodes: tuple[str, ...]) -> "Calibrations":
         """The same for these nodes in this order; one that is not known weighs 1."""
@@ -91,6 +94,7 @@ def together(known: Sequence[Calibration], nodes: tuple[str, ...]) -> Calibratio
         caps=np.array([float(each.cap_per_bin) for each in known]),
         rates=np.array([each.rate for each in known]),
         usual_s=np.array([each.seconds / each.bins if each.bins else 0.0 for each in known]),
+        offset_errors=np.array([each.offset_error for each in known]),
     )
 
 
@@ -134,6 +138,7 @@ def calibrate_class(
             bins=pre.bins,
             seconds=pre.seconds,
             rate=sum(total.events for total in pre.totals) / sum(total.exposure for total in pre.totals),
+            offset_error=fit.offset_error,
         )
         for pre, fit in zip(pres, fits, strict=True)
     )

@@ -7,13 +7,14 @@ null law of g is an e-process (Ville 1939; Wald 1945; Howard et al. 2021): exact
 because the likelihood ratio of any g1 > g0 has mean at most 1 under every g <= g0 (monotone likelihood
 ratio).
 
-The null law is a point at g0 (tau = 0) or normal with deviation tau around it. On the grid it is
-moved upwards only: each part to the next grid point above, the part below g0 to g0. That makes the null
-stochastically larger, so the rounding can delay a verdict but not hasten it.
+The null law is a point at g0 (tau = 0) or normal with deviation tau around it. On the grid each part above g0 is
+shared by the two grid points around it, in the proportion that keeps its mean, and the part below g0 is moved up to g0.
+For this law the test is exact; of a ratio that is drawn from the normal law itself the mean of e is below 1 as well, by
+exact sums. (Moving all of a part up to the next point would cost 5 % more time at a doubling, for nothing.)
 """
 
 from functools import lru_cache
-from math import log
+from math import log, pi, sqrt
 from typing import Final
 
 import numpy as np
@@ -32,19 +33,20 @@ GRID: Final[tuple[float, ...]] = (
 """Log rate ratios: two improvements, none, and from 3 % more to 1,800-fold; fine near the null."""
 
 MAX_MARGIN_LOG: Final = log(10)
-PRIOR_DECAY: Final = 0.5
-"""The prior over harm falls as exp(-g / 2)."""
+PRIOR_DECAYS: Final = (0.5, 1.5)
+"""The prior over harm falls as the sum of decay exp(-decay g): half of it lies below a ratio of two, where evidence is
+slow and each nat counts; the tail of the slower part is there for rates a thousand times as high."""
 
 REFUTING: Final = (0.15, 0.25, 0.60)
 """Weights of the grid's first three points, the mixture that argues against a doubling."""
 
 _G: Final[Array] = np.array(GRID)
 _RATIOS: Final[Array] = np.exp(_G)
-_WIDTHS: Final[Array] = np.gradient(_G)
 _DOUBLING: Final = GRID.index(LOG_2)
 _LOG_REFUTING: Final[Array] = np.log(np.array(REFUTING))
 _LAWS_AT_ONCE: Final = 128
-_LEFT, _RIGHT = np.triu_indices(len(GRID), 1)
+_FROM_CENTRES: Final[Array] = _G - _G[:, None]
+"""How far each grid point (last axis) lies above each."""
 
 
 def log_likelihood(
@@ -94,7 +96,7 @@ def laws_of(taus: Array, margin_log: float) -> Array:
             f"margin"
         )
     first = int(np.searchsorted(_G, margin_log - 1e-12))
-    prior = np.where(np.arange(len(GRID)) > first, _WIDTHS * np.exp(-PRIOR_DECAY * (_G - _G[first])), 0.0)
+    prior = np.where(np.arange(len(GRID)) > first, harm(_G - _G[first]), 0.0)
     prior /= prior.sum()
     out = np.zeros((len(taus), 2, len(GRID)))
     out[:, 0, first] = 1.0
@@ -102,42 +104,44 @@ def laws_of(taus: Array, margin_log: float) -> Array:
     wide = np.flatnonzero(taus > 0)
     for start in range(0, len(wide), _LAWS_AT_ONCE):
         some = wide[start : start + _LAWS_AT_ONCE]
-        masses = _moved_up(_around_grid(taus[some]), first)
+        masses = _shared(_beyond(_FROM_CENTRES, taus[some, None, None]), first)
         out[some, 1] = prior @ masses
         if margin_log == GRID[first]:
             out[some, 0] = masses[:, first]
         else:
-            out[some, 0] = _moved_up(normal_above((_G - margin_log) / taus[some, None]), first)
+            out[some, 0] = _shared(_beyond(_G - margin_log, taus[some, None]), first)
     with np.errstate(divide="ignore"):
         return np.log(out)
 
 
-def _around_grid(taus: Array) -> Array:
-    """The mass above each grid point of a normal law around each grid point, shape (taus, centres, GRID)."""
-    tails = normal_above((_G[_RIGHT] - _G[_LEFT]) / taus[:, None])
-    above = np.full((len(taus), len(GRID), len(GRID)), 0.5)
-    above[:, _LEFT, _RIGHT] = tails
-    above[:, _RIGHT, _LEFT] = 1 - tails
-    return above
+def harm(g: Array) -> Array:
+    """The prior's mass at the points of GRID, moved by what it counts from; not normalised."""
+    return np.asarray(sum(decay * np.exp(-decay * g) for decay in PRIOR_DECAYS) * np.gradient(_G))
 
 
-def _moved_up(above: Array, first: int) -> Array:
-    """The masses of a law with this much above each grid point: to the next point, all below `first` to `first`."""
-    mass = np.zeros(above.shape)
-    mass[..., first] = 1 - above[..., first]
-    mass[..., first + 1 :] = above[..., first:-1] - above[..., first + 1 :]
-    mass[..., -1] += above[..., -1]
-    return mass
+def _shared(beyond: Array, first: int) -> Array:
+    """The masses over GRID (last axis) of laws that lie so far beyond each grid point in the mean, E (X - x)+.
+
+    E (X - x)+ falls over an interval by the probability of lying above it, in the mean over the interval; each grid
+    point has what that falls by from the interval before to the one after.
+    """
+    slopes = (beyond[..., first:-1] - beyond[..., first + 1 :]) / np.diff(_G[first:])
+    mass = np.zeros(beyond.shape)
+    mass[..., first] = 1.0
+    mass[..., first:-1] -= slopes
+    mass[..., first + 1 :] += slopes
+    return np.maximum(mass, 0.0)
 
 
-def normal_above(t: Array) -> Array:
-    """The mass of a standard normal law above t, also far out.
+def _beyond(distance: Array, tau: Array) -> Array:
+    """E (X - x)+ of a normal law of deviation tau, x so far above its centre; a normal tail, also far out.
 
     A Student-t with 5 degrees has so much of its mass far out that no count of events could tell a doubling from it:
     with tau = 0.03 and a weight of 1/40 the e-value of a ratio of 2 is bounded below 1/alpha = 1,000.
     """
-    out: Array = ndtr(-t)
-    return out
+    z = distance / tau
+    out: Array = tau * (np.exp(-(z**2) / 2) / sqrt(2 * pi) - z * ndtr(-z))
+    return np.maximum(out, 0.0)
 
 
 def log_e_doubling(loglik: ArrayLike) -> Array:

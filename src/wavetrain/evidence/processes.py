@@ -47,8 +47,12 @@ WIDTH: Final = 2 * POINTS + 13
     ARM_CONTROL_CAPPED,
     ARM_CONTROL_EXPOSURE,
     ARM_SECONDS,
-) = range(7)
-ARMS: Final = 7
+    ARM_SURPLUS,
+    ARM_EVENED,
+) = range(9)
+ARMS: Final = 9
+"""SURPLUS is by what share more than usual both arms counted together, 0 at the least; EVENED what share of one node's
+offset error is gone where the arms' nodes are taken together (`arms.split_each`)."""
 
 
 def unstarted(phi: Array) -> Array:
@@ -82,7 +86,12 @@ def telling(counts: Array) -> NDArray[np.bool_]:
 
 
 def steps(counts: Array, phi: Array) -> Array:
-    """The tempered log likelihood over the grid of bins of any shape; 0 of one that says nothing."""
+    """The tempered log likelihood over the grid of bins of any shape; 0 of one that says nothing.
+
+    A bin of more events than usual is tempered by more: with a variance of mean + k mean^2 (McCullagh & Nelder 1989,
+    6.2), as bursts give, phi - 1 grows with the mean. The surplus is a function of both arms' events together, which
+    is what the likelihood is conditional on, so a likelihood ratio's mean stays at most 1, as for any phi.
+    """
     told = telling(counts)
     seen = counts[told]
     out = np.zeros((*told.shape, POINTS))
@@ -91,9 +100,19 @@ def steps(counts: Array, phi: Array) -> Array:
         seen[:, ARM_CONTROL_CAPPED],
         seen[:, ARM_NEW_EXPOSURE],
         seen[:, ARM_CONTROL_EXPOSURE],
-        phi[told],
+        phi[told] + (phi[told] - 1) * seen[:, ARM_SURPLUS],
     )
     return out
+
+
+def widths(tau: Array, errors: Array, counts: Array) -> Array:
+    """How wide the null of these bins is; 0 of one that says nothing.
+
+    `tau` is that of one node against the rest, and holds the variance `errors` that the estimate of its offset left.
+    Such errors are each node's own: in the mean of many they even out, what else persists may be in common.
+    """
+    out: Array = np.sqrt(np.maximum(tau**2 - errors * counts[..., ARM_EVENED], 0.0))
+    return np.where(telling(counts), out, 0.0)
 
 
 def moved(states: Array, counts: Array, step: Array, tau: Array, null: Array, started: Array) -> Array:

@@ -29,6 +29,7 @@ from wavetrain.evidence.processes import (
     moved,
     steps,
     weighed,
+    widths,
 )
 from wavetrain.evidence.together import OfClass, Together, mean_of, shared
 
@@ -84,6 +85,8 @@ class Strata:
         self._states: Array = np.zeros((0, len(metrics), WIDTH))
         self._laws: Array = np.zeros((0, len(metrics), 2, POINTS))
         self._tau: Array = np.zeros((0, len(metrics)))
+        self._errors: Array = np.zeros((0, len(metrics)))
+        self._widths: Array = np.zeros((0, len(metrics)))
         self._grow(FIRST_ROWS)
 
     def __contains__(self, stratum: str) -> bool:
@@ -94,8 +97,11 @@ class Strata:
         """The strata that are not settled, in the order in which they were taken in."""
         return tuple(self._rows)
 
-    def take(self, stratum: str, state: Array, tau: Array) -> None:
-        """A stratum, unstarted or as it was kept; `tau` are the widths of its null, by metric."""
+    def take(self, stratum: str, state: Array, tau: Array, errors: Array | None = None) -> None:
+        """A stratum, unstarted or as it was kept; by metric, `tau` are the widths of its null for one node.
+
+        `errors` are the variances in them that many nodes even out, none by default (`processes.widths`).
+        """
         if stratum in self._rows:
             raise RefusedError(f"stratum {stratum} is in the test already; absorb its bins")
         if len(self._rows) >= MAX_STRATA or self.totals[:, STARTED].max() >= MAX_STRATA:
@@ -105,11 +111,9 @@ class Strata:
         row = self._free.pop()
         self._rows[stratum] = row
         self._states[row] = state
-        self._tau[row] = tau
-        widths = np.maximum(np.maximum(tau, state[:, TAU]), self._floor)  # of a state that was kept, the same
-        for margin in set(self._margins.tolist()):
-            of_it = self._margins == margin
-            self._laws[row, of_it] = laws_of(widths[of_it], margin)
+        self._tau[row], self._errors[row] = tau, 0.0 if errors is None else errors
+        self._widths[row] = np.nan
+        self._widen(np.array([row]), state[None, :, TAU])
         if np.isnan(state[:, LOG_E]).any():
             self._weigh(self._states[row : row + 1], np.array([row]))
 
@@ -123,10 +127,12 @@ class Strata:
         rows = np.array([self._rows[stratum] for stratum in strata], dtype=np.intp)
         if len(set(strata)) != len(strata):
             raise RefusedError("a stratum is named twice in one look; absorb its bins one after the other")
-        phi, tau = self._states[rows, :, PHI], np.maximum(self._tau[rows], self._states[rows, :, TAU])
+        phi, errors = self._states[rows, :, PHI], self._errors[rows]
+        tau = np.maximum(widths(self._tau[rows], errors, counts), self._states[rows, :, TAU])
+        self._widen(rows, tau)
         step = steps(counts, phi)
         by_class = [NO_CLASS if classes is None else classes.get(stratum, NO_CLASS) for stratum in strata]
-        self.together.absorb(phi, counts, step, tau, by_class)
+        self.together.absorb(phi, counts, step, (tau, self._tau[rows], errors), by_class)
         for start in range(0, len(rows), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             at = rows[some]
@@ -203,6 +209,16 @@ class Strata:
             _by_metric(self.together.classes, classes),
         )
 
+    def _widen(self, rows: NDArray[np.intp], tau: Array) -> None:
+        """The laws of those whose null is wider than before, or was not known."""
+        wanted = np.maximum(tau, self._floor)
+        places, metrics = np.nonzero(wanted != self._widths[rows])
+        for margin in set(self._margins[metrics].tolist()):
+            some = self._margins[metrics] == margin
+            at, of = rows[places[some]], metrics[some]
+            self._laws[at, of] = laws_of(wanted[places[some], of], margin)
+            self._widths[at, of] = wanted[places[some], of]
+
     def _weigh(self, states: Array, rows: NDArray[np.intp]) -> None:
         weighed(states, self._laws[rows], self._gates, self._beta / WAYS)
 
@@ -214,7 +230,7 @@ class Strata:
     def _grow(self, by: int) -> None:
         held = len(self._states)
         self._free.extend(range(held + by - 1, held - 1, -1))
-        for name in ("_states", "_laws", "_tau"):
+        for name in ("_states", "_laws", "_tau", "_errors", "_widths"):
             old: Array = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros((by, *old.shape[1:]))]))
 

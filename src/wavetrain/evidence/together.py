@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wavetrain.evidence import onset
 from wavetrain.evidence.counters import Array, laws, log_sum_exp
-from wavetrain.evidence.processes import POINTS, steps, telling
+from wavetrain.evidence.processes import POINTS, steps, telling, widths
 
 MAX_CLASSES: Final = 64
 """Of more hardware classes the later ones are left out; they are in the strata and in the pooled process."""
@@ -49,11 +49,20 @@ class Together:
         self._laws: Array = np.zeros((*self.rows.shape[:2], 2, POINTS))
         self._renew()
 
-    def absorb(self, phi: Array, counts: Array, step: Array, tau: Array, classes: Sequence[OfClass]) -> None:
-        """One bin of some strata, with their dispersions and the widths of their nulls, and how it falls to classes.
+    def absorb(
+        self,
+        phi: Array,
+        counts: Array,
+        step: Array,
+        nulls: tuple[Array, Array, Array],
+        classes: Sequence[OfClass],
+    ) -> None:
+        """One bin of some strata, with their dispersions, and how it falls to classes.
 
-        `step` is what `processes.steps` makes of the counts.
+        `step` is what `processes.steps` makes of the counts; `nulls` are the widths of the strata's nulls, and of
+        what they follow: those of one node, and the errors in them.
         """
+        tau, of_one, errors = nulls
         added = [(0, step, telling(counts), tau)]
         whole: dict[str, list[int]] = {}
         for place, of_it in enumerate(classes):
@@ -72,10 +81,11 @@ class Together:
             at = [place for _, place, _ in parts]
             counted = np.stack([counted for _, _, counted in parts])
             said, told = steps(counted, phi[at]), telling(counted)
+            wide = widths(of_one[at], errors[at], counted)
             named = np.array([name for name, _, _ in parts])
             for name in dict.fromkeys(named.tolist()):
                 of_it = named == name
-                by_class.setdefault(name, []).append((said[of_it], told[of_it], tau[at][of_it]))
+                by_class.setdefault(name, []).append((said[of_it], told[of_it], wide[of_it]))
         for name, pieces in by_class.items():
             row = self._row(name)
             if row:

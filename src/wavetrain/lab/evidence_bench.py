@@ -108,7 +108,7 @@ def _strata(pops: int) -> tuple[Strata, list[str]]:
 def _arms(pops: int) -> Array:
     rng = np.random.default_rng(1)
     seen = np.empty((pops, METRICS, ARMS))
-    seen[:] = (0.0, 0.0, 1000.0, 0.0, 0.0, 9000.0, 300.0)
+    seen[:] = (0.0, 0.0, 1000.0, 0.0, 0.0, 9000.0, 300.0, 0.0, 0.0)
     seen[..., 0] = seen[..., 1] = rng.poisson(3.0, seen.shape[:2])
     seen[..., 3] = seen[..., 4] = rng.poisson(27.0, seen.shape[:2])
     return seen

@@ -1,6 +1,7 @@
 """Scorecard: how does our test stand beside other ways to judge a release, on the same recorded counts?"""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from multiprocessing import get_context
 from typing import Final
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from wavetrain.errors import RefusedError
 from wavetrain.simulate.scorecard_batch import Scored, Scores, Task, scored
+from wavetrain.simulate.scorecard_blame import CASES, Blamed, BlameTask, blamed
 from wavetrain.simulate.scorecard_cells import (
     MATCHED,
     Cell,
@@ -16,11 +18,12 @@ from wavetrain.simulate.scorecard_cells import (
     delays,
     faulty_cell,
     found,
+    interval,
     matched_threshold,
     stops,
 )
 from wavetrain.simulate.scorecard_latency import tail_information
-from wavetrain.simulate.scorecard_methods import ALPHA, OURS, Method, is_ours, methods
+from wavetrain.simulate.scorecard_methods import ALPHA, LOCKED, OURS, WITHOUT, Method, is_ours, methods
 from wavetrain.simulate.scorecard_worlds import WORLDS, Fault, World, information, limit_min
 
 CLEAN: Final = "clean-"
@@ -31,25 +34,36 @@ DEVELOPMENT_SEEDS: Final = range(1000)
 class Suite(msgspec.Struct, frozen=True):
     """How many batches of clean trains each world has, and how many of them have its faults laid over them too.
 
-    `per_fleet` trains share the nodes and their pre-period: quicker, but no longer independent of each other.
+    `per_fleet` trains share the nodes and their pre-period: quicker, but no longer independent of each other. Ours
+    without a part, and with the placebo lock, are scored in the first so many batches of a world alone. `blame` are
+    batches of fleets whose changes overlap.
     """
 
     per_fleet: int
     clean: dict[str, int]
     faulty: dict[str, int]
+    parts: int = 1
+    locked: int = 1
+    blame: int = 0
 
 
 SUITES: Final = {
     "smoke": Suite(
         per_fleet=5,
         clean={"poisson": 4, "realistic": 6} | {world.name: 1 for world in WORLDS[2:]},
-        faulty={"poisson": 2, "realistic": 2} | {world.name: 1 for world in WORLDS[2:]},
+        faulty={"poisson": 4, "realistic": 4} | {world.name: 1 for world in WORLDS[2:]},
+        parts=1,
+        locked=1,
+        blame=4,
     ),
     "full": Suite(
         per_fleet=1,
         clean={"poisson": 40, "realistic": 120, "mixed-rates": 120}
         | {world.name: 20 for world in WORLDS[3:]},
         faulty={world.name: 8 for world in WORLDS},
+        parts=10,
+        locked=2,
+        blame=40,
     ),
 }
 
@@ -71,6 +85,33 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     matched_min: float
 
 
+class Placebos(msgspec.Struct, frozen=True, kw_only=True):
+    """What placebo trains of the pre-periods of a world's fleets certify, and where they set the threshold."""
+
+    fleets: int
+    blocks: int
+    """Of a fleet: so many of its placebo trains are independent."""
+    certified: float
+    """The smallest alpha that so many can certify."""
+    needed: int
+    """So many would certify the promise."""
+    over: int
+    """Placebo trains that reached the promise's own threshold."""
+    threshold_median: float
+    threshold_most: float
+
+
+class BlameCell(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the answer to "who is to blame" was right, in one case; `wrong` ones name a change that did no harm."""
+
+    runs: int
+    right: int
+    wrong: int
+    share: float
+    interval: tuple[float, float]
+    """Clopper & Pearson (1934), 95 %, of the right ones."""
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """All that was measured."""
 
@@ -84,6 +125,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Limits]
     behind: list[Behind]
     seconds: float
+    placebos: dict[str, Placebos] = {}
+    """By world."""
+    blame: dict[str, BlameCell] = {}
+    """By case."""
     day: str = ""
     """When it was measured."""
 
@@ -101,7 +146,7 @@ def tasks(suite: Suite, seed: int, of_methods: Sequence[str], of_scenarios: Sequ
             raise RefusedError(f"no scenario is called {name}; there are: {', '.join(known)}")
     if seed < 0:
         raise RefusedError(f"seed {seed}: a seed is 0 or more")
-    named = tuple(method.name for method in methods(tuple(of_methods)))
+    named = [method.name for method in methods(tuple(of_methods))]
     out = []
     for world in WORLDS:
         faults = tuple(name for name, _ in world.faults if not of_scenarios or name in of_scenarios)
@@ -114,20 +159,32 @@ def tasks(suite: Suite, seed: int, of_methods: Sequence[str], of_scenarios: Sequ
                 number,
                 suite.per_fleet,
                 faults if number < suite.faulty.get(world.name, 0) else (),
-                named,
+                scoring,
             )
             for number in range(suite.clean.get(world.name, 0))
+            if (scoring := tuple(name for name in named if number < _batches(suite, name)))
         ]
     return out
 
 
-def played(asked: Sequence[Task], jobs: int) -> Iterator[Scored]:
+def _batches(suite: Suite, method: str) -> float:
+    """In how many of a world's batches a method is scored."""
+    if method == LOCKED:
+        return suite.locked
+    return suite.parts if method.startswith(WITHOUT) else inf
+
+
+def played(asked: Sequence[Task | BlameTask], jobs: int) -> Iterator[Scored | Blamed]:
     """The batches in order; with several `jobs` each has a process of its own."""
     if jobs == 1 or len(asked) < 2:
-        yield from map(scored, asked)
+        yield from map(_played, asked)
         return
     with get_context("spawn").Pool(min(jobs, len(asked))) as pool:
-        yield from pool.imap(scored, asked)
+        yield from pool.imap(_played, asked)
+
+
+def _played(task: Task | BlameTask) -> Scored | Blamed:
+    return blamed(task) if isinstance(task, BlameTask) else scored(task)
 
 
 def card(
@@ -144,11 +201,17 @@ def card(
 ) -> Card:
     """The whole card. `say` is told how many batches are done of how many; `clock` counts seconds."""
     began = clock()
-    asked = tasks(suite, seed, of_methods, of_scenarios)
+    batches = tasks(suite, seed, of_methods, of_scenarios)
+    blames = [] if of_methods or of_scenarios else [BlameTask(seed, number) for number in range(suite.blame)]
+    asked: list[Task | BlameTask] = [*batches, *blames]
     done: list[Scored] = []
+    answers: list[Blamed] = []
     for one in played(asked, jobs):
-        done.append(one)
-        say(len(done), len(asked))
+        if isinstance(one, Blamed):
+            answers.append(one)
+        else:
+            done.append(one)
+        say(len(done) + len(answers), len(asked))
     rows: dict[str, dict[str, Cell]] = {}
     limits: dict[str, Limits] = {}
     behind: list[Behind] = []
@@ -167,8 +230,41 @@ def card(
         limits=limits,
         behind=behind,
         seconds=round(clock() - began, 1),
+        placebos=_placebos(done),
+        blame=blame_cells(answers),
         day=day,
     )
+
+
+def _placebos(done: Sequence[Scored]) -> dict[str, Placebos]:
+    out = {}
+    for world in WORLDS:
+        locks = [lock for one in done if one.task.world == world.name for lock in one.locks]
+        if locks:
+            thresholds = [inf if lock.threshold is None else lock.threshold for lock in locks]
+            out[world.name] = Placebos(
+                fleets=len(locks),
+                blocks=min(lock.effective for lock in locks),
+                certified=max(lock.certified for lock in locks),
+                needed=locks[0].needed,
+                over=sum(lock.over for lock in locks),
+                threshold_median=round(float(np.median(thresholds)), 2),
+                threshold_most=round(max(thresholds), 2),
+            )
+    return out
+
+
+def blame_cells(answers: Sequence[Blamed]) -> dict[str, BlameCell]:
+    """By case, what was right of all these answers; nothing without any."""
+    runs = sum(one.runs for one in answers)
+    out = {}
+    for case in CASES if runs else ():
+        right = sum(one.right[case.name] for one in answers)
+        wrong = sum(one.wrong[case.name] for one in answers)
+        out[case.name] = BlameCell(
+            runs=runs, right=right, wrong=wrong, share=right / runs, interval=interval(right, runs)
+        )
+    return out
 
 
 def _add_world(
@@ -178,8 +274,11 @@ def _add_world(
     out: tuple[dict[str, dict[str, Cell]], dict[str, Limits], list[Behind]],
 ) -> None:
     rows, limits, behind = out
-    asked = methods(done[0].task.methods)
-    highest = {method.name: np.concatenate([one.clean[method.name] for one in done]) for method in asked}
+    asked = methods(done[0].task.methods)  # the first batch of a world is scored by all that any batch is
+    highest = {
+        method.name: np.concatenate([one.clean[method.name] for one in done if method.name in one.clean])
+        for method in asked
+    }
     thresholds = {name: matched_threshold(of) for name, of in highest.items()}
     clean = {method.name: clean_cell(highest[method.name], method.threshold) for method in asked}
     for method in asked:

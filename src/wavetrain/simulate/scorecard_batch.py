@@ -1,14 +1,17 @@
 """Scorecard batch: how do all methods score a few trains of one world, clean, then with each of its faults?"""
 
+from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.placebo import Lock
 from wavetrain.simulate.scorecard_evidence import (
     Evidence,
     healthy,
@@ -17,9 +20,11 @@ from wavetrain.simulate.scorecard_evidence import (
     with_counter,
     with_latency,
 )
+from wavetrain.simulate.scorecard_history import Before, History
 from wavetrain.simulate.scorecard_latency import below
-from wavetrain.simulate.scorecard_methods import methods
-from wavetrain.simulate.scorecard_recording import Recording, more, recorded, slower
+from wavetrain.simulate.scorecard_lock import lock_of
+from wavetrain.simulate.scorecard_methods import ALPHA, LOCKED, methods
+from wavetrain.simulate.scorecard_recording import PRE_MIN, Recording, more, recorded, slower
 from wavetrain.simulate.scorecard_worlds import BAD, LATENCY, WORLDS, Fault, World
 
 TRAINS: Final = 25
@@ -45,14 +50,21 @@ class Scored(Struct, frozen=True, eq=False):
     task: Task
     clean: dict[str, Scores]
     faulty: dict[tuple[str, str], Scores]
+    locks: tuple[Lock, ...] = ()
+    """Of each fleet, where a method asks for it."""
 
 
 def scored(task: Task) -> Scored:
     """One batch; the same task gives the same scores, in whichever process."""
     world = next(world for world in WORLDS if world.name == task.world)
     rng = np.random.default_rng([task.seed, crc32(world.name.encode()), task.number])
-    whole = recorded(world, rng, TRAINS, task.per_fleet)
     new = world.new_nodes()
+
+    def locked(before: Before, known: History) -> History:
+        return replace(known, lock=lock_of(before, known, new, PRE_MIN, ALPHA))
+
+    asks = LOCKED in task.methods
+    whole = recorded(world, rng, TRAINS, task.per_fleet, *((locked,) if asks else ()))
     clean = healthy(whole, new)
     faults = [(name, fault) for name, fault in world.faults if name in task.scenarios]
     laid = [_laid(world, whole, name, fault, task) for name, fault in faults]
@@ -61,7 +73,7 @@ def scored(task: Task) -> Scored:
         for place in (LATENCY, BAD)
     }
     changed = {place: stacked([laid[index] for index in of]) for place, of in groups.items() if of}
-    out = Scored(task, {}, {})
+    out = Scored(task, {}, {}, _locks(whole.histories))
     family, all_metrics, bad_metric = "", np.zeros(0), {0: np.zeros(0)}
     for method in methods(task.methods):
         if method.family != family:
@@ -75,6 +87,11 @@ def scored(task: Task) -> Scored:
                 train = method.together(put_in(all_metrics, place, scores))
                 out.faulty[method.name, faults[index][0]] = _so_far(train)
     return out
+
+
+def _locks(histories: Sequence[History]) -> tuple[Lock, ...]:
+    fleets = {id(history): history.lock for history in histories}
+    return tuple(lock for lock in fleets.values() if lock is not None)
 
 
 def _place(fault: Fault) -> int:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from wavetrain.evidence.calibration import TAU_FLOOR, Calibrations, assumed, calibrate_class, together
 from wavetrain.evidence.counters import Array
+from wavetrain.evidence.placebo import Lock
 from wavetrain.simulate.scorecard_latency import p99
 from wavetrain.simulate.scorecard_preperiod import preperiods
 from wavetrain.simulate.scorecard_worlds import COUNTERS, NEW, NODES, STRATA, Mask
@@ -44,6 +45,8 @@ class History(Struct, frozen=True, eq=False):
     """Of the p99 that as many nodes as the last wave makes new have shown by the minute."""
     difference_sd: float
     """Of that gauge less the control's."""
+    lock: Lock | None = None
+    """What placebo trains of the pre-period say, where they were asked."""
 
 
 def known_from(before: Before, new: Mask, seconds: float) -> History:

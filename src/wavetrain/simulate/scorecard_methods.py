@@ -1,10 +1,10 @@
 """Scorecard methods: who is compared, how does each score a train, where does it stop one?
 
-A method scores metrics, (trains, metrics, looks), and trains by all their metrics, (trains, looks). It stops a train
-at the first look whose score reaches its threshold; the higher the threshold, the fewer it stops.
+A method scores metrics, (trains, metrics, ..., looks), and trains by all their metrics, (trains, looks). It stops a
+train at the first look whose score reaches its threshold; the higher the threshold, the fewer it stops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -25,12 +25,17 @@ from wavetrain.simulate import (
 )
 from wavetrain.simulate.rival_thresholds import LOOSE, TIGHT, USUAL, Setting
 from wavetrain.simulate.scorecard_evidence import Arms, Evidence, Gauge
-from wavetrain.simulate.scorecard_ours import Parts
+from wavetrain.simulate.scorecard_ours import Parts, Reading
 from wavetrain.simulate.scorecard_worlds import LOOKS, METRICS
 
 ALPHA: Final = 1e-3
 """What every method that knows how is asked to promise."""
 OURS: Final = "wavetrain"
+WITHOUT: Final = f"{OURS} without "
+LATE: Final = f"{WITHOUT}late onset"
+LOCKED: Final = f"{OURS} with placebo lock"
+
+Train = Callable[[Array], Array]
 
 
 class Method(Struct, frozen=True):
@@ -39,13 +44,13 @@ class Method(Struct, frozen=True):
     name: str
     family: str
     score: Callable[[Evidence], Array]
-    together: Callable[[Array], Array]
+    together: Train
     threshold: float
 
 
 def methods(names: tuple[str, ...] = ()) -> tuple[Method, ...]:
     """Those of these names, all without any. Raises RefusedError for one that does not exist."""
-    every = (*_ours(), *_rivals())
+    every = (*_ours(names), *_rivals())
     known = [method.name for method in every]
     for name in names:
         if name not in known:
@@ -58,27 +63,53 @@ def is_ours(name: str) -> bool:
     return name.startswith(OURS)
 
 
-def _ours() -> list[Method]:
-    rows = (
-        (OURS, Parts()),
-        (f"{OURS} without offset", Parts(offset=False)),
-        (f"{OURS} without phi", Parts(phi=False)),
-        (f"{OURS} without tau", Parts(tau=False)),
+def _ours(asked: Sequence[str]) -> list[Method]:
+    """Rows that read the same processes are one family: they are run once, for the readings that are asked for."""
+    whole, out = Parts(), []
+    rows: tuple[tuple[str, Parts, Reading, Train], ...] = (
+        (OURS, whole, Reading.WHOLE, scorecard_ours.together),
+        (LATE, whole, Reading.PLAIN, scorecard_ours.together),
+        (f"{WITHOUT}strata", whole, Reading.POOLED, scorecard_ours.together),
+        (f"{WITHOUT}budget", whole, Reading.WHOLE, _highest),
+        (f"{WITHOUT}offset", Parts(offset=False), Reading.WHOLE, scorecard_ours.together),
+        (f"{WITHOUT}phi", Parts(phi=False), Reading.WHOLE, scorecard_ours.together),
+        (f"{WITHOUT}tau", Parts(tau=False), Reading.WHOLE, scorecard_ours.together),
+        (f"{WITHOUT}caps", Parts(caps=False), Reading.WHOLE, scorecard_ours.together),
     )
-    return [
-        Method(
-            name,
-            name,
-            partial(_our_score, parts),
-            scorecard_ours.together,
-            log_threshold(ALPHA),
+    for name, parts, reading, train in rows:
+        alike = [(other, read) for other, held, read, _ in rows if held == parts]
+        readings = tuple(dict.fromkeys(read for other, read in alike if not asked or other in asked))
+        place = readings.index(reading) if reading in readings else 0
+        out.append(
+            Method(
+                name,
+                alike[0][0],
+                partial(_our_score, parts, readings),
+                partial(_our_train, place, train),
+                log_threshold(ALPHA),
+            )
         )
-        for name, parts in rows
+    return [*out, Method(LOCKED, LOCKED, _locked_score, scorecard_ours.together, log_threshold(ALPHA))]
+
+
+def _our_score(parts: Parts, readings: tuple[Reading, ...], evidence: Evidence) -> Array:
+    return scorecard_ours.log_es(evidence.streams, parts, readings)
+
+
+def _our_train(place: int, train: Train, by_metric: Array) -> Array:
+    return train(by_metric[:, :, place])
+
+
+def _locked_score(evidence: Evidence) -> Array:
+    """Ours, less what the lock of each train's fleet asks for beyond the promise's threshold."""
+    locks = [history.lock for history in evidence.streams.histories]
+    beyond = [
+        (np.inf if lock is None or lock.threshold is None else lock.threshold) - log_threshold(ALPHA)
+        for lock in locks
     ]
-
-
-def _our_score(parts: Parts, evidence: Evidence) -> Array:
-    return scorecard_ours.log_es(evidence.streams, parts)
+    scores = scorecard_ours.log_es(evidence.streams, Parts())[:, :, 0]
+    out: Array = scores - np.array(beyond)[:, None, None]
+    return out
 
 
 def _rivals() -> list[Method]:

@@ -9,6 +9,7 @@ What a scrape missed, or a counter that started anew, has exposure 0: it was not
 otherwise.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -56,12 +57,20 @@ class Recording(Struct, frozen=True, eq=False):
     histories: tuple[History, ...]
 
 
-def recorded(world: World, rng: Generator, trains: int, per_fleet: int = 1) -> Recording:
-    """A batch of clean trains; so many follow each other on the same nodes, and share their pre-period."""
+Told = Callable[[Before, History], History]
+
+
+def recorded(
+    world: World, rng: Generator, trains: int, per_fleet: int = 1, known: Told = lambda _, told: told
+) -> Recording:
+    """A batch of clean trains; so many follow each other on the same nodes, and share their pre-period.
+
+    `known` may add to what a fleet's pre-period tells.
+    """
     parts = []
     for number in range(trains):
         if number % per_fleet == 0:
-            fleet = _fleet(world, rng)
+            fleet = _fleet(world, rng, known)
         parts.append(_train(world.noise, fleet, rng))
     return Recording(
         events=np.stack([part.events for part in parts], axis=1),
@@ -83,7 +92,7 @@ class _Fleet(Struct, frozen=True, eq=False):
     history: History
 
 
-def _fleet(world: World, rng: Generator) -> _Fleet:
+def _fleet(world: World, rng: Generator, known: Told) -> _Fleet:
     noise = world.noise
     traffic = _spread(rng, TRAFFIC_CV if noise.season else 0.0, (NODES,))
     mean = rates(noise)[:, None] * _spread(rng, noise.node_cv, (COUNTERS, NODES))
@@ -99,7 +108,8 @@ def _fleet(world: World, rng: Generator) -> _Fleet:
     recent = slow + _drift(rng, LATENCY_PART * noise.drift_sd, (NODES,), LOOKS, 1)
     fine_over, fine_requests, _ = _latencies(rng, noise, np.repeat(traffic[:, None], LOOKS, axis=1), recent)
     before = Before(events, exposure, over, requests, _looks(fine_over), fine_requests.T)
-    return _Fleet(traffic, mean, slow, known_from(before, world.new_nodes()[-1], PRE_MIN * 60.0))
+    told = known(before, known_from(before, world.new_nodes()[-1], PRE_MIN * 60.0))
+    return _Fleet(traffic, mean, slow, told)
 
 
 def _train(noise: Noise, fleet: _Fleet, rng: Generator) -> Recording:

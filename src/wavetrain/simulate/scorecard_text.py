@@ -76,6 +76,50 @@ def behind_lines(card: Card) -> list[str]:
     ]
 
 
+def placebo_rows(card: Card) -> list[list[str]]:
+    """A heading, then by world what placebo trains of its fleets certify, and where they set the threshold."""
+    heading = [
+        "world",
+        "fleets",
+        "independent placebos",
+        "alpha they certify",
+        "needed",
+        "over",
+        "threshold (most)",
+    ]
+    return [
+        heading,
+        *(
+            [
+                world,
+                f"{of.fleets}",
+                f"{of.blocks}",
+                f"{of.certified:.2g}",
+                f"{of.needed}",
+                f"{of.over}",
+                f"{of.threshold_median:.1f} ({of.threshold_most:.1f})",
+            ]
+            for world, of in card.placebos.items()
+        ),
+    ]
+
+
+def blame_rows(card: Card) -> list[list[str]]:
+    """A heading, then by case how often the answer to "who is to blame" was right, with its interval."""
+    return [
+        ["overlapping changes", "runs", "right", "a wrong one named"],
+        *(
+            [
+                case,
+                f"{of.runs}",
+                f"{of.share:.1%} ({of.interval[0]:.1%}-{of.interval[1]:.1%})",
+                f"{of.wrong / of.runs:.1%}",
+            ]
+            for case, of in card.blame.items()
+        ),
+    ]
+
+
 def _scenarios(card: Card) -> list[str]:
     return list(dict.fromkeys(name for row in card.methods.values() for name in row))
 
