@@ -58,10 +58,10 @@ SUITES: Final = {
     ),
     "full": Suite(
         per_fleet=1,
-        clean={"poisson": 40, "realistic": 120, "mixed-rates": 120}
-        | {world.name: 20 for world in WORLDS[3:]},
+        clean={"poisson": 40, "realistic": 120, "mixed-rates": 40}
+        | {world.name: 10 for world in WORLDS[3:]},
         faulty={world.name: 8 for world in WORLDS},
-        parts=10,
+        parts=5,
         locked=2,
         blame=40,
     ),
