@@ -5,6 +5,7 @@ from tests.decide.engine import NEW, OLD, OPENS, Engine, fleet, freeze, measured
 
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine
+from wavetrain.model.hotfix import Hotfix, How
 from wavetrain.model.lane import CONTENT, FEATURE
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import Ring
@@ -302,6 +303,21 @@ def test_a_pop_that_the_newer_rollout_comes_to_in_this_window_is_left_to_it_also
         engine.tick(1)
     assert engine.told == told, "it would be disturbed twice in one window"
     assert engine.hold("a").reason is Reason.GIVES_WAY
+
+
+def test_a_hotfix_for_who_runs_a_release_that_went_back_everywhere_goes_to_all_as_a_train_of_its_own() -> (
+    None
+):
+    engine = Engine(fleet(pop("a", 4), pop("b", 4)))
+    engine.change(
+        release=engine.facts.release.changed(fixes="1.9.9"),
+        rollout=engine.facts.rollout.changed(hotfix=Hotfix(how=How.AFFECTED)),
+    )
+    engine.tick()
+    assert engine.facts.rollout.hotfix == Hotfix(how=How.SUPERSEDE)
+    assert sorted(turn.pop for turn in engine.facts.turns) == ["a", "b"]
+    assert any("no PoP runs 1.9.9 any more" in text for text in engine.said)
+    assert engine.run() is Status.COMPLETED
 
 
 def test_nodes_and_pops_that_leave_the_fleet_block_nobody() -> None:

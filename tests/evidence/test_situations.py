@@ -21,7 +21,7 @@ from tests.evidence.practice import (
 )
 
 from wavetrain.evidence import onset
-from wavetrain.evidence.arms import split
+from wavetrain.evidence.arms import SURPLUS_MOST, SURPLUS_PRIOR, split
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.calibration import Calibration, calibrate
 from wavetrain.evidence.counters import GRID, laws_of, log_likelihood
@@ -103,13 +103,15 @@ def test_a_good_release_never_fails_in_three_hundred_runs_of_three_hundred_secon
         drawn[name] = nodes
         capped = np.minimum(nodes, caps)
         offsets = np.array([[weight for _, weight in found.weights] for found in known])
-        phi = np.array([found.phi for found in known])[:, None]
+        phi, rates = np.array([[found.phi, found.rate] for found in known]).T[..., None]
+        expected = rates * exposure * offsets.sum(axis=1, keepdims=True)
+        surplus = (capped.sum(axis=-1) - expected) / (expected + SURPLUS_PRIOR)
         step = log_likelihood(
             capped[..., 0],
             capped[..., 1:].sum(axis=-1),
             np.broadcast_to(exposure * offsets[:, :1], (runs, seconds)),
             np.broadcast_to(exposure * offsets[:, 1:].sum(axis=1, keepdims=True), (runs, seconds)),
-            np.broadcast_to(phi, (runs, seconds)),
+            phi + (phi - 1) * np.clip(surplus, 0.0, SURPLUS_MOST),
         )
         law = np.moveaxis(laws_of(np.array([found.tau for found in known]), 0.0), 1, 0)
         loglik, late = np.zeros((runs, len(GRID))), np.full((runs, len(GRID)), -np.inf)

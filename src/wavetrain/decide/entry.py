@@ -11,7 +11,7 @@ from wavetrain.model.policy import Succession
 from wavetrain.model.release import is_older
 from wavetrain.model.rollout import Rollout, Status
 
-_PLAIN = "submit it without `hotfix`"
+_PLAIN = "submit it without `hotfix`, or place it with how = train"
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):

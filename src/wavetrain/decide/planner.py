@@ -166,6 +166,12 @@ def _plan(draft: Draft) -> None:
         return
     if draft.rollout.hotfix.how is How.BEHIND and not draft.turns:
         draft.rollout = draft.rollout.changed(departs=facts.now)
+    if not draft.turns and portion.has_lost_its_pops(draft):
+        draft.rollout = draft.rollout.changed(hotfix=Hotfix(how=How.SUPERSEDE))
+        said = (
+            f"no PoP runs {draft.release.fixes} any more, so that it goes to every PoP, as a train of its own"
+        )
+        draft.note("rollout", draft.rollout.id, said)
     text = (facts.unplannable or announce(draft)) if not draft.turns else None
     if text is None:
         _status(draft, Cause.ANNOUNCE, f"departs {draft.rollout.departs:%a %Y-%m-%d %H:%M} UTC")

@@ -90,6 +90,12 @@ def has_lost_credit(draft: Draft) -> bool:
     return draft.rollout.hotfix.how is How.RESTART and base(draft) is None
 
 
+def has_lost_its_pops(draft: Draft) -> bool:
+    """Whether it was to go where a release runs that has gone back from everywhere before it was planned."""
+    hotfix = draft.rollout.hotfix
+    return hotfix.how is How.AFFECTED and not hotfix.pops and base(draft) is None and not affected(draft)
+
+
 def _credited(draft: Draft) -> Iterator[PopId]:
     found = base(draft)
     for turn in draft.older_turns.values():

@@ -58,8 +58,7 @@ SUITES: Final = {
     ),
     "full": Suite(
         per_fleet=1,
-        clean={"poisson": 40, "realistic": 120, "mixed-rates": 40}
-        | {world.name: 10 for world in WORLDS[3:]},
+        clean={"poisson": 40, "realistic": 120, "mixed-rates": 40} | {world.name: 10 for world in WORLDS[3:]},
         faulty={world.name: 8 for world in WORLDS},
         parts=5,
         locked=2,
