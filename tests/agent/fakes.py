@@ -73,6 +73,12 @@ class FakeInstaller:
         if process == self.process():
             self.restarts += 1
 
+    def renew(self, process: str) -> None:
+        self.acts.append(f"renew {process}")
+        if self.away:
+            raise UnreachableError("the installer is away")
+        self.restart(process)
+
 
 class FakeTraffic:
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "9"
+DECIDER = "10"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
@@ -67,6 +67,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     newer_turns: tuple[Turn, ...] = ()
     """Their turns of the first wave, and those that a hotfix takes over one by one."""
     evidence: RolloutEvidence | None = None
+    placebo: RolloutEvidence | None = None
+    """What the nodes that were only restarted have said against those that were left alone; None where none were."""
     pop_evidence: Mapping[str, PopEvidence] = {}
     """Of the PoPs that are live in the rollout's test."""
     pre_period_s: Mapping[PopId, float] = {}

@@ -9,6 +9,10 @@ from wavetrain.simulate.cut import Cut
 
 BASE_RATE = 0.002
 """Failed operations per operation of a sound release."""
+COLD_RATE = 0.005
+"""Failed operations per operation that a cold node adds, where it does."""
+COLD_S = 900.0
+"""For so long after its return a node is cold, where cold nodes fail more."""
 
 
 class Kind(StrEnum):
@@ -71,6 +75,8 @@ class Nature:
         """Node and release: another version comes up instead."""
         self.garbled: set[tuple[str, str]] = set()
         """Node and release: its bytes never arrive whole, so that the node refuses them."""
+        self.cold_starts: set[str] = set()
+        """PoPs whose nodes fail more while they are cold, on any release."""
         self.breaking: dict[str, float] = {}
         """By node: when the release breaks that it runs, although it has served for long; once."""
         self.dead: dict[str, list[Span]] = {}
@@ -133,6 +139,11 @@ class Nature:
     def comes_up(self, node: str, release: str) -> bool:
         """Whether the release passes the node's own probe."""
         return self.kinds.get(release) is not Kind.NEVER_HEALTHY and (node, release) not in self.sick
+
+    def cold(self, pop: str, program: int, age_s: float) -> float:
+        """Failed operations per operation, more than usual, of a program that was just started on a node."""
+        is_cold = pop in self.cold_starts and program > 1 and age_s < COLD_S
+        return COLD_RATE if is_cold else 0.0
 
     def rate(self, release: str) -> float:
         """Failed operations per operation."""
