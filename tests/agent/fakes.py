@@ -221,6 +221,7 @@ def told(
     tombstones: tuple[str, ...] = (),
     content: bytes = b"release",
     bans: Bans | None = None,
+    restart: bool = False,
 ) -> Told:
     """An instruction; `lifetime_s` 0 means without a permission. Tombstones come in bans that grow by the counter."""
     said = (
@@ -237,5 +238,6 @@ def told(
         digest=digest,
         size=len(content),
         permission=permission if lifetime_s else None,
+        restart=restart,
         bans=bans if bans is not None else said,
     )
