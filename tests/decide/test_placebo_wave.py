@@ -187,10 +187,10 @@ def test_a_revert_in_the_middle_waits_for_the_restart_and_tells_nobody_to_go_bac
     generation = engine.facts.desired[NodeId(last)].generation
     engine.steer(Status.REVERTING)
     engine.tick(1)
-    assert engine.status is Status.REVERTING
+    assert engine.ended(Status.REVERTING)
     engine.obey()
     engine.tick(1)
-    assert engine.status is Status.REVERTED
+    assert engine.ended(Status.REVERTED)
     assert engine.facts.desired[NodeId(last)].generation == generation
     assert set(engine.told) == {last}
     assert not engine.owners

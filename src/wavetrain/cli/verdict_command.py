@@ -46,7 +46,12 @@ def _told(seen: "VerdictSeen") -> str:
     from math import exp
 
     pre = "none yet" if seen.pre_period_s is None else f"{seen.pre_period_s:,.0f} s"
-    return (
+    text = (
         f"{seen.verdict}: e = {exp(min(seen.log_e, 700.0)):.3g} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
         f"back; pre-period {pre}"
     )
+    if seen.placebo_log_e is None:
+        return text
+    is_loud = seen.placebo_log_e >= seen.log_threshold
+    said = "loud: a restart alone makes nodes worse, and a fail asks a person" if is_loud else "quiet"
+    return f"{text}\nplacebo: e = {exp(min(seen.placebo_log_e, 700.0)):.3g} of {1 / seen.alpha:,.0f}; {said}"

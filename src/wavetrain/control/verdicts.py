@@ -8,7 +8,7 @@ import msgspec
 from wavetrain.control.facts import policy_in
 from wavetrain.control.ports import Store
 from wavetrain.control.rollouts import found
-from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.evidence_track import EvidenceTrack, points
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.running_test import RunningTest
@@ -25,6 +25,8 @@ from wavetrain.model.rollout import Rollout, Status, Turn, Wave, WaveStatus
 STRATA_SHOWN_MAX = 20
 POPS_SHOWN_MAX = 400
 """Of a rollout over more PoPs, those that are done are in the sums and no more shown one by one."""
+UNEXPOSED = "nodes of the same PoP on the release before, not yet exposed"
+RESTARTED = f"{UNEXPOSED}; where each canary has one, those that were restarted beside them"
 RATIO_LEAST = 1.05
 """Below so small an estimated ratio no limit is told: nothing has been seen that a test could have decided on."""
 
@@ -98,6 +100,9 @@ class VerdictSeen(msgspec.Struct, frozen=True, kw_only=True):
     alpha: float
     pre_period_s: float | None
     pops_live: int
+    placebo_log_e: float | None
+    """What nodes that were only restarted say against those that were left alone; None where none were. At
+    `log_threshold` the comparison cannot be trusted, and a fail pauses instead of going back."""
     checks: tuple[CheckSeen, ...]
     track: TrackSeen
 
@@ -116,6 +121,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         if len(view.find(Turn, rollout=item.id)) <= POPS_SHOWN_MAX:
             pops = view.find(PopEvidence, rollout=item.id)
         track = view.get(EvidenceTrack, item.id) or EvidenceTrack(rollout=item.id)
+        placebo = view.get(RolloutEvidence, placebo_of(item.id))
     checks: tuple[CheckSeen, ...] = ()
     if policy.verdicts.metrics:
         judged, pooled = test.judgement().per_metric, test.pooled()
@@ -140,6 +146,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         alpha=policy.verdicts.alpha,
         pre_period_s=kept.pre_period_s,
         pops_live=len(test.live),
+        placebo_log_e=placebo.log_e if placebo is not None and placebo.first_s else None,
         checks=checks,
         track=_track(track),
     )
@@ -198,7 +205,7 @@ def _check(
         e=exp(min(said.log_e, 700.0)),
         log_e=said.log_e,
         e_alone=1 / (policy.verdicts.alpha * said.weight),
-        control="nodes of the same PoP on the release before, not yet exposed",
+        control=RESTARTED if policy.verdicts.placebo_waves else UNEXPOSED,
         new_events=said.new_events,
         new_exposure=said.new_exposure,
         control_events=said.control_events,

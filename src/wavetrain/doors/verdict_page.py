@@ -33,6 +33,8 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
         f"evidence reaches e = {1 / seen.alpha:,.0f}, which at most one sound release in {1 / seen.alpha:,.0f} does, "
         "however often one looks.</p>"
     )
+    if seen.placebo_log_e is not None:
+        yield f"<p>{escape(placebo(seen.placebo_log_e, seen.log_threshold))}</p>"
     yield picture(seen)
     yield '<div class="wide"><table><caption>Each check, new nodes against the nodes not yet exposed</caption>'
     yield "<thead><tr>"
@@ -42,6 +44,16 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
     for check in seen.checks:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(check)) + "</tr>"
     yield "</tbody></table></div></body></html>"
+
+
+def placebo(log_e: float, log_threshold: float) -> str:
+    """What the nodes say that were only restarted, in words."""
+    if log_e >= log_threshold:
+        return (
+            f"Placebo: loud, log e {log_e:.2f} of {log_threshold:.2f}. Nodes that were only restarted are worse than "
+            "their neighbours too, so that a fail asks a person."
+        )
+    return f"Placebo: quiet, log e {log_e:.2f} of {log_threshold:.2f}."
 
 
 def cells(check: CheckSeen) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from wavetrain.simulate.cut import Cut
 
 BASE_RATE = 0.002
 """Failed operations per operation of a sound release."""
+DEGRADED_RATE = 0.03
+"""Failed operations per operation that a degraded release adds."""
 COLD_RATE = 0.005
 """Failed operations per operation that a cold node adds, where it does."""
 COLD_S = 900.0
@@ -75,6 +77,8 @@ class Nature:
         """Node and release: another version comes up instead."""
         self.garbled: set[tuple[str, str]] = set()
         """Node and release: its bytes never arrive whole, so that the node refuses them."""
+        self.worse: dict[str, float] = {}
+        """By release: what a degraded one adds, where it is not the usual."""
         self.cold_starts: set[str] = set()
         """PoPs whose nodes fail more while they are cold, on any release."""
         self.breaking: dict[str, float] = {}
@@ -147,7 +151,8 @@ class Nature:
 
     def rate(self, release: str) -> float:
         """Failed operations per operation."""
-        return BASE_RATE + (0.03 if self.kinds.get(release) is Kind.DEGRADED else 0.0)
+        is_degraded = self.kinds.get(release) is Kind.DEGRADED
+        return BASE_RATE + (self.worse.get(release, DEGRADED_RATE) if is_degraded else 0.0)
 
     def chance(self, share: float, stream: str = "") -> bool:
         """Whether something of this chance happens."""
