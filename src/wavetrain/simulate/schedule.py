@@ -120,7 +120,7 @@ def cut(coming: list[Coming], nature: Nature) -> list[Coming]:
 
 def asks_for_placebos(nature: Nature, pops: Iterable[str]) -> bool:
     """Whether the policy asks for placebo waves; then a PoP may be one where a restart alone makes nodes fail more."""
-    random = nature.stream("placebo waves")
+    random = nature.stream("placebos asked")
     if random.random() >= PLACEBO_SHARE or not nature.lets("placebo-waves"):
         return False
     if random.random() < COLD_SHARE and nature.lets("cold"):
