@@ -108,6 +108,15 @@ def test_where_a_canary_has_no_like_nobody_is_restarted_and_the_journal_says_so(
     assert "a: placebo: no node is like its canary and may be restarted" in engine.said
 
 
+def test_where_one_canary_of_two_has_no_like_nobody_is_restarted_for_the_other() -> None:
+    numbers = [int(unit[1:]) for unit in order_of(8)]
+    home = of_classes(8, rare=(numbers[0],), usual=tuple(numbers[1:]))
+    engine = engine_of(fleet(home), asking(bake=Bake(minutes=10, canaries=2)))
+    engine.tick()
+    assert engine.turn("a").order[:2] == order_of(8)[:2]
+    assert engine.turn("a").phase is TurnPhase.CANARY
+
+
 def test_a_node_that_is_cordoned_lost_or_on_another_release_is_not_restarted() -> None:
     order, engine = order_of(5), engine_of(fleet(pop("a", 5, load=0.1)))
     strayed = said(order[-1], "a", release="0.9.0")
@@ -228,10 +237,11 @@ def test_a_node_lost_in_its_restart_is_passed_over_and_not_told_to_go_back_later
         if last in engine.turn("a").quarantined:
             break
     assert last in engine.turn("a").quarantined
+    before = engine.facts.desired[NodeId(last)]
     engine.steer(Status.REVERTING)
     engine.tick(1)
     assert last not in engine.turn("a").back
-    assert engine.told[last] == OLD
+    assert engine.facts.desired[NodeId(last)] == before
 
 
 def test_a_canary_that_misses_the_window_is_given_restarted_neighbours_of_its_own_age_in_the_next() -> None:
