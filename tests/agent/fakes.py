@@ -73,6 +73,12 @@ class FakeInstaller:
         if process == self.process():
             self.restarts += 1
 
+    def renew(self, process: str) -> None:
+        self.acts.append(f"renew {process}")
+        if self.away:
+            raise UnreachableError("the installer is away")
+        self.restart(process)
+
 
 class FakeTraffic:
     def __init__(self) -> None:
@@ -215,6 +221,7 @@ def told(
     tombstones: tuple[str, ...] = (),
     content: bytes = b"release",
     bans: Bans | None = None,
+    restart: bool = False,
 ) -> Told:
     """An instruction; `lifetime_s` 0 means without a permission. Tombstones come in bans that grow by the counter."""
     said = (
@@ -231,5 +238,6 @@ def told(
         digest=digest,
         size=len(content),
         permission=permission if lifetime_s else None,
+        restart=restart,
         bans=bans if bans is not None else said,
     )

@@ -199,9 +199,12 @@ class FakeControlPlane:
         node: str = "",
         key: Ed25519PrivateKey | None = None,
         bans_key: Ed25519PrivateKey | None = None,
+        restart: bool = False,
     ) -> None:
         generation, digest = Generation(0, counter), artifact.digest
-        permission = self._permission(node or self._node, generation, digest, lifetime_s, key or self._key)
+        permission = self._permission(
+            node or self._node, generation, digest, lifetime_s, key or self._key, restart=restart
+        )
         self._withdrawn |= set(tombstones)
         self._floor = floor or self._floor
         self._serial += bool(tombstones) + bool(floor)
@@ -219,15 +222,22 @@ class FakeControlPlane:
                 digest=digest,
                 size=len(artifact.content),
                 permission=permission if lifetime_s else None,
+                restart=restart,
                 bans=bans,
             )
             self._news.notify_all()
 
     @staticmethod
     def _permission(
-        node: str, generation: Generation, digest: str, lifetime_s: float, key: Ed25519PrivateKey
+        node: str,
+        generation: Generation,
+        digest: str,
+        lifetime_s: float,
+        key: Ed25519PrivateKey,
+        *,
+        restart: bool,
     ) -> Permission:
-        content = signed_bytes(node, generation, digest, "gateway-2.0.0/1", lifetime_s)
+        content = signed_bytes(node, generation, digest, "gateway-2.0.0/1", lifetime_s, restart=restart)
         return Permission(
             node=node,
             generation=generation,

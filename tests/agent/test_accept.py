@@ -150,3 +150,43 @@ def test_a_floor_that_comes_while_an_update_is_under_way_recalls_it_only_before_
     for step in Step:
         after = hear(_under_way(step), told(5, "2.0.0", bans=floor))
         assert bool(recalled(after)) is (step in (Step.STAGE, Step.DRAIN, Step.SWITCH))
+
+
+def test_a_restart_begins_with_its_permission_and_without_one_is_not_taken_up() -> None:
+    memory = hear(RUNS, told(5, "1.0.0", lifetime_s=0, restart=True))
+    assert task(memory) is Task.NOTHING
+    memory = hear(memory, told(5, "1.0.0", lifetime_s=30, restart=True))
+    assert task(memory) is Task.BEGIN
+    update = begun(memory).update
+    assert update is not None
+    assert (update.step, update.restart, update.came_from) == (Step.STAGE, True, "")
+
+
+def test_a_restart_whose_signature_does_not_hold_is_neither_done_nor_taken_up() -> None:
+    memory = hear(RUNS, told(5, "1.0.0", restart=True), objection="the signature is not the control plane's")
+    assert task(memory) is Task.NOTHING
+
+
+def test_a_restart_of_another_release_than_what_runs_is_no_update() -> None:
+    assert task(hear(RUNS, told(5, "2.0.0", restart=True))) is Task.NOTHING
+
+
+def test_a_restart_that_was_done_is_not_done_again() -> None:
+    memory = begun(hear(RUNS, told(5, "1.0.0", restart=True)))
+    memory = msgspec.structs.replace(memory, update=None)
+    assert task(memory) is Task.NOTHING
+    assert task(hear(memory, told(5, "1.0.0", restart=True))) is Task.NOTHING
+
+
+def test_the_same_generation_read_again_as_a_restart_is_none() -> None:
+    memory = hear(RUNS, told(5, "2.0.0", lifetime_s=0))
+    memory = hear(memory, told(5, "2.0.0", restart=True))
+    assert memory.order is not None
+    assert (memory.order.until, memory.order.restart) == (0.0, False)
+
+
+def test_a_restart_is_recalled_before_its_switch_by_an_order_without_one() -> None:
+    memory = begun(hear(RUNS, told(5, "1.0.0", restart=True)))
+    assert recalled(memory) == ""
+    memory = hear(memory, told(6, "1.0.0", lifetime_s=0))
+    assert "asks for no restart" in recalled(memory)

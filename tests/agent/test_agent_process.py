@@ -202,6 +202,32 @@ def test_a_fresh_node_adopts_what_it_was_given_and_then_does_what_it_is_told(nod
     assert phases[:-1] == sorted(phases[:-1], key=order.index)
 
 
+def test_a_node_that_is_told_to_restart_starts_the_same_program_anew_once_also_after_a_kill(
+    node: Node,
+) -> None:
+    node.until_said(Phase.STEADY, "1.0.0", 0)
+    until(lambda: node.serves("1.0.0"))
+    before = node.supervised().programs()[0].pid
+    node.balancer.stubborn = 1
+    node.control.tell(5, release("1.0.0"), restart=True)
+    node.until_said(Phase.DRAINING, "1.0.0", 5)
+    node.kill()
+    node.start()
+    node.balancer.stubborn = node.balancer.sessions = 0
+    node.until_said(Phase.STEADY, "1.0.0", 5)
+    until(lambda: node.serves("1.0.0"))
+    until(lambda: len(node.supervised().programs()) == 1)
+    (program,) = node.supervised().programs()
+    assert (program.pid != before, program.crashes, program.slot) == (True, 0, "A")
+    node.kill()
+    node.start()
+    until(lambda: node.logged("found") == 3)
+    node.control.tell(6, release("1.0.0"))
+    node.until_said(Phase.STEADY, "1.0.0", 6)
+    assert starts(node.shared) == ["1.0.0", "1.0.0"]
+    assert node.balancer.acts[-2:] == ["ready", "invite"]
+
+
 def test_a_program_that_hangs_is_killed_and_started_again_and_the_node_says_so(node: Node) -> None:
     node.until_said(Phase.STEADY, "1.0.0", 0)
     until(lambda: node.serves("1.0.0"))

@@ -119,6 +119,20 @@ def test_every_act_may_be_repeated(installer: Installer) -> None:
     assert installer.keep() == ""
 
 
+def test_the_current_release_is_started_anew_once_for_one_program(installer: Installer) -> None:
+    stage(installer, ONE)
+    installer.switch("1.0.0")
+    process = installer.process()
+    for _ in range(2):
+        installer.renew(process)
+    after = installer.process()
+    assert installer.current() == "1.0.0"
+    assert installer.keep() == "", "no program has ended by itself"
+    assert (after != process) is bool(process)
+    installer.renew(process)
+    assert installer.process() == after
+
+
 def test_an_older_release_can_come_back(installer: Installer) -> None:
     for artifact in (ONE, TWO, THREE, ONE):
         stage(installer, artifact)

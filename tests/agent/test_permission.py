@@ -57,6 +57,15 @@ def test_every_other_one_is_refused_with_the_reason(changes: dict[str, object], 
     assert says in Judge("n1", PUBLIC).objection(told(**changes))
 
 
+def test_a_permission_to_restart_is_none_to_update_and_the_other_way_round() -> None:
+    judge = Judge("n1", PUBLIC)
+    assert "signature" in judge.objection(msgspec.structs.replace(told(), restart=True))
+    content = signed_bytes("n1", GENERATION, "d" * 64, "gateway-2.0.0/1", 30.0, restart=True)
+    signed = told(signature=base64.b64encode(KEY.sign(content)).decode())
+    assert "signature" in judge.objection(signed)
+    assert judge.objection(msgspec.structs.replace(signed, restart=True)) == ""
+
+
 def test_one_that_another_key_signed_is_refused() -> None:
     other = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
     assert "signature" in Judge("n1", other).objection(told())

@@ -327,3 +327,61 @@ def _end_in(house: House, cut: Step, effect: bool) -> None:
 
 def test_what_was_told_before_anything_was_known_is_generation_zero(house: House) -> None:
     assert house.memory.generation == Generation(0, 0)
+
+
+def test_a_restart_drains_starts_the_same_release_anew_and_comes_back(house: House) -> None:
+    process = house.installer.process()
+    house.hear(told(5, "1.0.0", restart=True))
+    house.work()
+    assert after(house) == (Phase.STEADY, "1.0.0", "0.5", False)
+    assert steps(house) == ["stage", "drain", "switch", "verify", "return"]
+    assert house.traffic.acts == ["drain", "undrain", "invite"]
+    assert house.installer.acts == [f"renew {process}"]
+    assert house.installer.process() != process
+    house.hear(told(5, "1.0.0", restart=True))
+    house.work()
+    assert house.installer.restarts == 1
+
+
+@pytest.mark.parametrize("step", [Step.DRAIN, Step.SWITCH, Step.VERIFY, Step.RETURN])
+def test_a_restart_cut_short_by_a_kill_starts_the_program_anew_once(house: House, step: Step) -> None:
+    house.hear(told(5, "1.0.0", restart=True))
+    house.worker._begin()
+    update = house.memory.update
+    while update is not None and update.step is not step:
+        update = house.worker._step(update)
+    if step is Step.SWITCH:
+        assert update is not None
+        house.worker._switch(update)  # done, and not written down
+    house.restart()
+    house.work()
+    assert after(house) == (Phase.STEADY, "1.0.0", "0.5", False)
+    assert house.installer.restarts == 1
+
+
+def test_a_restart_whose_permission_lapses_in_the_drain_restarts_nothing(house: House) -> None:
+    house.traffic.stubborn = 2
+    house.hear(told(5, "1.0.0", lifetime_s=4, restart=True))
+    house.work()
+    assert after(house) == (Phase.LAPSED, "1.0.0", "0.5", False)
+    assert house.installer.acts == []
+
+
+def test_where_nothing_can_be_restarted_nobody_is_drained_for_it(house: House) -> None:
+    house.installer.running.clear()
+    house.hear(told(5, "1.0.0", restart=True))
+    house.worker.work()
+    assert after(house) == (Phase.LAPSED, "1.0.0", "0.5", False)
+    assert "no program" in house.memory.detail
+    assert house.traffic.acts == []
+
+
+def test_a_release_that_does_not_come_up_again_keeps_its_node_out_of_service(house: House) -> None:
+    house.bad = {"1.0.0"}
+    house.hear(told(5, "1.0.0", restart=True))
+    house.work()
+    assert after(house) == (Phase.FAILED, "1.0.0", "0.5", True)
+    house.bad.clear()
+    house.hear(told(6, "1.0.0", lifetime_s=0))
+    house.work()
+    assert after(house) == (Phase.STEADY, "1.0.0", "0.6", False)

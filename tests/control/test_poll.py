@@ -156,6 +156,26 @@ def test_a_permission_is_signed_over_what_it_permits(house: Practice) -> None:
     key.verify(base64.b64decode(order.signature), signed)
 
 
+def test_a_restart_is_told_and_signed_until_the_node_has_taken_it_up(house: Practice) -> None:
+    house.rolling()
+    _told(house)
+    with house.store.write() as transaction:
+        desired = transaction.get(Desired, NODE)
+        assert desired is not None
+        transaction.put(desired.changed(restart=True))
+    poll.hear(house.store, ME, said(0))
+    order = poll.order(house.store, house.trust, NODE)
+    assert (order.restart, order.permitted_s) == (True, 60.0)
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(house.trust.public()))
+    signed = signed_bytes(NODE, order.generation, DIGEST, order.plan, 60.0, restart=True)
+    key.verify(base64.b64decode(order.signature), signed)
+    house.seconds += 90.0
+    late = poll.order(house.store, house.trust, NODE)
+    assert (late.restart, late.permitted_s) == (True, 0.0), "or it would be taken up without a restart"
+    poll.hear(house.store, ME, said(1, release="2.0.0"))
+    assert not poll.order(house.store, house.trust, NODE).restart
+
+
 def test_a_permission_ages_from_when_it_was_given_not_from_when_it_is_fetched(house: Practice) -> None:
     house.rolling()
     _told(house)

@@ -12,12 +12,13 @@ from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control import explain, policies
 from wavetrain.control.ports import Target
 from wavetrain.control.watch import Watch
+from wavetrain.decide.evidence_kept import RolloutEvidence, placebo_of
 from wavetrain.decide.permit import Caller
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import FIRST, NodeId, Phase, PopId, Reported
 from wavetrain.model.health import Observed, PopBin, Sample
 from wavetrain.model.policy import CurrentPolicy
-from wavetrain.model.rollout import Rollout, Turn, TurnPhase
+from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 from wavetrain.simulate import practice
 
 POP, NODES = PopId("pop-0"), (NodeId("pop-0-n0"), NodeId("pop-0-n1"))
@@ -196,3 +197,70 @@ def test_why_the_source_errs_is_said_by_what_waits_for_it_and_no_more_once_it_is
     made.fault, made.age = "http://metrics: clock", 0.0
     made.ticker.tick()
     assert "metrics" not in explain.why(house.store, VIEWER, "lis1").answer, "its nodes are seen all the same"
+
+
+def test_a_pop_whose_nodes_are_restarted_as_placebos_is_not_watched_at_rest() -> None:
+    watch, source, store = furnished()
+    under_way(store, "gateway-2.0.0", {POP: 0})
+    with store.write() as transaction:
+        turn = transaction.get(Turn, "gateway-2.0.0", POP)
+        assert turn is not None
+        transaction.put(turn.changed(phase=TurnPhase.PLACEBO, placebos=NODES[-1:]))
+    source.bins = (seen(10.0),)
+    watch.look()
+    assert watch.pre_period_s() == {}
+
+
+def test_what_a_placebo_has_said_outlives_the_process() -> None:
+    watch, source, store = furnished()
+    asking = practice.with_placebo_waves(practice.policies(Random(1)))
+    for policy in asking:
+        policies.apply(store, Caller("ada", (Role.APPROVER, Role.OPERATOR)), policy)
+    under_way(store, "gateway-2.0.0", {POP: 0})
+    nodes = [NodeId(f"pop-0-n{number}") for number in range(3)]
+
+    def stands(phase: TurnPhase, cursor: int) -> None:
+        with store.write() as transaction:
+            turn = transaction.get(Turn, "gateway-2.0.0", POP)
+            rollout = transaction.get(Rollout, "gateway-2.0.0")
+            assert turn is not None
+            assert rollout is not None
+            if rollout.status is not Status.ROLLING:
+                transaction.put(rollout.changed(status=Status.ROLLING, number="2.0.0"))
+            made = turn.changed(phase=phase, cursor=cursor, order=tuple(nodes), canaries=1, quarantined=())
+            transaction.put(made.changed(placebos=(nodes[-1],), restarted=(nodes[-1],), back=()))
+
+    def counted(ended: float) -> PopBin:
+        said = zip(nodes, ("2.0.0", "1.0.0", "1.0.0"), (2.0, 2.0, 40.0), strict=True)
+        samples = [
+            Sample(
+                node=node,
+                release=release,
+                increments={"operations_total": 1_000.0, "failures_total": failed},
+                sessions=30.0,
+            )
+            for node, release, failed in said
+        ]
+        return PopBin(pop=POP, ended=ended, seconds=10.0, samples=tuple(samples))
+
+    stands(TurnPhase.PLACEBO, 0)
+    watch.look()
+    stands(TurnPhase.BAKING, 1)
+    name = placebo_of("gateway-2.0.0")
+    for number in range(1, 80):
+        source.bins = (counted(10.0 * number),)
+        watch.look()
+    kept = watch.evidence_of(name)
+    assert kept is not None
+    assert kept.failed
+    mine = watch.evidence_of("gateway-2.0.0")
+    assert mine is not None
+    assert not mine.failed, "its canary is no worse than the node that was restarted beside it"
+    with store.write() as transaction:
+        watch.checkpoint(transaction, "gateway-2.0.0")
+    another = Watch(store, source)
+    source.bins = ()
+    another.look()
+    assert another.evidence_of(name) == kept
+    with store.read() as view:
+        assert view.get(RolloutEvidence, name) is not None

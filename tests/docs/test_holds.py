@@ -47,5 +47,6 @@ def _written() -> set[str]:
 
 
 def _passed_on(texts: list[str]) -> set[str]:
-    """Reasons that are handed to `late_hold`, which makes the hold."""
-    return {name for text in texts for name in re.findall(r"late_hold\(\w+, \w+, Reason\.(\w+)", text)}
+    """Reasons that are handed to `late_hold`, or to `shown`, which make the hold."""
+    makers = r"(?:late_hold\(\w+, \w+|shown\(\w+, \w+, \w+), Reason\.(\w+)"
+    return {name for text in texts for name in re.findall(makers, text)}

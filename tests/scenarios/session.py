@@ -165,9 +165,10 @@ class Session:
         """There is one more machine, with an agent that speaks for it."""
         self.nodes[NodeId(node)] = SimNode(NodeId(node), pop, release, self.nature)
 
-    def degrade(self, release: str) -> None:
-        """This release passes its probe, and fails three per cent of operations."""
-        self.nature.kinds[release] = Kind.DEGRADED
+    def degrade(self, number: str, percent: str) -> None:
+        """It passes its probe, and fails so much of what it is asked to do."""
+        self.nature.kinds[number] = Kind.DEGRADED
+        self.nature.worse[number] = int(percent) / 100
 
     def sicken(self, node: str, release: str) -> None:
         """This release never gets healthy on this node."""
@@ -176,6 +177,10 @@ class Session:
     def garble(self, release: str, node: str) -> None:
         """The bytes of this release never arrive whole on this node."""
         self.nature.garbled.add((node, release))
+
+    def chill(self, pop: str) -> None:
+        """The caches of a program that was just started are cold."""
+        self.nature.cold_starts.add(pop)
 
     def kill(self, node: str) -> None:
         """The machine is down, until somebody sets it up anew."""

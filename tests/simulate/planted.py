@@ -15,6 +15,7 @@ from wavetrain.decide import (
     disturbance,
     handover,
     lapses,
+    placebo_wave,
     planner,
     retreat,
     succession,
@@ -80,6 +81,7 @@ def _with_gate(name: str, other: Callable[[Asked], Hold | None] | None) -> Decid
 
 
 _settle, _rest, _advance = arrivals.settle, turns._rest, planner._advance
+_next_placebo, _turned = placebo_wave.next_unit, retreat.turned
 _window, _capacity = disturbance._window, disturbance._capacity
 
 
@@ -97,6 +99,18 @@ def _credulous(draft: Draft, turn: Turn) -> Turn:
 def _windows_for_all(asked: Asked) -> Hold | None:
     """Who goes back waits for a window, too."""
     return _window(msgspec.structs.replace(asked, back=False))
+
+
+def _restless(draft: Draft, turn: Turn) -> UnitId | None:
+    """Restarts what was restarted already."""
+    unit = _next_placebo(draft, turn)
+    return unit if unit is not None or turn.cursor else next(iter(turn.restarted), None)
+
+
+def _all_back(draft: Draft, turn: Turn) -> Turn:
+    """Takes nodes back that were only restarted."""
+    after = _turned(draft, turn)
+    return after if after is turn else after.changed(back=(*after.back, *after.restarted))
 
 
 def _to_itself(draft: Draft, turn: Turn, unit: UnitId, release: str) -> Turn:
@@ -245,6 +259,18 @@ PLANTED: tuple[Planted, ...] = (
         bug="a unit is told again what it has",
         decide=having(turns, "_rest", _forgetful),
         seed=1,
+    ),
+    Planted(
+        guard="G14",
+        bug="a node is restarted twice before its canary",
+        decide=having(placebo_wave, "next_unit", _restless),
+        seed=5,
+    ),
+    Planted(
+        guard="G14",
+        bug="a revert takes back what was only restarted",
+        decide=having(retreat, "turned", _all_back),
+        seed=5,
     ),
     Planted(
         guard="G15",

@@ -10,6 +10,7 @@ import pytest
 from wavetrain.errors import RefusedError
 from wavetrain.model.policy import Policy, Ring
 from wavetrain.model.release import Stage
+from wavetrain.model.rollout import Turn
 from wavetrain.model.window import Freeze
 from wavetrain.simulate import made_up
 from wavetrain.simulate.mishaps import CALM, ROUGH, Chances, Mishaps, read_fault
@@ -242,3 +243,26 @@ def test_the_lines_tell_nights_waves_and_the_sum() -> None:
         assert f" {night.so_far.pops} " in line.partition("|")[2]
     assert told[-2].startswith("completed: 16 of 16 PoPs done")
     assert told[-1].startswith("0 guards violated")
+
+
+@pytest.mark.parametrize("chances", [CALM, ROUGHER], ids=["calm", "rougher"])
+def test_a_train_with_placebo_waves_restarts_one_node_of_each_pop_before_its_canary(chances: Chances) -> None:
+    base = plan(pops=12, chances=chances)
+    verdicts = msgspec.structs.replace(base.policy.verdicts, placebo_waves=True)
+    policy = msgspec.structs.replace(base.policy, verdicts=verdicts)
+    run, said = ended(msgspec.structs.replace(base, policy=policy))
+    assert run.broken == []
+    assert said.guards_violated == 0
+    turns = run.ground.all(Turn)
+    assert turns
+    if chances is CALM:
+        assert said.status == "completed"
+        assert all(len(turn.restarted) == 1 for turn in turns)
+
+
+def test_a_bad_release_is_stopped_also_where_its_control_was_restarted() -> None:
+    base = plan(pops=12)
+    verdicts = msgspec.structs.replace(base.policy.verdicts, placebo_waves=True)
+    policy = msgspec.structs.replace(base.policy, verdicts=verdicts)
+    _, said = ended(msgspec.structs.replace(base, policy=policy, fault=read_fault("x10", ("lab",))))
+    assert (said.status, said.guards_violated) == ("reverted", 0)

@@ -59,6 +59,12 @@ def test_the_lock_is_strict_unless_the_policy_says_otherwise(lock: PlaceboLock) 
     assert read_policy(GOOD, FLEET).verdicts.lock is PlaceboLock.STRICT
 
 
+def test_nobody_is_restarted_as_a_placebo_unless_the_policy_says_so() -> None:
+    said = GOOD.replace("[verdicts]\n", "[verdicts]\nplacebo_waves = true\n")
+    assert read_policy(said, FLEET).verdicts.placebo_waves
+    assert not read_policy(GOOD, FLEET).verdicts.placebo_waves
+
+
 def test_the_policy_of_the_lab_fits_its_fleet() -> None:
     assert read_policy((LAB / "policy.toml").read_text(), FLEET).lane == "pop"
 
@@ -69,6 +75,11 @@ BAD = {
         "[verdicts]\n",
         '[verdicts]\nlock = "loose"\n',
         "verdicts.lock: ",
+    ),
+    "a placebo that is no word": (
+        "[verdicts]\n",
+        '[verdicts]\nplacebo_waves = "often"\n',
+        "verdicts.placebo_waves: ",
     ),
     "a ring that names nothing": (
         'pops = ["lis1"]\n',

@@ -24,9 +24,18 @@ class SigningKey:
     def __init__(self, file: Path) -> None:
         self._key = _load(file) if file.exists() else _make(file)
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
+    def sign(
+        self,
+        node: NodeId,
+        generation: Generation,
+        digest: str,
+        plan: str,
+        lifetime_s: float,
+        *,
+        restart: bool = False,
+    ) -> str:
         """Base64 of the signature over `wire.agent_messages.signed_bytes`."""
-        return self._signature(signed_bytes(node, generation, digest, plan, lifetime_s))
+        return self._signature(signed_bytes(node, generation, digest, plan, lifetime_s, restart=restart))
 
     def sign_bans(self, component: str, serial: int, floor: str, tombstones: Sequence[str]) -> str:
         """Base64 of the signature over `wire.agent_messages.bans_bytes`."""

@@ -26,7 +26,7 @@ class Task(Enum):
     ADOPT = auto()
     """The told release runs: take up the generation, touch nothing."""
     BEGIN = auto()
-    """Update, or, where the told release runs but was found bad, verify it again."""
+    """Update; or restart what runs; or, where the told release runs but was found bad, verify it again."""
     PREFETCH = auto()
     """Without a permission: fetch the bytes, touch nothing."""
 
@@ -68,14 +68,22 @@ def accept(memory: Memory, told: Told, now: Instant, judge: Judging) -> Memory:
         return msgspec.structs.replace(memory, read=told.generation, order=None, refused=refused)
     if not told.release:
         return msgspec.structs.replace(memory, read=told.generation, order=None, refused="")
-    order = Order(generation=told.generation, release=told.release, digest=told.digest, size=told.size)
+    order = Order(
+        generation=told.generation,
+        release=told.release,
+        digest=told.digest,
+        size=told.size,
+        restart=told.restart,
+    )
     memory = msgspec.structs.replace(memory, read=told.generation, order=order, refused="")
     return _permitted(memory, order, told, now, judge)
 
 
 def _read_again(memory: Memory, told: Told, now: Instant, judge: Judging) -> Memory:
     order = memory.order
-    if order is None or order.until or order.generation <= memory.generation or order.release != told.release:
+    if order is None or order.until or order.generation <= memory.generation:
+        return memory
+    if (order.release, order.restart) != (told.release, told.restart):
         return memory
     return _permitted(memory, order, told, now, judge)
 
@@ -98,6 +106,8 @@ def task(memory: Memory) -> Task:
         return Task.NOTHING
     if bans.banned(memory.bans, order.release):
         return Task.NOTHING
+    if order.restart:
+        return Task.BEGIN if order.until and order.release == memory.running else Task.NOTHING
     if order.release == memory.running:
         return Task.BEGIN if memory.phase is Phase.FAILED else Task.ADOPT
     return Task.BEGIN if order.until else Task.PREFETCH
@@ -120,9 +130,10 @@ def begun(memory: Memory) -> Memory:
         digest=order.digest,
         size=order.size,
         came_from="" if again else memory.running,
-        step=Step.VERIFY if again else Step.STAGE,
+        step=Step.VERIFY if again and not order.restart else Step.STAGE,
         until=order.until,
         boot=order.boot,
+        restart=order.restart,
     )
     return msgspec.structs.replace(memory, generation=order.generation, update=update, detail="")
 
@@ -140,6 +151,10 @@ def recalled(memory: Memory) -> str:
     banned = bans.banned(memory.bans, update.release)
     if banned:
         return banned
-    if order is not None and order.generation > update.generation and order.release != update.release:
+    if order is None or order.generation <= update.generation:
+        return ""
+    if order.release != update.release:
         return f"generation {order.generation} names {order.release}"
-    return ""
+    return (
+        f"generation {order.generation} asks for no restart" if update.restart and not order.restart else ""
+    )

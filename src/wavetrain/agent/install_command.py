@@ -78,6 +78,9 @@ class CommandInstaller:
         if process:
             self._run("restart", WAVETRAIN_RELEASE=self.current())
 
+    def renew(self, process: str) -> None:
+        self.restart(process)
+
     def _check(self, release: str) -> None:
         now = self.current()
         if now != release:

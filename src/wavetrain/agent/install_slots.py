@@ -124,6 +124,12 @@ class SlotsInstaller:
         slot, _, pid = process.partition("-")
         self._supervised.restart(slot, int(pid))
 
+    def renew(self, process: str) -> None:
+        slot = self._current()
+        if process and process == self.process():
+            self._supervised.stop(slot)
+        self._supervised.start(slot)
+
     def _program(self) -> Program | None:
         slot = self._current()
         for program in self._supervised.programs():

@@ -25,6 +25,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     size: int
     until: float = 0.0
     boot: str = ""
+    restart: bool = False
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,7 +40,7 @@ class Judge:
             return f"the permission is for artifact {permission.digest[:12]}, told was {told.digest[:12]}; refused"
         if not 0 < permission.lifetime_s <= LIFETIME_S_MAX:
             return f"the permission lasts {permission.lifetime_s} s, at most {LIFETIME_S_MAX:g} are allowed; refused"
-        if not self._signed(_content(permission), permission.signature):
+        if not self._signed(_content(permission, told.restart), permission.signature):
             return f"the permission's signature is not the control plane's; refused, nothing is moved: {KEY_WAY_OUT}"
         return ""
 
@@ -59,9 +59,14 @@ class Judge:
         return True
 
 
-def _content(permission: Permission) -> bytes:
+def _content(permission: Permission, restart: bool) -> bytes:
     return signed_bytes(
-        permission.node, permission.generation, permission.digest, permission.plan, permission.lifetime_s
+        permission.node,
+        permission.generation,
+        permission.digest,
+        permission.plan,
+        permission.lifetime_s,
+        restart=restart,
     )
 
 

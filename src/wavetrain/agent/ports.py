@@ -75,6 +75,10 @@ class Installer(Protocol):
         """Kill that program, if it still runs, and start it again."""
         ...
 
+    def renew(self, process: str) -> None:
+        """Start the current release anew in the place of that program; what it still serves may leave in its grace."""
+        ...
+
 
 class Traffic(Protocol):
     """Moves the node's work away and back. All but `sessions` raise `UnreachableError` where it cannot."""

@@ -53,6 +53,10 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     until: float
     """When the permission ends, on this node's monotonic clock in seconds since the boot `boot`."""
     boot: str
+    restart: bool = False
+    """Whether the release runs already, and is started anew."""
+    process: str = ""
+    """The program that a restart ends, as the installer names it; empty until the switch begins."""
     outcome: Phase = Phase.STEADY
     """How it ends, once it cannot end otherwise."""
     detail: str = ""

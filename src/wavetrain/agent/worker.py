@@ -171,6 +171,10 @@ class Worker:
         return self._keeper.change(write).update
 
     def _stage(self, update: Update) -> Happened:
+        if update.restart:
+            if self._installer.process():
+                return self._ended(update) or (Event.DONE, "")
+            return Event.REFUSED, "there is no program here that this agent could start anew"
         refusals, tries = 0, 0
         while True:
             ended = self._ended(update)
@@ -221,11 +225,25 @@ class Worker:
             self._pace.wait(SESSIONS_EVERY_S)
 
     def _switch(self, update: Update) -> Happened:
+        if update.restart:
+            return self._renew(update)
         if self._installer.current() != update.release:
             ended = self._ended(update)
             if ended:
                 return ended
         problem = self._tried(lambda: self._installer.switch(update.release))
+        return (Event.REFUSED, f"{update.release} does not start: {problem}") if problem else (Event.DONE, "")
+
+    def _renew(self, update: Update) -> Happened:
+        """The program to be ended is written down first, so that one that was started since is not ended, too."""
+        process = update.process
+        if not process:
+            ended = self._ended(update)
+            if ended:
+                return ended
+            process = self._installer.process()
+            self._change(update=msgspec.structs.replace(update, process=process))
+        problem = self._tried(lambda: self._installer.renew(process))
         return (Event.REFUSED, f"{update.release} does not start: {problem}") if problem else (Event.DONE, "")
 
     def _verify(self, update: Update) -> Happened:

@@ -48,7 +48,12 @@ def _told(seen: "VerdictSeen") -> str:
     from wavetrain.doors.evidence_picture import e_text
 
     pre = "none yet" if seen.pre_period_s is None else f"{seen.pre_period_s:,.0f} s"
-    return (
+    text = (
         f"{seen.verdict}: e = {e_text(seen.log_e)} of {1 / seen.alpha:,.0f}, at which {seen.number} goes "
         f"back; pre-period {pre}\n{seen.promise}"
     )
+    if seen.placebo_log_e is None:
+        return text
+    is_loud = seen.placebo_log_e >= seen.log_threshold
+    said = "loud: a restart alone makes nodes worse, and a fail asks a person" if is_loud else "quiet"
+    return f"{text}\nplacebo: e = {e_text(seen.placebo_log_e)} of {1 / seen.alpha:,.0f}; {said}"

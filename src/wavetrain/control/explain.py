@@ -220,7 +220,8 @@ def _turn_step(view: View, turn: Turn, unit: str = "") -> Step:
         state = f"{state}; {', '.join(kept.only_watch)} only watched"
     moving = next((item for item in turn.progress if item.unit == unit), None)
     if moving is not None:
-        state = f"{state}; {unit} is {moving.state.value}, going to {moving.release}"
+        way = "to restart on" if moving.restart else "going to"
+        state = f"{state}; {unit} is {moving.state.value}, {way} {moving.release}"
     return Step(level="turn", subject=f"{turn.rollout}/{turn.pop}", state=state, hold=hold_seen(turn.hold))
 
 

@@ -12,7 +12,7 @@ from wavetrain.control.image import Image
 from wavetrain.control.ports import View
 from wavetrain.decide import departure, itinerary, work
 from wavetrain.decide.demand import summed
-from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
@@ -67,7 +67,7 @@ def load(
         )
     earlier = older(image.all(Rollout), rollout)
     later = newer(image.all(Rollout), rollout)
-    kept = seen.evidence_of(rollout.id)
+    kept, placebo = seen.evidence_of(rollout.id), seen.evidence_of(placebo_of(rollout.id))
     facts = Facts(
         now=view.now,
         steady=view.steady,
@@ -100,6 +100,7 @@ def load(
             if turn.wave == 0 or other.hotfix.how is How.AFFECTED
         ),
         evidence=kept.changed(version=0) if kept is not None else None,
+        placebo=placebo.changed(version=0) if placebo is not None else None,
         pop_evidence=seen.pops_of(rollout.id),
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
@@ -235,6 +236,7 @@ class Basis(msgspec.Struct, frozen=True):
     rollout: str
     sweep: bool
     evidence: RolloutEvidence | None
+    placebo: RolloutEvidence | None
     pop_evidence: dict[str, str]
     pre_period_s: dict[PopId, float]
     unseen_s: list[float | None]
@@ -262,6 +264,7 @@ def digest(facts: Facts) -> str:
         rollout=facts.rollout.id,
         sweep=facts.sweep,
         evidence=facts.evidence,
+        placebo=facts.placebo,
         pop_evidence={
             turn.pop: _seal(facts.pop_evidence[turn.pop])
             for turn in under_way

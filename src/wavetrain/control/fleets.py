@@ -165,7 +165,8 @@ def _rebase(transaction: Transaction, said: dict[NodeId, Reported]) -> None:
             continue
         generation = generation.following()
         release = said[order.node].release
-        transaction.put(order.changed(generation=generation, release=release, rollout="", permitted_s=0.0))
+        plain = order.changed(generation=generation, release=release, rollout="", permitted_s=0.0)
+        transaction.put(plain.changed(restart=False))
     if generation != ledger.generation:
         transaction.put(ledger.changed(generation=generation))
 

@@ -67,6 +67,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     plan: str = ""
     """The rollout and its timetable's number that it belongs to; empty where no rollout says so."""
     permitted_s: float = 0.0
+    restart: bool = False
+    """Whether a node that runs the release restarts it; said, and signed, until it has taken the generation up."""
     signature: str = ""
     bans: Banned | None = None
     """None where the node's component is not known."""
@@ -155,7 +157,9 @@ def order(store: Store, trust: Trust, node: NodeId) -> Order:
         digest, size = (known.digest, known.size) if known is not None else ("", 0)
         bans, plan = _bans(view, component), _plan(view, desired)
         permitted_s = 0.0 if view.find(Standstill) else _permitted_s(desired, said, bans, view.steady)
-    signature = trust.sign(node, desired.generation, digest, plan, permitted_s) if permitted_s > 0 else ""
+    restart, signature = desired.restart and (said is None or said.generation < desired.generation), ""
+    if permitted_s > 0:
+        signature = trust.sign(node, desired.generation, digest, plan, permitted_s, restart=restart)
     return Order(
         generation=desired.generation,
         release=desired.release,
@@ -163,6 +167,7 @@ def order(store: Store, trust: Trust, node: NodeId) -> Order:
         size=size,
         plan=plan,
         permitted_s=permitted_s,
+        restart=restart,
         signature=signature,
         bans=_signed(bans, trust),
     )

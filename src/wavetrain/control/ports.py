@@ -192,7 +192,16 @@ class Target(Protocol):
 class Trust(Protocol):
     """Keys: what the control plane signs."""
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
+    def sign(
+        self,
+        node: NodeId,
+        generation: Generation,
+        digest: str,
+        plan: str,
+        lifetime_s: float,
+        *,
+        restart: bool = False,
+    ) -> str:
         """The signature of a permission, as text."""
         ...
 

@@ -153,7 +153,9 @@ def _follow(transaction: Transaction, said: dict[NodeId, Reported]) -> None:
             continue
         generation = generation.following()
         transaction.put(
-            order.changed(generation=generation, release=now.release, rollout="", permitted_s=0.0)
+            order.changed(
+                generation=generation, release=now.release, rollout="", permitted_s=0.0, restart=False
+            )
         )
     if generation != ledger.generation:
         transaction.put(ledger.changed(generation=generation))
@@ -170,7 +172,7 @@ def _rebased(turn: Turn, rollout: Rollout, said: dict[NodeId, Reported]) -> Turn
     gone = set(turn.quarantined)
     exposed = [u for u in turn.exposed if u in gone or _runs(said, u, rollout.number)]
     rest = [unit for unit in turn.order if unit not in exposed]
-    turn = turn.changed(progress=(), order=(*exposed, *rest), cursor=len(exposed))
+    turn = turn.changed(progress=(), order=(*exposed, *rest), cursor=len(exposed), placebos=turn.restarted)
     if turn.phase in (TurnPhase.BAKING, TurnPhase.REST) and turn.cursor < turn.canaries < len(turn.order):
         return turn.changed(phase=TurnPhase.CANARY, bake_since=None)
     return turn

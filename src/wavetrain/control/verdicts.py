@@ -9,7 +9,7 @@ from wavetrain.control.facts import policy_in
 from wavetrain.control.ports import Store
 from wavetrain.control.rollouts import found
 from wavetrain.decide.comparison import pairs_of
-from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.evidence_track import EvidenceTrack, points
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.decide.placebo_proof import PlaceboProof
@@ -33,6 +33,8 @@ from wavetrain.model.rollout import Rollout, Status, Turn, Wave, WaveStatus
 STRATA_SHOWN_MAX = 20
 POPS_SHOWN_MAX = 400
 """Of a rollout over more PoPs, those that are done are in the sums and no more shown one by one."""
+UNEXPOSED = "nodes of the same PoP on the release before, not yet exposed"
+RESTARTED = f"{UNEXPOSED}; where each canary has one, those that were restarted beside them"
 RATIO_LEAST = 1.05
 """Below so small an estimated ratio no limit is told: nothing has been seen that a test could have decided on."""
 
@@ -125,6 +127,9 @@ class VerdictSeen(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str
     """Why a statistical `fail` would ask a person; empty where it goes back by itself, or nothing was compared yet."""
     pops_live: int
+    placebo_log_e: float | None
+    """What nodes that were only restarted say against those that were left alone; None where none were. At
+    `log_threshold` the comparison cannot be trusted, and a fail pauses instead of going back."""
     checks: tuple[CheckSeen, ...]
     track: TrackSeen
 
@@ -155,6 +160,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
             pops = view.find(PopEvidence, rollout=item.id)
         proof = view.get(PlaceboProof, item.policy)
         track = view.get(EvidenceTrack, item.id) or EvidenceTrack(rollout=item.id)
+        placebo = view.get(RolloutEvidence, placebo_of(item.id))
     checks: tuple[CheckSeen, ...] = ()
     if policy.verdicts.metrics:
         judged, pooled = test.judgement().per_metric, test.pooled()
@@ -182,6 +188,7 @@ def verdict(store: Store, caller: Caller, rollout_id: str) -> VerdictSeen:
         placebos=proof.text(policy.verdicts.alpha) if proof is not None else "",
         doubt=doubt_of(kept, policy.verdicts) if kept.first_s else "",
         pops_live=len(test.live),
+        placebo_log_e=placebo.log_e if placebo is not None and placebo.first_s else None,
         checks=checks,
         track=_track(track),
     )
@@ -267,7 +274,7 @@ def _check(
         direction=rule.direction.value,
         e=exp(min(said.log_e, 700.0)),
         e_alone=1 / (policy.verdicts.alpha * said.weight),
-        control="nodes of the same PoP on the release before, not yet exposed",
+        control=RESTARTED if policy.verdicts.placebo_waves else UNEXPOSED,
         ratio_low=low,
         ratio_high=high if high is not None and isfinite(high) else None,
         excess_max=rule.excess_max,

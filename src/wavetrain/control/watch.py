@@ -5,14 +5,19 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-import msgspec
-
 from wavetrain.control.facts import policy_in
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.quiet import Quiet
+from wavetrain.control.targets import Asked, Target, asked_of
 from wavetrain.decide import comparison, gate_or_watch
-from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
+from wavetrain.decide.evidence_kept import (
+    PopCalibration,
+    PopEvidence,
+    PopWatch,
+    RolloutEvidence,
+    placebo_of,
+)
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.placebo_proof import PlaceboProof, certified
@@ -25,38 +30,8 @@ from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase
 CHECKPOINT_S = 60.0
 """Pre-periods are written this often, evidence with each decision; a crash loses at most this much of them."""
 
+_BEGINS = (TurnPhase.PLACEBO, TurnPhase.CANARY)
 _DONE = (TurnPhase.DONE, TurnPhase.REVERTED)
-
-
-class Target(msgspec.Struct, frozen=True, gc=False):
-    """A node to be measured: its PoP, where its metrics are, which of them matter, and the gauge of its load."""
-
-    pop: str
-    url: str
-    counters: tuple[str, ...]
-    sessions: str
-    histograms: tuple[str, ...] = ()
-    gauges: tuple[str, ...] = ()
-
-
-Asked = tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
-"""Names of metrics: counters, the sessions, histograms, gauges; as a `Target` has them."""
-
-
-def asked_of(policies: Sequence[Policy]) -> Asked:
-    """What nodes are measured by under these policies."""
-    rules = [rule for policy in policies for rule in policy.verdicts.metrics]
-    counters = {name for rule in rules for name in (rule.events, rule.exposure) if name}
-    gauges = {rule.gauge for rule in rules if rule.gauge}
-    rising = {
-        name for name in gauges if name.endswith("_total")
-    }  # a counter: its growth per second is the level
-    return (
-        tuple(sorted(counters | rising)),
-        policies[0].verdicts.sessions if policies else "",
-        tuple(sorted({rule.histogram for rule in rules if rule.histogram})),
-        tuple(sorted(gauges - rising)),
-    )
 
 
 class Unseen(Mapping[NodeId, float]):
@@ -166,13 +141,15 @@ class Watch:
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
         self._at_rest(quiet)
         for name, test in self._tests.items():
-            proof = self._image.get(PlaceboProof, rollouts[name].policy)
-            test.certified = certified(proof, test.policy.verdicts)
+            if name in rollouts:
+                proof = self._image.get(PlaceboProof, rollouts[name].policy)
+                test.certified = certified(proof, test.policy.verdicts)
         for name in self._compare(quiet, here, rollouts, now):
-            self._note(name, now.timestamp())
+            if name in rollouts:
+                self._note(name, now.timestamp())
         if "pop" in policies:
             for seen in quiet:
-                if not any(turn.cursor for turn in here.get(seen.pop, [])):
+                if not any(turn.cursor or turn.placebos for turn in here.get(seen.pop, [])):
                     self._pre_period(seen, policies["pop"], now.timestamp())
 
     def _under_way(self, rolling: Sequence[Rollout]) -> dict[str, list[Turn]]:
@@ -243,9 +220,12 @@ class Watch:
 
     def checkpoint(self, transaction: Transaction, rollout: str) -> None:
         """Write the evidence that a decision stood on, in the decision's own transaction: what has changed of it."""
-        test = self._tests.get(rollout)
-        if test is None or not test.record.changes:
-            return
+        for name in (rollout, placebo_of(rollout)):
+            test = self._tests.get(name)
+            if test is not None and test.record.changes:
+                self._checkpoint(transaction, name, test)
+
+    def _checkpoint(self, transaction: Transaction, rollout: str, test: RunningTest) -> None:
         kept, stored = test.record, transaction.get(RolloutEvidence, rollout)
         if stored is not None and stored.changed(version=0) == kept:
             return
@@ -300,42 +280,49 @@ class Watch:
 
     def _resume(self, view: View, pinned: Mapping[str, Policy]) -> None:
         """Evidence of rollouts that are over is in the store; of those that are under way it comes from there."""
-        for name in [name for name in self._tests if name not in pinned]:
+        wanted = {name: (policy, comparison.arms_of) for name, policy in pinned.items()}
+        wanted |= {
+            placebo_of(name): (policy, comparison.placebo_arms)
+            for name, policy in pinned.items()
+            if policy.verdicts.placebo_waves
+        }
+        for name in [name for name in self._tests if name not in wanted]:
             del self._tests[name]
             self._tracks.pop(name, None)
-        for name, policy in pinned.items():
+        for name, (policy, arms_of) in wanted.items():
             if name not in self._tests and policy.verdicts.metrics:
                 kept = view.get(RolloutEvidence, name)
                 pops = view.find(PopEvidence, rollout=name, live=1) if kept is not None else []
                 known = view.find(PopCalibration, rollout=name) if kept is not None else []
-                self._tests[name] = RunningTest(name, policy, kept, pops, known)
+                self._tests[name] = RunningTest(name, policy, kept, pops, known, arms_of)
                 track = view.get(EvidenceTrack, name)
                 if track is not None:
                     self._tracks[name] = track.changed(version=0)
 
     def _attend(self, pinned: Mapping[str, Policy]) -> None:
-        """Fix a PoP's calibration when its canary is about to be exposed, and settle it when it is done."""
+        """Fix a PoP's calibration when its first node is about to be disturbed, and settle it when it is done."""
         for turn in self._moved:
-            test = self._tests.get(turn.rollout)
-            if test is None:
-                continue
-            if turn.phase is TurnPhase.CANARY:
-                if not test.has(turn.pop):
-                    self._calibrate(test, turn, pinned[turn.rollout])
-            elif turn.phase in _DONE and test.has(turn.pop):
-                test.settle(turn.pop)
+            for name in (turn.rollout, placebo_of(turn.rollout)):
+                test = self._tests.get(name)
+                if test is None:
+                    continue
+                if turn.phase in _BEGINS:
+                    if not test.has(turn.pop):
+                        self._calibrate(test, turn, pinned[turn.rollout])
+                elif turn.phase in _DONE and test.has(turn.pop):
+                    test.settle(turn.pop)
 
     def _calibrate(self, test: RunningTest, turn: Turn, policy: Policy) -> None:
         watch = self._watches.get(turn.pop)
-        known = gate_or_watch.fixed(turn.rollout, turn.pop, len(turn.order), watch, policy)
+        known = gate_or_watch.fixed(test.rollout, turn.pop, len(turn.order), watch, policy)
         if not test.was_done(turn.pop):
             with self._store.read() as view:
-                before = view.get(PopEvidence, turn.rollout, turn.pop)
+                before = view.get(PopEvidence, test.rollout, turn.pop)
             if before is None:
                 test.calibrate(known)
                 return
         with self._store.read() as view:
-            test.reopen(known, view.find(PopEvidence, rollout=turn.rollout, live=0))
+            test.reopen(known, view.find(PopEvidence, rollout=test.rollout, live=0))
 
     def _compare(
         self,
@@ -349,13 +336,13 @@ class Watch:
         told: dict[str, list[tuple[Turn, PopCounts]]] = {}
         for seen in quiet:
             for turn in here.get(seen.pop, []):
-                if turn.phase in comparison.EXPOSED and turn.rollout in self._tests:
+                if turn.phase in comparison.EXPOSED:
                     told.setdefault(turn.rollout, []).append((turn, seen))
-        for name in sorted(told):
-            if rollouts[name].status in (Status.ROLLING, Status.PAUSED):
+        for rollout, name in sorted((one, name) for one in told for name in (one, placebo_of(one))):
+            if name in self._tests and rollouts[rollout].status in (Status.ROLLING, Status.PAUSED):
                 test = self._tests[name]
-                number, clock_s = rollouts[name].number, now.timestamp()
-                if test.compare(told[name], number, self._steady, self._image.by_name(Pop), clock_s):
+                number, clock_s = rollouts[rollout].number, now.timestamp()
+                if test.compare(told[rollout], number, self._steady, self._image.by_name(Pop), clock_s):
                     test.judge()
                     judged.append(name)
         return judged

@@ -1,6 +1,6 @@
 """Arrivals: what has each unit in progress done, by its own reports?"""
 
-from wavetrain.decide import lapses, lifecycle, staffing
+from wavetrain.decide import lapses, lifecycle, placebo_wave, staffing
 from wavetrain.decide.facts import Draft
 from wavetrain.model.fleet import Desired, NodeId, Phase, PopId, Quarantine, Reported, UnitId
 from wavetrain.model.rollout import Progress, Turn, TurnPhase, UnitState
@@ -51,12 +51,22 @@ def _expire(draft: Draft, item: Progress, told: Desired) -> None:
 def _arrived(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: Reported) -> Turn:
     """The turn without a unit that is not on its way any more."""
     others = tuple([other for other in turn.progress if other.unit != item.unit])
+    is_placebo = placebo_wave.is_placebo(turn, item.unit)
     match state:
         case UnitState.DONE:
             give_back(draft, item.unit)
             _healthy(draft, item.unit)
             draft.note("unit", item.unit, f"{item.unit} runs {item.release} and serves")
-            return turn.changed(progress=others)
+            turn = turn.changed(progress=others)
+            if item.restart:
+                return turn.changed(restarted=(*turn.restarted, item.unit))
+            return placebo_wave.without(turn, item.unit) if is_placebo else turn
+        case UnitState.GONE_BACK if is_placebo:
+            give_back(draft, item.unit)
+            why = f": {said.detail}" if said.detail else ""
+            draft.note("unit", item.unit, f"{item.unit} was not restarted{why}")
+            turn = turn.changed(progress=others)
+            return lapses.counted(placebo_wave.without(turn, item.unit), item.unit)
         case UnitState.GONE_BACK:
             give_back(draft, item.unit)
             draft.note(
@@ -66,7 +76,8 @@ def _arrived(draft: Draft, turn: Turn, item: Progress, state: UnitState, said: R
             )
             return _again(lapses.counted(turn.changed(progress=others), item.unit), item)
         case _:
-            return _lost(draft, turn.changed(progress=others), item, said)
+            turn = turn.changed(progress=others)
+            return _lost(draft, turn, item, said, by="" if is_placebo else draft.rollout.id)
 
 
 def item_with(item: Progress, state: UnitState) -> Progress:
@@ -78,6 +89,7 @@ def item_with(item: Progress, state: UnitState) -> Progress:
         release=item.release,
         since=item.since,
         late_at=item.late_at,
+        restart=item.restart,
     )
 
 
@@ -95,14 +107,19 @@ def _again(turn: Turn, item: Progress) -> Turn:
     return turn.changed(order=(*exposed, item.unit, *rest), cursor=len(exposed))
 
 
-def _lost(draft: Draft, turn: Turn, item: Progress, said: Reported) -> Turn:
-    """The unit did not do what it was told; where a release serves, its slot is free again."""
+def _lost(draft: Draft, turn: Turn, item: Progress, said: Reported, *, by: str) -> Turn:
+    """The unit did not do what it was told; where a release serves, its slot is free again.
+
+    `by` is the rollout whose release has cost it. One that was lost as a placebo says nothing of the release.
+    """
     serves = said.phase in (Phase.REVERTED, Phase.STEADY)
     if serves:
         give_back(draft, item.unit)
     where = f"runs {said.release} again" if serves else "serves on no release"
     text = f"{item.unit} did not come up on {item.release} and {where}"
-    if item.unit not in turn.quarantined:
+    if not by:
+        turn = placebo_wave.without(turn, item.unit)
+    elif item.unit not in turn.quarantined:
         turn = turn.changed(quarantined=(*turn.quarantined, item.unit))
     draft.note("quarantine", item.unit, f"{text}: {said.detail}" if said.detail else text, serves=serves)
     known = draft.quarantined.get(NodeId(item.unit))
@@ -112,7 +129,7 @@ def _lost(draft: Draft, turn: Turn, item: Progress, said: Reported) -> Turn:
         draft.quarantined[NodeId(item.unit)] = Quarantine(
             node=NodeId(item.unit),
             pop=PopId(turn.pop),
-            rollout=draft.rollout.id,
+            rollout=by,
             since=draft.facts.now,
             reason=text,
             serves=serves,

@@ -243,18 +243,44 @@ def _assumed(floor: float) -> Calibration:
 def arms_of(turn: Turn, seen: PopCounts, number: str) -> tuple[Mask, Mask] | None:
     """Which nodes of a bin are new, and which the control; None where there is nothing to compare.
 
-    New: the settled nodes of the turn that measure as running the release. Control: its unexposed nodes.
+    New: the settled nodes of the turn that measure as running the release. Control: its unexposed nodes. Where each
+    canary has one that was restarted beside it, only the canaries and those are compared: all others differ in age.
     """
     if turn.phase not in EXPOSED:
         return None
-    settled: Collection[str] = frozenset(turn.settled)
-    old: Collection[str] = frozenset(turn.order[turn.cursor :]) - frozenset(turn.quarantined)
-    runs = [release == number for release in seen.releases]
-    new = np.array([node in settled and is_new for node, is_new in zip(seen.nodes, runs, strict=True)], bool)
-    control = np.array(
-        [node in old and not is_new for node, is_new in zip(seen.nodes, runs, strict=True)], bool
-    )
+    new, control = _that(seen, frozenset(turn.settled), number, True), _unexposed(turn, seen, number)
+    if 0 < turn.canaries <= len(turn.restarted):
+        new &= _that(seen, frozenset(turn.order[: turn.canaries]), number, True)
+        control &= _that(seen, frozenset(turn.restarted), number, False)
     return (new, control) if new.any() and control.any() else None
+
+
+def placebo_arms(turn: Turn, seen: PopCounts, number: str) -> tuple[Mask, Mask] | None:
+    """The arms of a placebo: nodes that were only restarted, and those that were left alone; None where either lacks.
+
+    None of them runs the release, so that nothing but the restart can tell them apart.
+    """
+    if turn.phase not in EXPOSED or not turn.restarted:
+        return None
+    old = _unexposed(turn, seen, number)
+    restarted = old & _that(seen, frozenset(turn.restarted), number, False)
+    alone = old & ~_that(seen, frozenset(turn.placebos), number, False)
+    return (restarted, alone) if restarted.any() and alone.any() else None
+
+
+def _unexposed(turn: Turn, seen: PopCounts, number: str) -> Mask:
+    return _that(seen, frozenset(turn.order[turn.cursor :]) - frozenset(turn.quarantined), number, False)
+
+
+def _that(seen: PopCounts, units: Collection[str], number: str, is_new: bool) -> Mask:
+    """The nodes of a bin that are among some units, and run the release or do not."""
+    pairs = zip(seen.nodes, seen.releases, strict=True)
+    return np.array([node in units and (release == number) is is_new for node, release in pairs], bool)
+
+
+def whole_of(turn: Turn, seen: PopCounts, number: str, arms: tuple[Mask, Mask]) -> tuple[Mask, Mask]:
+    """The arms by which it is told what share of its PoP's load the first carries: against all that are unexposed."""
+    return arms[0], _unexposed(turn, seen, number) & ~arms[0]
 
 
 def share_of(seen: PopCounts, arms: tuple[Mask, Mask]) -> float:

@@ -15,7 +15,7 @@ from wavetrain.model.window import Freeze
 
 AGAIN_S = 3_600.0
 """Between two permissions of a node that joins."""
-_OPEN = (TurnPhase.WAITING, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
+_OPEN = (TurnPhase.WAITING, TurnPhase.PLACEBO, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 _BACK = (Phase.REVERTED, Phase.FAILED)
 _ENDED = (Phase.STEADY, Phase.LAPSED, *_BACK)
 

@@ -8,6 +8,11 @@ from wavetrain.evidence.preperiod import Preperiod
 from wavetrain.model.record import Record
 
 
+def placebo_of(rollout: str) -> str:
+    """The name under which the placebo of a rollout's test is kept: a test of its own, with the same records."""
+    return f"{rollout} placebo"
+
+
 class PopWatch(Record, frozen=True, kw_only=True):
     """What was seen of one PoP while nothing moved there: one pre-period per metric."""
 

@@ -70,6 +70,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     newer_turns: tuple[Turn, ...] = ()
     """Their turns of the first wave, and those that a hotfix takes over one by one."""
     evidence: RolloutEvidence | None = None
+    placebo: RolloutEvidence | None = None
+    """What the nodes that were only restarted have said against those that were left alone; None where none were."""
     pop_evidence: Mapping[str, PopEvidence] = {}
     """Of the PoPs that are live in the rollout's test."""
     pre_period_s: Mapping[PopId, float] = {}

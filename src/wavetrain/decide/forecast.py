@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wavetrain.decide import calendar, waves
+from wavetrain.decide import calendar, placebo_wave, waves
 from wavetrain.model.fleet import Pop, PopId, UnitId
 from wavetrain.model.lane import Lane
 from wavetrain.model.plan import Hold, Reason
@@ -20,6 +20,7 @@ from wavetrain.model.rollout import Rollout, Status, Turn, TurnPhase, Wave, Wave
 from wavetrain.model.window import Freeze
 
 _OF_OLDER = (Reason.PREVIOUS_ROLLOUT, Reason.HANDING_OVER, Reason.PREVIOUS_BAKE)
+_BEFORE_BAKE = (TurnPhase.WAITING, TurnPhase.PLACEBO, TurnPhase.CANARY)
 WINDOWS_MAX = 60
 """So many windows of one PoP are followed at most; what needs more has no known end."""
 
@@ -56,6 +57,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     """Of any node of the PoP."""
     rest: Range
     """Of the first node behind the canaries."""
+    canary: Range | None = None
+    """Of the first canary, where others are restarted before it, as a placebo; else it is the first of any."""
     batch: int
     """How many nodes behind the canaries go at once."""
 
@@ -121,10 +124,12 @@ def of_node(prospect: Prospect, turn: Turn, outlook: Outlook | None, node: str) 
     place = turn.order.index(unit)
     if place < turn.cursor:
         return None
-    if place < turn.canaries and turn.phase in (TurnPhase.WAITING, TurnPhase.CANARY):
-        return outlook.first
+    if place < turn.canaries and turn.phase in _BEFORE_BAKE:
+        return outlook.canary or outlook.first
     before = (place - max(turn.cursor, turn.canaries)) // outlook.batch
     latest = _after_batches(prospect, prospect.pops[turn.pop], outlook.rest.latest, before)
+    if outlook.canary is not None and unit not in turn.restarted:  # it may be one of those that are restarted
+        return msgspec.structs.replace(outlook.first, latest=latest, open=outlook.rest.open)
     return msgspec.structs.replace(outlook.rest, latest=latest)
 
 
@@ -224,11 +229,18 @@ def _of_turn(prospect: Prospect, turn: Turn, reached: _Reached) -> Outlook:
             reached, earliest=turn.opens, latest=late, reason=Hold(Reason.NOT_YET, until=turn.opens)
         )
     first = _window(prospect, place, begins)
-    rest = first
-    if bakes and turn.phase in (TurnPhase.WAITING, TurnPhase.CANARY):
+    rest, canary = first, None
+    if bakes and turn.phase in _BEFORE_BAKE:
         pending = turn.cursor < turn.canaries
         start = first.earliest if pending else prospect.now
         late_start = first.latest if pending else begins.latest
+        placebos = (
+            placebo_wave.count(prospect.policy, len(turn.order), turn.canaries) if not turn.cursor else 0
+        )
+        if placebos:
+            late = late_start + placebos * _unit_time(prospect) if late_start is not None else None
+            canary = _window(prospect, place, msgspec.structs.replace(begins, earliest=start, latest=late))
+            late_start = canary.latest
         baked = start + bake
         late = late_start + _unit_time(prospect) + bake if late_start is not None else None
         rest = _window(prospect, place, _later(begins, baked, late))
@@ -238,7 +250,7 @@ def _of_turn(prospect: Prospect, turn: Turn, reached: _Reached) -> Outlook:
         late = max(baked, begins.latest) if begins.latest is not None else None
         first = rest = _window(prospect, place, _later(begins, baked, late))
     size = waves.share_of(len(place.nodes), prospect.policy.budgets.pop_share)
-    return Outlook(first=first, rest=rest, batch=size)
+    return Outlook(first=first, rest=rest, batch=size, canary=canary)
 
 
 def _asked(prospect: Prospect, turn: Turn, reached: _Reached) -> _Reached:

@@ -6,10 +6,13 @@ from wavetrain.model.lane import UnitKind
 from wavetrain.model.rollout import Progress, Turn, UnitState
 
 
-def tell(draft: Draft, turn: Turn, unit: UnitId, release: str) -> Turn:
+def tell(
+    draft: Draft, turn: Turn, unit: UnitId, release: str, *, restart: bool = False, disturbs: bool = True
+) -> Turn:
     """Give the unit a newer generation that names `release`, with a permission where the lane disturbs.
 
-    A unit of a lane that does not report is done with the commit itself.
+    A unit of a lane that does not report is done with the commit itself. `restart`: it runs that release and starts it
+    anew. Without `disturbs` it gets no permission: it takes up the generation if it runs the release.
     """
     lane, timing, steady = draft.facts.lane, draft.facts.policy.timing, draft.facts.steady
     others = tuple(item for item in turn.progress if item.unit != unit)
@@ -24,8 +27,9 @@ def tell(draft: Draft, turn: Turn, unit: UnitId, release: str) -> Turn:
         generation=generation,
         release=release,
         rollout=draft.rollout.id,
-        permitted_s=timing.permission_s if lane.disturbs else 0.0,
-        permitted_at=steady if lane.disturbs else 0.0,
+        permitted_s=timing.permission_s if lane.disturbs and disturbs else 0.0,
+        permitted_at=steady if lane.disturbs and disturbs else 0.0,
+        restart=restart,
         version=known.version if known is not None else 0,
     )
     item = Progress(
@@ -35,6 +39,7 @@ def tell(draft: Draft, turn: Turn, unit: UnitId, release: str) -> Turn:
         release=release,
         since=steady,
         late_at=steady + timing.permission_s + timing.report_late_s,
+        restart=restart,
     )
     turn = turn.changed(progress=(*others, item))
     draft.turns[turn.pop] = turn

@@ -34,7 +34,7 @@ from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, Wav
 QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
 """Phases in which a PoP without units on their way has nothing to settle."""
 CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
-_GOING = (TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
+_GOING = (TurnPhase.PLACEBO, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 
 
 def decide(facts: Facts) -> Choice:

@@ -34,7 +34,7 @@ def _was_passed_over(draft: Draft, turn: Turn, unit: UnitId) -> bool:
     if unit not in turn.quarantined:
         return False
     told = draft.desired.get(NodeId(unit))
-    return told is None or told.rollout != draft.rollout.id
+    return told is None or told.rollout != draft.rollout.id or told.release != draft.rollout.number
 
 
 def backward(draft: Draft, turn: Turn) -> Turn:

@@ -1,6 +1,6 @@
 """Running test: what have the bins of a rollout's PoPs said together so far?"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,10 @@ from wavetrain.model.health import PopCounts
 from wavetrain.model.policy import Policy
 from wavetrain.model.rollout import Turn
 
-Apart = tuple[tuple[Mask, Mask], str | dict[str, tuple[Mask, Mask]]]
-"""The arms of a PoP, and how they fall to its hardware classes."""
+Apart = tuple[tuple[Mask, Mask], str | dict[str, tuple[Mask, Mask]], tuple[Mask, Mask]]
+"""The arms of a PoP, how they fall to its hardware classes, and the arms by which its share of the load is told."""
+ArmsOf = Callable[[Turn, PopCounts, str], tuple[Mask, Mask] | None]
+"""Which nodes of a bin are held against which, as `comparison.arms_of` says it."""
 
 
 class RunningTest:
@@ -39,12 +41,13 @@ class RunningTest:
         kept: RolloutEvidence | None = None,
         pops: Iterable[PopEvidence] = (),
         known: Iterable[PopCalibration] = (),
+        arms_of: ArmsOf = comparison.arms_of,
     ) -> None:
         """`kept`, the live `pops` and what is `known` of them are those of an earlier process, from the store.
 
         Of another set of metrics than the policy's nothing can be gone on with: then the test starts over.
         """
-        self.rollout, self.policy = rollout, policy
+        self.rollout, self.policy, self._arms_of = rollout, policy, arms_of
         names = tuple(rule.name for rule in policy.verdicts.metrics)
         if kept is not None and kept.metrics != names:
             kept, pops = None, ()
@@ -146,9 +149,9 @@ class RunningTest:
             apart = self._apart(turn, bin_, number, pop) if kept is not None else None
             if kept is None or known is None or apart is None or bin_.seconds <= 0:
                 continue
-            arms, classes = apart
+            arms, classes, whole = apart
             changed.add(turn.pop)
-            share = comparison.share_of(bin_, arms)
+            share = comparison.share_of(bin_, whole)
             kept = kept.changed(share=share)
             if share >= self.policy.bake.share_min:
                 if turn.pop in counts:
@@ -281,8 +284,10 @@ class RunningTest:
         asked = (turn, seen.nodes, seen.releases, hardware)
         before = self._arms.get(turn.pop)
         if before is None or before[0][0] is not turn or before[0] != asked:
-            arms = comparison.arms_of(turn, seen, number)
-            apart = None if arms is None else (arms, comparison.classes_of(hardware or {}, seen.nodes, arms))
+            arms, apart = self._arms_of(turn, seen, number), None
+            if arms is not None:
+                classes = comparison.classes_of(hardware or {}, seen.nodes, arms)
+                apart = (arms, classes, comparison.whole_of(turn, seen, number, arms))
             before = self._arms[turn.pop] = (asked, apart)
             known = self._known.get(turn.pop)
             if known is not None:

@@ -1,6 +1,6 @@
 """Silence: what becomes of units that were told and do not answer?"""
 
-from wavetrain.decide import disturbance, lapses
+from wavetrain.decide import disturbance, lapses, placebo_wave
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.instruct import tell
 from wavetrain.model.fleet import NodeId
@@ -55,6 +55,9 @@ def reminded(draft: Draft, turn: Turn, *, back: bool, gives_way: bool = False) -
             continue
         if not lapses.may_be_reminded(turn, item.unit) or (gives_way and not _has_switched(draft, item)):
             continue
+        if placebo_wave.is_placebo(turn, item.unit):
+            turn = _excused(draft, turn, item)
+            continue
         if disturbance.first_hold(draft, pop, item.unit, back=back) is None:
             turn = tell(draft, lapses.counted(turn, item.unit), item.unit, item.release)
             draft.note("remind", item.unit, f"{item.unit} is seen again; it may still go to {item.release}")
@@ -64,6 +67,17 @@ def reminded(draft: Draft, turn: Turn, *, back: bool, gives_way: bool = False) -
 def _has_switched(draft: Draft, item: Progress) -> bool:
     said = draft.facts.reported.get(NodeId(item.unit))
     return said is not None and said.release == item.release
+
+
+def _excused(draft: Draft, turn: Turn, item: Progress) -> Turn:
+    """A placebo that was not taken up is not asked for again: an agent may be too old to know it.
+
+    The node is told what it runs, so that it can give its slot back.
+    """
+    said = draft.facts.reported.get(NodeId(item.unit))
+    runs = said.release if said is not None and said.release else item.release
+    draft.note("remind", item.unit, f"{item.unit} did not take up its restart; it need not restart any more")
+    return tell(draft, lapses.counted(turn, item.unit), item.unit, runs, disturbs=False)
 
 
 def _is_ignored(draft: Draft, item: Progress) -> bool:

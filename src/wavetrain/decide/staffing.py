@@ -1,5 +1,6 @@
 """Staffing: which units does a turn still count on after a person has retired or rebuilt one?"""
 
+from wavetrain.decide import placebo_wave
 from wavetrain.model.fleet import UnitId
 from wavetrain.model.rollout import Turn, TurnPhase
 
@@ -20,6 +21,7 @@ def without(turn: Turn, unit: UnitId) -> Turn:
         back=tuple(other for other in turn.back if other != unit),
         lapses=_without_lapses(turn, unit),
     )
+    left = placebo_wave.without(left, unit)
     lost_canary = left.cursor < turn.cursor and left.cursor < turn.canaries
     if lost_canary and turn.phase in (TurnPhase.CANARY, TurnPhase.BAKING):
         comparable = turn.canaries < len(left.order)
@@ -38,7 +40,8 @@ def afresh(turn: Turn, unit: UnitId) -> Turn:
     if unit not in turn.order and turn.phase not in _BACK:
         return turn.changed(order=(*turn.order, unit))
     if unit not in turn.exposed:
-        return turn
+        others = tuple(item for item in turn.progress if item.unit != unit)
+        return placebo_wave.without(turn.changed(progress=others), unit)
     if turn.phase in _BACK:
         others = tuple(item for item in turn.progress if item.unit != unit)
         is_pending = unit in turn.back or turn.phase is TurnPhase.REVERTED

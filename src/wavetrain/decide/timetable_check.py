@@ -251,6 +251,8 @@ def _length(case: Case, pop: Pop, batch: int) -> timedelta:
     """Unit by unit: a batch goes, the next follows; after the canaries they bake."""
     unit, left, passed = timedelta(minutes=case.policy.timing.unit_minutes), len(pop.nodes), timedelta(0)
     canaries = min(case.policy.bake.canaries, left)
+    if case.policy.verdicts.placebo_waves and case.policy.verdicts.metrics and case.lane.bakes:
+        passed += unit * (canaries if left > 2 * canaries else 0)
     parts = [canaries, left - canaries] if case.lane.bakes and canaries < left else [left]
     for index, part in enumerate(parts):
         while part > 0:

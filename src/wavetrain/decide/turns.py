@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from wavetrain.decide import disturbance, handover, lapses, verdict, waves, way_back
+from wavetrain.decide import disturbance, handover, lapses, placebo_wave, verdict, waves, way_back
 from wavetrain.decide.facts import Draft
 from wavetrain.decide.instruct import tell
 from wavetrain.decide.silence import reminded, shown, slot_hold
@@ -30,6 +30,8 @@ def _step(draft: Draft, turn: Turn) -> Turn:
     match turn.phase:
         case TurnPhase.WAITING:
             return _begin(draft, turn)
+        case TurnPhase.PLACEBO:
+            return _placebo(draft, turn)
         case TurnPhase.CANARY:
             return _canary(draft, turn)
         case TurnPhase.BAKING:
@@ -43,8 +45,9 @@ def _step(draft: Draft, turn: Turn) -> Turn:
 def _begin(draft: Draft, turn: Turn) -> Turn:
     facts = draft.facts
     turn = turn.changed(order=_sound_first(draft, turn), hold=None)
-    bakes = facts.lane.bakes and 0 < turn.canaries < len(turn.order)
-    return turn.changed(phase=TurnPhase.CANARY if bakes else TurnPhase.REST)
+    if not (facts.lane.bakes and 0 < turn.canaries < len(turn.order)):
+        return turn.changed(phase=TurnPhase.REST)
+    return turn.changed(phase=TurnPhase.PLACEBO if placebo_wave.is_asked(draft, turn) else TurnPhase.CANARY)
 
 
 def _sound_first(draft: Draft, turn: Turn) -> tuple[UnitId, ...]:
@@ -52,9 +55,50 @@ def _sound_first(draft: Draft, turn: Turn) -> tuple[UnitId, ...]:
     return tuple(sorted(turn.order, key=lambda unit: NodeId(unit) in draft.quarantined))
 
 
+def _placebo(draft: Draft, turn: Turn) -> Turn:
+    """Some of those that go last are restarted, one after the other, once the first canary might go, too."""
+    turn = reminded(draft, turn, back=False)
+    if turn.placebo_at is not None and turn.placebo_at < turn.opens and not turn.progress:
+        turn = turn.changed(
+            placebos=(), restarted=(), placebo_at=None
+        )  # the window is over: they are too old
+    hold: Hold | None = None
+    unit = placebo_wave.next_unit(draft, turn) if not turn.progress else None
+    if unit is not None:
+        hold = handover.yields(draft, turn) or handover.hold(draft, turn)
+        hold = hold or _canary_hold(draft, turn) or _why_not(draft, turn, unit)
+        if hold is None:
+            turn = _begun(draft, turn)
+            known = turn.changed(
+                placebos=(*turn.placebos, unit), placebo_at=turn.placebo_at or draft.facts.now
+            )
+            runs = draft.facts.reported[NodeId(unit)].release
+            turn = tell(draft, known, unit, runs, restart=True)
+            turn = turn.changed(started_at=turn.started_at or draft.facts.now)
+            text = f"{unit} may restart on {runs}, as a placebo"
+            draft.note("admit", unit, text, generation=_generation(turn, unit))
+    if unit is not None or turn.progress:
+        hold = shown(draft, turn, hold, Reason.PLACEBO)
+        return turn if hold == turn.hold else turn.changed(hold=hold)
+    said = ", ".join(turn.restarted) or "no node is like its canary and may be restarted"
+    draft.note("turn", turn.pop, f"{turn.pop}: placebo: {said}")
+    return turn.changed(phase=TurnPhase.CANARY, hold=None)
+
+
+def _canary_hold(draft: Draft, turn: Turn) -> Hold | None:
+    """Why the first canary may not be disturbed: then a restart would grow old before it goes."""
+    pop = draft.facts.fleet.pops.get(turn.pop)
+    sound = [unit for unit in turn.order[: turn.canaries] if NodeId(unit) not in draft.quarantined]
+    if pop is None or turn.placebos or not sound:
+        return None
+    return disturbance.first_hold(draft, pop, sound[0])
+
+
 def _canary(draft: Draft, turn: Turn) -> Turn:
     if turn.canaries >= len(turn.order):
         return turn.changed(phase=TurnPhase.REST, hold=None)
+    if placebo_wave.is_stale(turn) and not turn.progress:
+        return turn.changed(phase=TurnPhase.PLACEBO, hold=None)
     turn = _admit(draft, turn, turn.canaries)
     here = set(turn.order[: turn.canaries])
     if here <= set(turn.quarantined):
@@ -151,9 +195,7 @@ def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
         hold = coming or handover.hold(draft, turn) or _why_not(draft, turn, unit)
         if hold is not None:
             break
-        if turn.started_at is None:
-            turn = turn.changed(previous=way_back.found(draft, turn))
-        handover.take(draft, turn)
+        turn = _begun(draft, turn)
         turn = tell(draft, turn.changed(cursor=turn.cursor + 1), unit, draft.rollout.number)
         turn = turn.changed(started_at=turn.started_at or draft.facts.now)
         draft.note(
@@ -161,6 +203,14 @@ def _admit(draft: Draft, turn: Turn, until: int) -> Turn:
         )
     hold = shown(draft, turn, hold, Reason.IN_PROGRESS)
     return turn if hold == turn.hold else turn.changed(hold=hold)
+
+
+def _begun(draft: Draft, turn: Turn) -> Turn:
+    """The PoP is touched now: before the first unit is told, it is remembered what it ran."""
+    if turn.started_at is None:
+        turn = turn.changed(previous=way_back.found(draft, turn))
+    handover.take(draft, turn)
+    return turn
 
 
 def _passed_over(draft: Draft, turn: Turn, unit: UnitId, text: str) -> Turn:

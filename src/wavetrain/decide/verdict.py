@@ -64,7 +64,18 @@ def _lost(draft: Draft, turn: Turn) -> list[UnitId]:
 
 def doubt(draft: Draft) -> str:
     """Why a statistical `fail` may not go back by itself; empty where its error rate is known well enough."""
-    return doubt_of(draft.facts.evidence, draft.facts.policy.verdicts)
+    facts = draft.facts
+    return doubt_of(facts.evidence, facts.policy.verdicts) or placebo_doubt(facts.placebo)
+
+
+def placebo_doubt(kept: RolloutEvidence | None) -> str:
+    """The same where a placebo says that the comparison cannot be trusted: only a restart told those nodes apart."""
+    if kept is None or not kept.failed:
+        return ""
+    return (
+        "nodes that were only restarted are worse than their neighbours, too: "
+        f"log e {kept.log_e:.2f} over {kept.log_threshold:.2f}"
+    )
 
 
 def doubt_of(kept: RolloutEvidence | None, verdicts: Verdicts) -> str:

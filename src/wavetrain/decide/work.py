@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
-from wavetrain.decide import calendar, demand, waves
+from wavetrain.decide import calendar, demand, placebo_wave, waves
 from wavetrain.decide.almanac import DAY, HOUR, Almanac, Slot, epoch_of
 from wavetrain.model.fleet import Account, Fleet, Pop, PopId
 from wavetrain.model.lane import Lane
@@ -37,11 +37,17 @@ class Start(NamedTuple):
 
 
 def seconds(policy: Policy, bakes: bool, nodes: int, batch: int) -> int:
-    """The predicted work on a PoP of `nodes`, so many of them at once: canaries, their bake, then the rest."""
+    """The predicted work on a PoP of `nodes`, so many of them at once: canaries, their bake, then the rest.
+
+    Before the canaries, as many restarts one by one where the policy asks for them.
+    """
     unit, canaries = policy.timing.unit_minutes * 60, min(policy.bake.canaries, nodes)
     if not bakes or canaries >= nodes:
         return -(-nodes // batch) * unit
-    return (-(-canaries // batch) - (-(nodes - canaries) // batch)) * unit + policy.bake.minutes * 60
+    placebos = placebo_wave.count(policy, nodes, canaries)
+    return (
+        placebos - (-canaries // batch) - (-(nodes - canaries) // batch)
+    ) * unit + policy.bake.minutes * 60
 
 
 def undo_seconds(policy: Policy, nodes: int) -> int:

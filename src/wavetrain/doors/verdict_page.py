@@ -47,6 +47,8 @@ def _page(seen: VerdictSeen) -> Iterator[str]:
         f"{1 / seen.alpha:,.0f} does, however often one looks.</p>"
     )
     yield f"<p>{escape(seen.promise)}.</p>"
+    if seen.placebo_log_e is not None:
+        yield f"<p>{escape(placebo(seen.placebo_log_e, seen.log_threshold))}</p>"
     yield f'<figure class="wide">{picture(seen, WIDE)}</figure>'
     yield f'<figure class="narrow">{picture(seen, NARROW)}</figure>'
     yield "<table><caption>Each check, new nodes against the nodes not yet exposed</caption>"
@@ -89,6 +91,16 @@ def _band(held: BandSeen) -> str:
         return f"over {held.lower:g}"
     between = f"up to {held.upper:g}" if held.lower is None else f"{held.lower:g} to {held.upper:g}"
     return between if held.estimate is None else f"{held.estimate:.3g} ({between})"
+
+
+def placebo(log_e: float, log_threshold: float) -> str:
+    """What the nodes say that were only restarted, in words."""
+    if log_e >= log_threshold:
+        return (
+            f"Placebo: loud, log e {log_e:.2f} of {log_threshold:.2f}. Nodes that were only restarted are worse than "
+            "their neighbours too, so that a fail asks a person."
+        )
+    return f"Placebo: quiet, log e {log_e:.2f} of {log_threshold:.2f}."
 
 
 def cells(check: CheckSeen) -> tuple[str, ...]:

@@ -266,6 +266,8 @@ class Desired(Record, frozen=True, kw_only=True):
     """When it was given, on the store's steady clock in seconds: what is left of it is handed out, no more."""
     joins: bool = False
     """Whether the node was told this because it joined a fleet that was running."""
+    restart: bool = False
+    """Whether a node that runs the release restarts it once, for this generation."""
 
 
 class Cordon(Record, frozen=True, kw_only=True):

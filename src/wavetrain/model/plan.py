@@ -31,6 +31,7 @@ class Reason(StrEnum):
     GROUP_OUT = "another member of its redundancy group is out"
     CAPACITY = "its PoP would be left with too little capacity"
     SLOT_TAKEN = "its PoP's disruption slots are taken"
+    PLACEBO = "a node is restarted on the release that it runs, as a placebo"
     IN_PROGRESS = "it is being updated"
     NOT_REPORTING = "it has not reported in time"
     BAKE_TIME = "its canary has not baked for the minimum time"

@@ -156,6 +156,8 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pre_period_s: float = 259_200.0
     lock: PlaceboLock = PlaceboLock.STRICT
     """Whether a statistical `fail` reverts on the calibration's word, or only where placebo trains certify it."""
+    placebo_waves: bool = False
+    """Whether, before the canaries of a PoP, as many of its nodes are restarted on the release that they run."""
     gauge_block_s: float = 300.0
     """Gauges are compared in blocks of at least this length; longer where they remember for longer."""
     sessions: str = "gateway_sessions"

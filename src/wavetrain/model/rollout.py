@@ -70,6 +70,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     release: str
     since: float
     late_at: float
+    restart: bool = False
+    """Whether it is restarted on the release that it runs, as a placebo."""
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -152,6 +154,8 @@ class TurnPhase(StrEnum):
     """Where a PoP's turn stands."""
 
     WAITING = "waiting"
+    PLACEBO = "placebo"
+    """Before the canaries some of those that go last are restarted on the release that they run."""
     CANARY = "canary"
     BAKING = "baking"
     REST = "rest"
@@ -197,6 +201,12 @@ class Turn(Record, frozen=True, kw_only=True):
     bake_since: datetime | None = None
     mixed_since: datetime | None = None
     started_at: datetime | None = None
+    placebos: tuple[UnitId, ...] = ()
+    """The units told to restart on the release that they run, in the window of `placebo_at`."""
+    restarted: tuple[UnitId, ...] = ()
+    """Those of them that have: as long as they are not exposed, the canaries' control of the same age."""
+    placebo_at: datetime | None = None
+    """When the first placebo of this window was told."""
     hold: Hold | None = None
 
     @property

@@ -238,7 +238,9 @@ class Crowd:
     def _begin(self, order: Desired, at: float) -> None:
         node, pop = order.node, order.pop
         runs = self.runs.get(node, self.baseline)
-        if runs == order.release and node not in self.failed:
+        if order.restart and runs != order.release:
+            return
+        if runs == order.release and node not in self.failed and not order.restart:
             self._unsaid.pop(node, None)
             self._unsaid[node] = (pop, order.generation, runs, Phase.STEADY, "")
             return

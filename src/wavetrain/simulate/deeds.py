@@ -23,8 +23,11 @@ def broken(mirror: Mirror, node: SimNode, deed: Deed, at: datetime, excused: boo
         yield f"G3: {deed.node} begins to {deed.step.value} to {deed.release}, which it knows to be withdrawn"
     if deed.step is not Step.DRAIN:
         return
-    if deed.ran == deed.release:
+    if deed.ran == deed.release and not deed.restart:
         yield f"G14: {deed.node} drains for {deed.release}, which it runs"
+    drains = [one for one in node.deeds if one.step is Step.DRAIN and one.generation == deed.generation]
+    if len(drains) > 1:
+        yield f"G14: {deed.node} drains {len(drains)} times for generation {deed.generation}"
     joins = _joins(mirror, deed)
     if not excused and not joins and not any(slot.owner == str(deed.node) for slot in mirror.all(Slot)):
         yield f"G15: {deed.node} drains for {deed.release} without owning a slot"

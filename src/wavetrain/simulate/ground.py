@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Record)
 Pair = tuple[Any, Any]
 
 OUT = frozenset({"draining", "updating", "verifying", "returning", "failed"})
-UNDER_WAY = frozenset({TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST, TurnPhase.BACK})
+UNDER_WAY = frozenset({TurnPhase.PLACEBO, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST, TurnPhase.BACK})
 KEPT: tuple[type[Record], ...] = (
     Rollout,
     Wave,

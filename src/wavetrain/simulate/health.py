@@ -107,7 +107,9 @@ class SimHealth:
 
     def _sample(self, node: SimNode, target: Target, sessions: float, seconds: float) -> Sample:
         operations = round(OPERATIONS_PER_S * sessions / 100.0 * seconds)
-        failed = self._poisson(operations * self._nature.rate(node.memory.running), node.stream)
+        rate = self._nature.rate(node.memory.running)
+        rate += self._nature.cold(node.pop, node.program, self._clock() - node.returned_at)
+        failed = self._poisson(operations * rate, node.stream)
         counted = {"operations_total": float(operations), "failures_total": float(min(failed, operations))}
         wanted = {name: counted[name] for name in target.counters if name in counted}
         return Sample(node=node.node, release=node.memory.running, increments=wanted, sessions=sessions)

@@ -104,7 +104,10 @@ class History:
         self._frozen: tuple[int, list[Entry]] | None = None
         self._on_release: dict[str, tuple[str, datetime]] = {}
         self._deeds: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
-        self._furnish(practice.policies(random))
+        rules = practice.policies(random)
+        if schedule.asks_for_placebos(self.nature, self.fleet.pops):
+            rules = practice.with_placebo_waves(rules)
+        self._furnish(rules)
         schedule.faults(random, self.nature, list(self.nodes.values()), self.clock(), coming)
         self._freezes = schedule.freezes(self.nature)
         self.house.crash_chance = self.plan.crash_chance

@@ -26,9 +26,18 @@ from wavetrain.wire.told import told_of
 class Seal:
     """A `Trust` whose signatures say what they sign; the simulation's nodes do not check them."""
 
-    def sign(self, node: NodeId, generation: Generation, digest: str, plan: str, lifetime_s: float) -> str:
+    def sign(
+        self,
+        node: NodeId,
+        generation: Generation,
+        digest: str,
+        plan: str,
+        lifetime_s: float,
+        *,
+        restart: bool = False,
+    ) -> str:
         """The signed words."""
-        return f"{node} {generation} {digest} {plan} {lifetime_s}"
+        return f"{node} {generation} {digest} {plan} {lifetime_s}{' restart' if restart else ''}"
 
     def sign_bans(self, component: str, serial: int, floor: str, tombstones: Sequence[str]) -> str:
         """The signed words."""

@@ -90,10 +90,14 @@ def g1(seen: Seen) -> Iterator[str]:
     for before, after in seen.mirror.changed(Turn):
         if before is None or after is None:
             continue
+        restarted = set(after.restarted) - set(before.restarted)
+        asked: set[str] = {item.unit for item in before.progress if item.restart}
+        for unit in restarted - asked:
+            yield f"{unit} counts as restarted, and was not asked to"
         for item in before.progress:
             if any(other.unit == item.unit for other in after.progress) or item.unit in after.back:
                 continue
-            if item.unit not in after.settled:
+            if item.unit not in after.settled and item.unit not in restarted:
                 continue
             said = seen.mirror.get(Reported, item.unit)
             if said is None or (said.generation, said.phase, said.release) != (
@@ -228,8 +232,17 @@ def g12(seen: Seen) -> Iterator[str]:
 
 
 def g14(seen: Seen) -> Iterator[str]:
-    """G14: nothing is disturbed twice: a unit that has the release is not told it again by the same rollout."""
+    """G14: nothing is disturbed twice: a unit that has the release is not told it again by the same rollout.
+
+    In one window it is restarted once as a placebo, and a revert leaves it alone.
+    """
     for told in seen.told:
+        before, node = told.before, str(told.order.node)
+        fresh = before is not None and before.placebo_at is not None and before.placebo_at >= told.turn.opens
+        if fresh and before is not None and told.order.restart and node in before.restarted:
+            yield f"{node} is restarted once more in the same window"
+        if told.is_back and told.order.permitted_s and node not in told.turn.exposed:
+            yield f"{node} is told to go back, and never had {told.rollout.number}"
         if told.before is not None and not told.is_back and str(told.order.node) in told.before.settled:
             yield f"{told.order.node} has {told.order.release} and is told it again"
 
@@ -268,7 +281,8 @@ def _disturbing(seen: Seen) -> Iterator[tuple[Told, Pop]]:
         pop = seen.mirror.get(Pop, told.order.pop)
         said = seen.mirror.get(Reported, told.order.node)
         runs = said is not None and said.release == told.order.release and said.phase is not Phase.FAILED
-        if told.order.permitted_s and told.order.node not in owned and pop is not None and not runs:
+        is_still = runs and not told.order.restart
+        if told.order.permitted_s and told.order.node not in owned and pop is not None and not is_still:
             yield told, pop
 
 

@@ -9,6 +9,12 @@ from wavetrain.simulate.cut import Cut
 
 BASE_RATE = 0.002
 """Failed operations per operation of a sound release."""
+DEGRADED_RATE = 0.03
+"""Failed operations per operation that a degraded release adds."""
+COLD_RATE = 0.005
+"""Failed operations per operation that a cold node adds, where it does."""
+COLD_S = 900.0
+"""For so long after its return a node is cold, where cold nodes fail more."""
 
 
 class Kind(StrEnum):
@@ -71,6 +77,10 @@ class Nature:
         """Node and release: another version comes up instead."""
         self.garbled: set[tuple[str, str]] = set()
         """Node and release: its bytes never arrive whole, so that the node refuses them."""
+        self.worse: dict[str, float] = {}
+        """By release: what a degraded one adds, where it is not the usual."""
+        self.cold_starts: set[str] = set()
+        """PoPs whose nodes fail more while they are cold, on any release."""
         self.breaking: dict[str, float] = {}
         """By node: when the release breaks that it runs, although it has served for long; once."""
         self.dead: dict[str, list[Span]] = {}
@@ -134,9 +144,15 @@ class Nature:
         """Whether the release passes the node's own probe."""
         return self.kinds.get(release) is not Kind.NEVER_HEALTHY and (node, release) not in self.sick
 
+    def cold(self, pop: str, program: int, age_s: float) -> float:
+        """Failed operations per operation, more than usual, of a program that was just started on a node."""
+        is_cold = pop in self.cold_starts and program > 1 and age_s < COLD_S
+        return COLD_RATE if is_cold else 0.0
+
     def rate(self, release: str) -> float:
         """Failed operations per operation."""
-        return BASE_RATE + (0.03 if self.kinds.get(release) is Kind.DEGRADED else 0.0)
+        is_degraded = self.kinds.get(release) is Kind.DEGRADED
+        return BASE_RATE + (self.worse.get(release, DEGRADED_RATE) if is_degraded else 0.0)
 
     def chance(self, share: float, stream: str = "") -> bool:
         """Whether something of this chance happens."""

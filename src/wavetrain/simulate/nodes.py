@@ -60,6 +60,7 @@ class Deed(msgspec.Struct, frozen=True):
     generation: Generation
     release: str
     ran: str
+    restart: bool = False
 
 
 class SimNode:
@@ -155,9 +156,8 @@ class SimNode:
     def _enter(self) -> None:
         update = self.memory.update
         assert update is not None
-        deed = Deed(
-            self._ends, self.node, update.step, update.generation, update.release, self.memory.running
-        )
+        ran, restart = self.memory.running, update.restart
+        deed = Deed(self._ends, self.node, update.step, update.generation, update.release, ran, restart)
         self.deeds.append(deed)
         self._ends += SECONDS[update.step]
 
@@ -171,8 +171,8 @@ class SimNode:
             running = self._version(update.release)
         elif update.step is Step.BACK and event is Event.DONE:
             running = update.came_from
-        if running != self.memory.running:
-            self.program += 1
+        if running != self.memory.running or (update.restart and update.step is Step.SWITCH):
+            self.program += event is Event.DONE
             self.ever_ran.add(running)
         if isinstance(after, Over):
             if after.phase is Phase.STEADY or update.step is Step.LEAVE:

@@ -2,6 +2,8 @@
 
 from random import Random
 
+import msgspec
+
 from wavetrain.model.fleet import (
     Account,
     AccountId,
@@ -103,3 +105,13 @@ def policies(random: Random) -> tuple[Policy, ...]:
         timing=Timing(cadence_weeks=1, planned_to_day=0, spread_days=1),
     )
     return (pop, content, feature)
+
+
+def with_placebo_waves(rules: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    """The same policies, of which those with checks have nodes restarted before their canaries."""
+    return tuple(
+        msgspec.structs.replace(
+            rule, verdicts=msgspec.structs.replace(rule.verdicts, placebo_waves=bool(rule.verdicts.metrics))
+        )
+        for rule in rules
+    )

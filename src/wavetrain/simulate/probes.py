@@ -121,7 +121,11 @@ def _is_short(mirror: Mirror, rollout: Rollout, turn: Turn, now: datetime) -> bo
     """Whether a turn waits for capacity in a PoP that is out whether or not it goes on."""
     if turn.hold is None or turn.hold.reason is not Reason.CAPACITY:
         return False
-    if rollout.status is not Status.ROLLING or turn.phase not in (TurnPhase.CANARY, TurnPhase.REST):
+    if rollout.status is not Status.ROLLING or turn.phase not in (
+        TurnPhase.PLACEBO,
+        TurnPhase.CANARY,
+        TurnPhase.REST,
+    ):
         return False
     pop = mirror.get(Pop, turn.pop)
     return pop is not None and mirror.is_out(pop, policy_of(mirror, rollout).budgets.headroom, now)

@@ -28,7 +28,7 @@ from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.crowd import Crowd
 from wavetrain.simulate.duty import Duty
 from wavetrain.simulate.furniture import furnish
-from wavetrain.simulate.ground import Ground
+from wavetrain.simulate.ground import UNDER_WAY, Ground
 from wavetrain.simulate.invariants import OVER
 from wavetrain.simulate.mishaps import AWAY_S, Fault, Mishaps
 from wavetrain.simulate.record_book import RecordBook
@@ -256,7 +256,7 @@ class Rehearsal:
 
     def _expect(self, turn: Turn) -> None:
         self._await(turn.hold)
-        if turn.phase in (TurnPhase.WAITING, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST):
+        if turn.phase is TurnPhase.WAITING or turn.phase in UNDER_WAY - {TurnPhase.BACK}:
             self._wake(turn.opens.timestamp() if turn.phase is TurnPhase.WAITING else turn.closes.timestamp())
 
     def _await(self, hold: Hold | None) -> None:

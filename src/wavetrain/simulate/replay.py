@@ -8,7 +8,7 @@ from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control.facts import digest, load
 from wavetrain.control.image import Image
 from wavetrain.decide import planner
-from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
+from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.model.fleet import NodeId, PopId
 from wavetrain.model.rollout import Rollout
@@ -32,15 +32,19 @@ class Then:
     """What the ticker had measured when it decided: the evidence from the store, its telemetry as it was noted."""
 
     def __init__(
-        self, evidence: RolloutEvidence | None, pops: Mapping[str, PopEvidence], facts: Facts
+        self,
+        evidence: RolloutEvidence | None,
+        pops: Mapping[str, PopEvidence],
+        placebo: RolloutEvidence | None,
+        facts: Facts,
     ) -> None:
-        self._evidence = evidence
+        self._evidence = {facts.rollout.id: evidence, placebo_of(facts.rollout.id): placebo}
         self._pops = pops
         self._facts = facts
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         """As the store kept it with the decision."""
-        return self._evidence if rollout == self._facts.rollout.id else None
+        return self._evidence.get(rollout)
 
     def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]:
         """As the store kept it with the decision."""
@@ -82,7 +86,13 @@ def differs(
         if rollout is None:
             return f"G16: {name} was not there before change {decision.sequence}"
         image = Image().follow(view)
-        again = load(image, view, rollout, Then(*_evidence(store, decision), facts), sweep=facts.sweep)
+        again = load(
+            image,
+            view,
+            rollout,
+            Then(*_evidence(store, decision), _placebo(store, decision), facts),
+            sweep=facts.sweep,
+        )
         chosen = decide(again)
     if digest(again) != decision.digest:
         return f"G16: the facts of the decision on {name} at {facts.now:%m-%d %H:%M:%S} cannot be rebuilt"
@@ -95,7 +105,17 @@ def _evidence(
     store: MemoryStore, decision: Decision
 ) -> tuple[RolloutEvidence | None, dict[str, PopEvidence]]:
     """The rollout's evidence in the store: unchanged since before the decision, or written in its own commit."""
-    name, stood_on = decision.facts.rollout.id, decision.facts.evidence
+    return _kept(store, decision, decision.facts.rollout.id, decision.facts.evidence)
+
+
+def _placebo(store: MemoryStore, decision: Decision) -> RolloutEvidence | None:
+    """The same of its placebo, which is a test of its own."""
+    return _kept(store, decision, placebo_of(decision.facts.rollout.id), decision.facts.placebo)[0]
+
+
+def _kept(
+    store: MemoryStore, decision: Decision, name: str, stood_on: RolloutEvidence | None
+) -> tuple[RolloutEvidence | None, dict[str, PopEvidence]]:
     if stood_on is None:
         return None, {}
     with store.at(decision.sequence).read() as view:

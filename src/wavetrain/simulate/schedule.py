@@ -1,6 +1,6 @@
 """Schedule: which releases come in one history, and what goes wrong when?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -23,6 +23,10 @@ DAYLIGHT = (
     datetime(2026, 11, 1, 6, tzinfo=UTC),
 )
 """When clocks change in New York, in Lisbon, in Sydney, and back."""
+PLACEBO_SHARE = 0.25
+"""Of the histories: those whose policy asks for placebo waves."""
+COLD_SHARE = 0.3
+"""Of those: the ones in which a PoP's nodes fail more for a while after each start."""
 COMPONENTS = {"pop": "gateway", "content": "rules", "feature": "portal"}
 
 
@@ -112,6 +116,16 @@ def cut(coming: list[Coming], nature: Nature) -> list[Coming]:
         else msgspec.structs.replace(item, kind=Kind.GOOD)
         for item in kept
     ]
+
+
+def asks_for_placebos(nature: Nature, pops: Iterable[str]) -> bool:
+    """Whether the policy asks for placebo waves; then a PoP may be one where a restart alone makes nodes fail more."""
+    random = nature.stream("placebos asked")
+    if random.random() >= PLACEBO_SHARE or not nature.lets("placebo-waves"):
+        return False
+    if random.random() < COLD_SHARE and nature.lets("cold"):
+        nature.cold_starts.add(random.choice(sorted(pops)))
+    return True
 
 
 def faults(random: Random, nature: Nature, nodes: list[SimNode], begins: float, coming: list[Coming]) -> None:

@@ -147,7 +147,7 @@ class Sentinel:
             pop, said = ground.fleet.pops.get(order.pop), ground.reported.get(node)
             owned = node in freed or (node in ground.owners and node not in made)
             runs = said is not None and said.release == order.release and said.phase is not Phase.FAILED
-            if not order.permitted_s or owned or pop is None or runs:
+            if not order.permitted_s or owned or pop is None or (runs and not order.restart):
                 continue
             headroom = ground.policy(one.rollout).budgets.headroom
             for member, group in around.out_beside(pop, headroom):

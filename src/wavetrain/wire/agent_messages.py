@@ -75,14 +75,20 @@ class Bans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     signature: str
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a node should run. Without a permission it may fetch the bytes, but disturbs nothing."""
+class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a node should run. Without a permission it may fetch the bytes, but disturbs nothing.
+
+    What is as usual is left out, so that an agent which does not know `restart` yet reads all that does not say it.
+    """
 
     generation: Generation
     release: str
     digest: str = ""
     size: int = 0
     permission: Permission | None = None
+    restart: bool = False
+    """Whether a node that runs the release drains, starts it anew and comes back, once for this generation. Without a
+    permission that covers it nothing is done, and the generation is not taken up."""
     bans: Bans | None = None
     """None where the node's component is not known: what it has kept goes on to hold."""
 
@@ -117,12 +123,14 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The public key (Ed25519, base64 of its 32 bytes) that permissions and bans are checked with."""
 
 
-def signed_bytes(node: str, generation: Generation, digest: str, plan: str, lifetime_s: float) -> bytes:
+def signed_bytes(
+    node: str, generation: Generation, digest: str, plan: str, lifetime_s: float, *, restart: bool = False
+) -> bytes:
     """What a permission's signature covers: a JSON array, without spaces, of domain, node, generation (as text),
-    digest, plan and the lifetime in whole milliseconds.
+    digest, plan and the lifetime in whole milliseconds; and the word `restart`, where that is what it is for.
     """
     parts = ("wavetrain-permission-2", node, str(generation), digest, plan, round(lifetime_s * 1000))
-    return msgspec.json.encode(parts)
+    return msgspec.json.encode((*parts, "restart") if restart else parts)
 
 
 def bans_bytes(component: str, serial: int, floor: str, tombstones: Sequence[str]) -> bytes:

@@ -144,13 +144,14 @@ def _verdicts(table: Table) -> Verdicts:
     metrics = read_checks(table)
     numbers = _numbers(table, Verdicts(), end=False)
     sessions = table.text("sessions", numbers.sessions)
+    placebo_waves = table.flag("placebo_waves", numbers.placebo_waves)
     lock = (
         table.one_of("lock", [one.value for one in PlaceboLock]) if table.has("lock") else numbers.lock.value
     )
     table.end()
     if lock:
         numbers = msgspec.structs.replace(numbers, lock=PlaceboLock(lock))
-    return msgspec.structs.replace(numbers, sessions=sessions, metrics=metrics)
+    return msgspec.structs.replace(numbers, sessions=sessions, placebo_waves=placebo_waves, metrics=metrics)
 
 
 def _succession(table: Table) -> Succession:

@@ -24,6 +24,7 @@ def told_of(node: NodeId, order: Order) -> Told:
         digest=order.digest,
         size=order.size,
         permission=permission,
+        restart=order.restart,
         bans=_bans_of(order.bans) if order.bans is not None else None,
     )
 
