@@ -13,7 +13,7 @@ from tests.adapters.scraped_nodes import N1, N2, ScrapedNodes
 from wavetrain.adapters.prometheus import PrometheusSource
 from wavetrain.adapters.scrape import ScrapeSource
 from wavetrain.control.ports import HealthSource
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.health import RESTARTS, SAMPLES_ASKED, Observed, PopBin, bucket, observations
 from wavetrain.simulate.clock import VirtualClock

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wavetrain.adapters.program_track import Mark, Told, Track
 from wavetrain.adapters.promql import Labels
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.errors import RefusedError
 from wavetrain.model.health import bucket, observations
 from wavetrain.wire.prometheus_answer import Series

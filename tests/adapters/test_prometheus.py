@@ -17,7 +17,7 @@ from tests.adapters.scraped_nodes import N3, ScrapedNodes
 from wavetrain.adapters.prometheus import PrometheusSource, Settings
 from wavetrain.adapters.promql import Labels
 from wavetrain.adapters.promql_call import Place
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.health import Observed, PopBin, Trouble, bucket, observations
 

@@ -4,7 +4,7 @@ import pytest
 
 from wavetrain.adapters import promql
 from wavetrain.adapters.promql import Labels
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.model.fleet import NodeId
 
 TARGET = Target("lis1", "http://10.0.0.1:9100/metrics", ("ops_total",), "held", ("took",), ("share",))

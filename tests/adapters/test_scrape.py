@@ -8,7 +8,7 @@ import pytest
 from tests.adapters.metrics_node import Node
 
 from wavetrain.adapters.scrape import Reading, ScrapeSource, increments, parse
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.model.fleet import NodeId
 from wavetrain.model.health import Observed, bucket, observations
 

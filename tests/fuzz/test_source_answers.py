@@ -12,7 +12,7 @@ from tests.fuzz.mutation import json_bytes, mutants
 from wavetrain.adapters.native_histogram import grid
 from wavetrain.adapters.program_track import Track
 from wavetrain.adapters.promql import Labels
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.errors import RefusedError
 from wavetrain.wire.prometheus_answer import FaultyError, instant_of, refusal_of, series_of
 

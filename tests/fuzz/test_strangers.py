@@ -18,7 +18,7 @@ from wavetrain.agent.exchange import exchange
 from wavetrain.agent.traffic_lab import LabTraffic
 from wavetrain.agent.visits import Visits
 from wavetrain.cli.client import Client
-from wavetrain.control.watch import Target
+from wavetrain.control.targets import Target
 from wavetrain.errors import UnreachableError, WavetrainError
 from wavetrain.model.fleet import NodeId, PopId
 

@@ -25,7 +25,7 @@ ASK_EVERY_S = 0.2
 def opened(desk: Desk, config: Path, policy: "Policy") -> "Iterator[tuple[Source, list[dict[str, Any]]]]":
     """A source at work, and the nodes that it is asked for. Raises RefusedError where no node names metrics."""
     from wavetrain.cli.client import at
-    from wavetrain.control.watch import Target, asked_of
+    from wavetrain.control.targets import Target, asked_of
     from wavetrain.model.fleet import NodeId
     from wavetrain.wiring import sources
     from wavetrain.wiring.config import read

@@ -8,7 +8,7 @@ from wavetrain.adapters import prometheus_look
 from wavetrain.adapters.prometheus import CLOCK_STEP_S, STEPS_OLD_MAX, Settings
 from wavetrain.adapters.promql_call import Call
 from wavetrain.control.facts import policy_in
-from wavetrain.control.watch import Target, asked_of
+from wavetrain.control.targets import Target, asked_of
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.model.fleet import NodeId, Reported, Retired
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
