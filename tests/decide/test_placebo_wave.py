@@ -80,6 +80,10 @@ def test_where_no_node_would_be_left_alone_nobody_is_restarted(nodes: int, canar
     engine.tick()
     assert engine.turn("a").phase in (TurnPhase.CANARY, TurnPhase.REST)
     assert not engine.turn("a").placebos
+    if nodes > 1:
+        assert f"a: no placebo: {nodes} nodes with {canaries} to go first leave none alone" in "; ".join(
+            engine.said
+        )
 
 
 def test_each_canary_has_its_like_and_one_goes_after_the_other() -> None:
@@ -281,6 +285,7 @@ def test_with_a_persons_word_to_go_forward_the_older_release_is_not_started_once
     engine.consent("forward")
     engine.tick()
     assert engine.turn("a").phase is TurnPhase.CANARY
+    assert "a: no placebo: a person has approved to go forward" in engine.said
 
 
 def test_a_retired_and_a_rebuilt_node_are_nobodys_placebo() -> None:

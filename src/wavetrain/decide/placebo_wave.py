@@ -32,6 +32,18 @@ def is_asked(draft: Draft, turn: Turn) -> bool:
     return bool(count(draft.facts.policy, len(turn.order), turn.canaries))
 
 
+def left_out(draft: Draft, turn: Turn) -> str:
+    """Why a PoP has no placebo although the policy asks for them; empty where it has one, or none is asked for."""
+    policy, nodes = draft.facts.policy, len(turn.order)
+    if not (policy.verdicts.placebo_waves and policy.verdicts.metrics) or is_asked(draft, turn):
+        return ""
+    if not count(policy, nodes, turn.canaries):
+        return (
+            f"{nodes} nodes with {turn.canaries} to go first leave none alone beside as many restarted ones"
+        )
+    return "a person has approved to go forward"
+
+
 def is_stale(turn: Turn) -> bool:
     """Whether its nodes were restarted in an earlier window, so that they are older than its canaries will be."""
     if turn.phase is not TurnPhase.CANARY or turn.cursor or turn.placebo_at is None:

@@ -47,6 +47,8 @@ def _begin(draft: Draft, turn: Turn) -> Turn:
     turn = turn.changed(order=_sound_first(draft, turn), hold=None)
     if not (facts.lane.bakes and 0 < turn.canaries < len(turn.order)):
         return turn.changed(phase=TurnPhase.REST)
+    if why := placebo_wave.left_out(draft, turn):
+        draft.note("turn", turn.pop, f"{turn.pop}: no placebo: {why}")
     return turn.changed(phase=TurnPhase.PLACEBO if placebo_wave.is_asked(draft, turn) else TurnPhase.CANARY)
 
 
