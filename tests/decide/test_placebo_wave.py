@@ -10,13 +10,13 @@ from wavetrain.decide import staffing
 from wavetrain.decide.evidence_kept import RolloutEvidence
 from wavetrain.model.fleet import Fleet, Generation, NodeId, Phase, Pop
 from wavetrain.model.plan import Reason
-from wavetrain.model.policy import Bake, Budgets, Policy, Verdicts
+from wavetrain.model.policy import Bake, Budgets, PlaceboLock, Policy, Verdicts
 from wavetrain.model.rollout import Status, TurnPhase
 
 
 def asking(**changes: object) -> Policy:
     """One gate, and placebo waves."""
-    verdicts = Verdicts(metrics=(FAILURES,), pre_period_s=0.0, placebo_waves=True)
+    verdicts = Verdicts(metrics=(FAILURES,), pre_period_s=0.0, lock=PlaceboLock.TRUST, placebo_waves=True)
     return policy(verdicts=verdicts, **changes)
 
 
