@@ -9,6 +9,18 @@ from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
+from wavetrain.model.feature import (
+    Early,
+    Feature,
+    FeatureKey,
+    Killed,
+    Kind,
+    Needs,
+    Pause,
+    Ramp,
+    Step,
+    Variant,
+)
 from wavetrain.model.fleet import (
     Account,
     AccountId,
@@ -104,6 +116,20 @@ SAMPLES: tuple[Record, ...] = (
         zone="Europe/Paris",
         users=40,
         detection_s=90.0,
+    ),
+    Feature(
+        id=FeatureKey("menu"),
+        kind=Kind.OBJECT,
+        variants=(Variant("on", {"tiles": 4, "names": ["a", "“b”"]}), Variant("off", {})),
+        on="on",
+        off="off",
+        summary="Menus",
+        owner="console team",
+        needs=Needs(releases={"gateway": "2.1.0"}, features=(FeatureKey("dark"),)),
+        early=Early(since=AT, terms="as it is"),
+        ramp=Ramp(begins=AT, steps=(Step(0.0, 1_000_000),), pauses=(Pause(since=AT, until=LATER, by="ada"),)),
+        killed=Killed(at=LATER, by="ada", reason="it blinks"),
+        announced_at=AT,
     ),
     Reported(
         node=NODE,

@@ -18,6 +18,22 @@ pytestmark = pytest.mark.lab
 
 MANIFEST = 'component = "gateway"\nnumber = "2.0.0"\nlane = "pop"\n[gates]\nbuild = true\ntests = true\n'
 ROLLOUT = "gateway-2.0.0"
+FEATURES = """
+[[feature]]
+key = "dark-mode"
+summary = "Pages for the night"
+owner = "console team"
+
+[[feature]]
+key = "menu"
+kind = "text"
+variants = { plain = "list", rich = "tiles" }
+on = "rich"
+off = "plain"
+summary = "Menus as tiles"
+owner = "console team"
+needs = { releases = { gateway = "2.1.0" }, features = ["dark-mode"] }
+"""
 
 
 class Terminal:
@@ -120,6 +136,22 @@ def test_every_command_answers_programs(terminal: Terminal) -> None:
     assert terminal.ask(["why", "lis1"])["hold"]["code"] == "cordoned"
     assert terminal.ask(["pop", "uncordon", "lis1"], "olga") == {"uncordoned": "lis1"}
     assert terminal.ask(["why", "lis1-n1"])["hold"] is None
+
+    features = file_with(terminal, "features.toml", FEATURES)
+    assert terminal.ask(["feature", "check", features]) == {"good": True, "features": ["dark-mode", "menu"]}
+    assert terminal.ask(["feature", "add", features], "olga")["added"] == ["dark-mode", "menu"]
+    assert "nothing changes" in terminal.type(["feature", "add", features], "olga")[0]
+    ramp = terminal.ask(["feature", "ramp", "menu", "--step", "0:25", "--step", "24:100"], "olga")
+    assert (ramp["status"], ramp["share"]) == ("rolling out", 0.25)
+    assert terminal.ask(["feature", "pause", "menu", "--reason", "an alert"], "olga")["status"] == "paused"
+    assert terminal.ask(["feature", "resume", "menu", "--reason", "quiet"], "olga")["status"] == "rolling out"
+    assert terminal.ask(["feature", "off", "menu", "--reason", "it blinks"], "olga")["share"] == 0
+    shown, _ = terminal.type(["feature", "show", "menu"])
+    assert "by olga: it blinks" in shown
+    assert [item["status"] for item in terminal.ask(["feature", "list"])] == ["announced", "off"]
+    terminal.refused(["feature", "ramp", "menu", "--step", "noon"], "olga", "give HOURS:PERCENT")
+    terminal.refused(["feature", "off", "nothing", "--reason", "x"], "olga", "there is no feature nothing")
+    terminal.refused(["feature", "off", "menu", "--reason", "x"], "vic", "may not")
 
     made = terminal.ask(["token", "create", "eve", "--role", "viewer", "--days", "1"], "admin")
     assert made["token"]["id"] in [item["id"] for item in terminal.ask(["token", "list"], "admin")]

@@ -11,6 +11,7 @@ from wavetrain.decide.evidence_track import EvidenceTrack
 from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -58,6 +59,7 @@ KINDS: tuple[type[Record], ...] = (
     Fairness,
     Slot,
     Freeze,
+    Feature,
     Token,
     Ledger,
     PopWatch,

@@ -37,7 +37,7 @@ def add(
     name: Annotated[str, typer.Option("--id", help="Its id; made up when left out.")] = "",
 ) -> None:
     """Freeze a span."""
-    body = {"starts": _instant("--from", starts), "ends": _instant("--to", ends), "reason": reason}
+    body = {"starts": instant("--from", starts), "ends": instant("--to", ends), "reason": reason}
     answer = desk.client.post("/v1/freezes", {**body, "scope": scope or [], "id": name})
     where = ", ".join(answer["scope"]) or "everything"
     span = f"from {answer['starts'][:16]} to {answer['ends'][:16]} UTC"
@@ -92,7 +92,8 @@ def remove(desk: Desk, freeze: Annotated[str, typer.Argument(help="The freeze's 
     desk.say({"removed": freeze}, f"freeze {freeze} is removed")
 
 
-def _instant(option: str, text: str) -> str:
+def instant(option: str, text: str) -> str:
+    """The ISO 8601 instant that an option gives, in UTC. Raises RefusedError with the option's name."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -10,6 +10,7 @@ from wavetrain.cli import (
     blame_command,
     check_commands,
     doctor_command,
+    feature_commands,
     fleet_commands,
     freeze_commands,
     history_commands,
@@ -51,6 +52,7 @@ app.add_typer(release_commands.app, name="release")
 app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(train_commands.app, name="train")
 app.add_typer(freeze_commands.app, name="freeze")
+app.add_typer(feature_commands.app, name="feature")
 app.add_typer(standstill_commands.app, name="standstill")
 app.add_typer(store_commands.app, name="store")
 app.add_typer(bench_command.app, name="bench")

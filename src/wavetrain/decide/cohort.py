@@ -47,12 +47,17 @@ def unit_keys(unit_ids: Iterable[str]) -> NDArray[np.uint64]:
 
 def bucket(key: int, salt: str) -> int:
     """The bucket, 0 to 999,999, of a unit (by its `unit_key`) under a salt."""
-    return ((_mix64(key ^ _salt_key(salt)) >> 20) * BUCKETS) >> 44
+    return ((_mix64(key ^ salt_key(salt)) >> 20) * BUCKETS) >> 44
 
 
 def buckets(keys: NDArray[np.uint64], salt: str) -> NDArray[np.uint64]:
     """The buckets of many units by their `unit_keys`, in the same shape; the same numbers as `bucket`."""
     return ((_mixed(keys, salt) >> np.uint64(20)) * np.uint64(BUCKETS)) >> np.uint64(44)
+
+
+def bound(share_ppm: int) -> int:
+    """Of hashes without their lowest 20 bits: whose are below it are in the first `share_ppm` millionths."""
+    return -(-(share_ppm << 44) // BUCKETS)
 
 
 def in_share(unit_id: str, salt: str, share_ppm: int) -> bool:
@@ -80,7 +85,8 @@ def _digest(text: str, person: bytes) -> bytes:
 
 
 @lru_cache(maxsize=4_096)
-def _salt_key(salt: str) -> int:
+def salt_key(salt: str) -> int:
+    """The 64-bit key of a salt."""
     return int.from_bytes(_digest(salt, PERSON_SALT), "little")
 
 
@@ -96,7 +102,11 @@ def _mix64(value: int) -> int:
 
 def _mixed(keys: NDArray[np.uint64], salt: str) -> NDArray[np.uint64]:
     """`_mix64` of keys xor the salt's key; arithmetic of uint64 arrays wraps, which is what is wanted."""
-    value = keys ^ np.uint64(_salt_key(salt))
+    return finished(keys ^ np.uint64(salt_key(salt)))
+
+
+def finished(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hashes of unit keys xor salt keys, element by element; the array is used up."""
     value ^= value >> np.uint64(30)
     value *= np.uint64(_FIRST)
     value ^= value >> np.uint64(27)

@@ -13,9 +13,10 @@ class Act(StrEnum):
 
     READ = "read"
     SUBMIT = "submit releases"
-    STEER = "pause, resume, abort and revert rollouts"
+    STEER = "pause, resume, abort and revert rollouts, ramp features"
     CORDON = "cordon PoPs and nodes"
     FREEZE = "add freezes"
+    ANNOUNCE = "announce features"
     TEND = "retire and rebuild nodes"
     DESCRIBE = "apply and adopt fleets"
     APPROVE = "approve"
@@ -43,6 +44,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.STEER: frozenset({Role.OPERATOR}),
     Act.CORDON: frozenset({Role.OPERATOR}),
     Act.FREEZE: frozenset({Role.OPERATOR}),
+    Act.ANNOUNCE: frozenset({Role.OPERATOR}),
     Act.TEND: frozenset({Role.OPERATOR}),
     Act.DESCRIBE: frozenset({Role.OPERATOR}),
     Act.APPROVE: frozenset({Role.APPROVER}),

@@ -36,7 +36,7 @@ from wavetrain.control import (
 )
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
-from wavetrain.doors import alerts
+from wavetrain.doors import alerts, features
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
 from wavetrain.doors.query import query_of
@@ -387,4 +387,5 @@ ROUTES = [
     Route("/v1/tokens", _make_token, methods=["POST"]),
     Route("/v1/tokens/{name}", _removing(tokens.revoke), methods=["DELETE"]),
     *alerts.ROUTES,
+    *features.ROUTES,
 ]

@@ -10,6 +10,7 @@ from wavetrain.control import (
     cordons,
     enquire,
     explain,
+    features,
     fleets,
     forecast,
     freeze_calendars,
@@ -37,6 +38,8 @@ from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
+from wavetrain.wire.feature_messages import ScheduleRamp
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
@@ -72,6 +75,7 @@ BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
 RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
+FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
 NODE = Param("name", "The node.", required=True)
@@ -116,6 +120,10 @@ def _file(limit: int, example: str) -> Body:
 
 _FLEET = _file(FILE_BYTES_MAX, '[[region]]\nid = "emea"\n')
 _FLEET_LINES = Body(media=BYTES, limit=LINES_BYTES_MAX)
+_FEATURES = _file(
+    FEATURE_FILE_BYTES_MAX,
+    '[[feature]]\nkey = "dark-mode"\nsummary = "Pages for the night"\nowner = "console team"\n',
+)
 _POLICY = _file(POLICY_BYTES_MAX, 'lane = "pop"\n')
 _MANIFEST = Body(
     kind=Manifest,
@@ -301,6 +309,20 @@ OPERATORS = (
     _read("/v1/policy", "policy.show", policies.current),
     _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
     _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    _read("/v1/features", "feature.list", features.listed),
+    _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
+    _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
+    _deed(
+        "/v1/features/{name}/ramp",
+        "feature.ramp",
+        Act.STEER,
+        features.schedule,
+        Body(kind=ScheduleRamp, example={"days": 14}),
+        FEATURE,
+    ),
+    _deed("/v1/features/{name}/pause", "feature.pause", Act.STEER, features.pause, BECAUSE, FEATURE),
+    _deed("/v1/features/{name}/resume", "feature.resume", Act.STEER, features.resume, BECAUSE, FEATURE),
+    _deed("/v1/features/{name}/off", "feature.off", Act.STEER, features.off, BECAUSE, FEATURE),
     _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
     _deed(
         "/v1/tokens",

@@ -208,6 +208,15 @@ class Table:
         """The keys that were given and not taken yet."""
         return tuple(self._values)
 
+    def texts(self, key: str, limit: int) -> dict[str, str]:
+        """A table of names with texts."""
+        inner = self._inner(key, limit)
+        return {name: inner.text(name) for name in inner.keys()}  # noqa: SIM118 (no mapping)
+
+    def value(self, key: str) -> object:
+        """Whatever stands there; the caller says what it may be."""
+        return self._take(key, object, "a value", _REQUIRED)
+
     def flags(self, key: str, limit: int) -> dict[str, bool]:
         """A table of names with true or false."""
         inner = self._inner(key, limit)
@@ -239,7 +248,7 @@ class Table:
             return default
         value = self._values.pop(key)
         is_flag = isinstance(value, bool)
-        if not isinstance(value, kinds) or (is_flag and kinds is not bool):
+        if not isinstance(value, kinds) or (is_flag and kinds not in (bool, object)):
             self.fault(key, f"it is {_called(value)}", f"give {wanted}")
             return None
         return value

@@ -1,0 +1,166 @@
+"""Feature commands: announce features, see how far they are, and steer their ramps."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wavetrain.cli.desk import Desk, Reason, command, text_of
+from wavetrain.cli.freeze_commands import instant
+from wavetrain.errors import RefusedError
+
+app = typer.Typer(help="What is activated account by account.", no_args_is_help=True)
+Key = Annotated[str, typer.Argument(help="The feature's key.")]
+HEADS = ("feature", "status", "accounts", "everywhere", "needs", "owner", "what")
+
+
+@app.command()
+@command
+def add(desk: Desk, file: Annotated[Path, typer.Argument(help="A feature file (TOML).")]) -> None:
+    """Announce features, or say otherwise what is known of them; the same file again changes nothing."""
+    answer = desk.client.post("/v1/features", {"text": text_of(file)})
+    parts = [f"{word} {', '.join(answer[word])}" for word in ("added", "changed") if answer[word]]
+    desk.say(answer, "; ".join(parts) or f"nothing changes, {len(answer['same'])} features stay")
+
+
+@app.command(name="list")
+@command
+def list_(desk: Desk) -> None:
+    """Every feature, and how far it is."""
+    answer = desk.client.get("/v1/features")
+    desk.table(
+        answer, HEADS, map(_row, answer), "no feature is announced; announce one: wavetrain feature add FILE"
+    )
+
+
+@app.command()
+@command
+def show(desk: Desk, feature: Key) -> None:
+    """One feature, with its schedule."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.get(at("features", feature))
+    desk.say(answer, "\n".join(_lines(answer)))
+
+
+@app.command()
+@command
+def check(desk: Desk, file: Annotated[Path, typer.Argument(help="A feature file (TOML).")]) -> None:
+    """Read a feature file and list every fault. Needs no control plane."""
+    import time
+    from datetime import UTC, datetime
+
+    from wavetrain.wire.feature_file import read_features
+
+    found = read_features(text_of(file), datetime.fromtimestamp(time.time(), UTC), str(file))
+    keys = [one.id for one in found]
+    desk.say({"good": True, "features": keys}, f"{file} is good: {', '.join(keys)}")
+
+
+@app.command()
+@command
+def ramp(
+    desk: Desk,
+    feature: Key,
+    begins: Annotated[str, typer.Option("--from", help="When it begins, ISO 8601; now when left out.")] = "",
+    days: Annotated[int | None, typer.Option(min=1, max=100, help="A step a day, for so many days.")] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="HOURS:PERCENT, e.g. 0:1 and 24:10; repeat it. The last one is 100 percent."),
+    ] = None,
+) -> None:
+    """Give a feature its ramp, or one under way another schedule; nobody loses it by that."""
+    from wavetrain.cli.client import at
+
+    body: dict[str, Any] = {"steps": [_step(one) for one in step or ()]}
+    if days is not None:
+        body["days"] = days
+    if begins:
+        body["begins"] = instant("--from", begins)
+    answer = desk.client.post(at("features", feature, "ramp"), body)
+    desk.say(answer, _said(answer))
+
+
+@app.command()
+@command
+def pause(desk: Desk, feature: Key, reason: Reason) -> None:
+    """Let its ramp stand still; who has the feature keeps it."""
+    _steer(desk, feature, "pause", reason)
+
+
+@app.command()
+@command
+def resume(desk: Desk, feature: Key, reason: Reason) -> None:
+    """Let its ramp grow on, also after it was switched off."""
+    _steer(desk, feature, "resume", reason)
+
+
+@app.command()
+@command
+def off(desk: Desk, feature: Key, reason: Reason) -> None:
+    """Switch it off for everybody, at once."""
+    _steer(desk, feature, "off", reason)
+
+
+def _steer(desk: Desk, feature: str, deed: str, reason: str) -> None:
+    from wavetrain.cli.client import at
+
+    answer = desk.client.post(at("features", feature, deed), {"reason": reason})
+    desk.say(answer, _said(answer))
+
+
+def _said(answer: dict[str, Any]) -> str:
+    return f"feature {answer['feature']['id']}: {answer['status']}, {answer['share']:.0%} of the accounts"
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    feature, needs = item["feature"], item["feature"]["needs"]
+    asked = [f"{name} {least}" for name, least in sorted(needs["releases"].items())]
+    asked += [f"{name} {needs[name]}" for name in ("appliance", "client") if needs[name]]
+    asked += [*needs["licences"], *needs["features"]]
+    whole = item["whole_at"][:16] if item["whole_at"] else "-"
+    return [
+        feature["id"],
+        item["status"],
+        f"{item['share']:.0%}",
+        whole,
+        ", ".join(asked) or "-",
+        feature["owner"],
+        feature["summary"],
+    ]
+
+
+def _lines(item: dict[str, Any]) -> list[str]:
+    feature = item["feature"]
+    _, status, share, whole, needs, owner, what = _row(item)
+    lines = [f"{feature['id']}: {what}", f"  status  {status}, {share} of the accounts", f"  owner   {owner}"]
+    if feature["domain"]:
+        lines.append(f"  domain  {feature['domain']}")
+    lines.append(f"  needs   {needs}")
+    if feature["early"]:
+        lines.append(
+            f"  early   from {feature['early']['since'][:16]} UTC: {feature['early']['terms'] or 'no terms'}"
+        )
+    known = feature["ramp"]
+    if known:
+        steps = ", ".join(f"{one['hours']:g} h {one['share_ppm'] / 10_000:g} %" for one in known["steps"])
+        lines.append(f"  ramp    from {known['begins'][:16]} UTC: {steps}; everywhere {whole} UTC")
+        lines += [
+            f"  paused  {one['since'][:16]} to {(one['until'] or 'now')[:16]} by {one['by']}: {one['reason']}"
+            for one in known["pauses"]
+        ]
+    if feature["killed"]:
+        killed = feature["killed"]
+        lines.append(f"  off     since {killed['at'][:16]} UTC by {killed['by']}: {killed['reason']}")
+    if feature["expires"]:
+        lines.append(f"  expires {feature['expires'][:10]}: take its key out of the programs by then")
+    lines += [f"  notes   {link}" for link in feature["notes"]]
+    return lines
+
+
+def _step(text: str) -> dict[str, float]:
+    hours, _, percent = text.partition(":")
+    try:
+        return {"hours": float(hours), "percent": float(percent)}
+    except ValueError:
+        raise RefusedError(f"--step {text} is no step; give HOURS:PERCENT, e.g. 24:10") from None
