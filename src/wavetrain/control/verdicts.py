@@ -137,7 +137,9 @@ class VerdictSeen(msgspec.Struct, frozen=True, kw_only=True):
     def promise(self) -> str:
         """What the promise stands on, for people."""
         ran = self.placebos or "no placebo train has run"
-        way = f"a fail asks a person: {self.doubt}" if self.doubt else "a fail goes back by itself"
+        is_loud = self.placebo_log_e is not None and self.placebo_log_e >= self.log_threshold
+        doubt = self.doubt or ("a restart alone makes nodes worse" if is_loud else "")
+        way = f"a fail asks a person: {doubt}" if doubt else "a fail goes back by itself"
         return (
             f"lock = {self.lock}: {way}; {ran}"
             if self.pre_period_s is not None
