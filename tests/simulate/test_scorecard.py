@@ -232,3 +232,17 @@ def test_blame_that_looks_at_the_wrong_release_is_not_counted_as_right(
     monkeypatch.setattr(scorecard_blame, "PER_BATCH", 3)
     once = blamed(BlameTask(1, 0))
     assert (once.right, once.wrong) == ({"two releases": 0}, {"two releases": 3})
+
+
+def test_a_row_without_a_part_may_have_fewer_trains_and_is_no_rival(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two batches with the fault laid over them, of which the row without late onset is scored in the first alone."""
+    monkeypatch.setattr(scorecard_batch, "TRAINS", 5)
+    suite = Suite(per_fleet=5, clean={"poisson": 2}, faulty={"poisson": 2}, parts=1)
+    asked = (OURS, LATE, "z bonferroni")
+    made = card("parts", suite, 1, jobs=1, clock=lambda: 0.0, of_methods=asked, of_scenarios=("x3",))
+    assert {name: row["x3"].trains for name, row in made.methods.items()} == {
+        OURS: 10,
+        LATE: 5,
+        "z bonferroni": 10,
+    }
+    assert {one.method for one in made.behind} <= {"z bonferroni"}

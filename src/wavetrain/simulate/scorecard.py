@@ -323,8 +323,10 @@ def _behind(
     out = []
     looks = {name: stops(of, thresholds[name]) for name, of in traces.items()}
     for method in asked:
+        if is_ours(method.name):
+            continue  # it is no rival, and was perhaps scored on fewer trains
         both = (looks[OURS] > fault.onset) & (looks[method.name] > fault.onset)
-        if is_ours(method.name) or not both.any():
+        if not both.any():
             continue
         mine, theirs = (delays(looks[name][both], fault.onset) for name in (OURS, method.name))
         more = mine - theirs
