@@ -58,11 +58,11 @@ SUITES: Final = {
     ),
     "full": Suite(
         per_fleet=1,
-        clean={"poisson": 40, "realistic": 120, "mixed-rates": 40} | {world.name: 10 for world in WORLDS[3:]},
-        faulty={world.name: 8 for world in WORLDS},
-        parts=5,
-        locked=2,
-        blame=40,
+        clean={"poisson": 12, "realistic": 120, "mixed-rates": 12} | {world.name: 3 for world in WORLDS[3:]},
+        faulty={world.name: 3 for world in WORLDS},
+        parts=2,
+        locked=1,
+        blame=12,
     ),
 }
 
