@@ -21,6 +21,7 @@ from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, RolloutE
 from wavetrain.decide.running_test import RunningTest
 from wavetrain.errors import LockedError, RefusedError
 from wavetrain.evidence.counters import log_likelihood
+from wavetrain.evidence.onset import PACE
 from wavetrain.model.fleet import Region
 from wavetrain.model.policy import MetricRule, Policy, PolicyText, Ring, Verdicts
 from wavetrain.model.release import Stage
@@ -122,7 +123,7 @@ def test_a_running_test_goes_on_with_all_that_its_pops_have_said(place: str) -> 
     test.judge()
     failures, drops = (metric.log_e for metric in test.judgement().per_metric)
     # Of four bins each, with no later onset found yet; classes begin with the next bin.
-    pooled, one = (0.5 * plain(loglik * pops, 0.05) + 0.5 / log2(5) for pops in (2, 1))
+    pooled, one = (0.5 * plain(loglik * pops, 0.05) + 0.5 / (1 + PACE * log2(4)) for pops in (2, 1))
     expected = log(0.5 * pooled + 0.25 * (one / 2 + one / 6 + 1 / 3) + 0.25)
     assert failures == pytest.approx(expected, rel=1e-9)
     assert drops == pytest.approx(0.0)

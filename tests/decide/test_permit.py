@@ -16,7 +16,16 @@ from wavetrain.model.access import Role
 MAY = {
     Role.VIEWER: {Act.READ},
     Role.CI: {Act.READ, Act.SUBMIT},
-    Role.OPERATOR: {Act.READ, Act.STEER, Act.CORDON, Act.FREEZE, Act.TEND, Act.DESCRIBE, Act.ALERT},
+    Role.OPERATOR: {
+        Act.READ,
+        Act.STEER,
+        Act.CORDON,
+        Act.FREEZE,
+        Act.ANNOUNCE,
+        Act.TEND,
+        Act.DESCRIBE,
+        Act.ALERT,
+    },
     Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
     Role.ADMIN: {Act.READ, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},

@@ -138,9 +138,7 @@ def test_checks_look_at_the_live_nodes_and_what_they_see_is_recorded_and_judged(
     outside: Outside, tmp_path: Path
 ) -> None:
     opened, checks = outside.opened, tmp_path / "checks.toml"
-    checks.write_text(
-        ONE_RING + '[[verdicts.metric]]\nuse = "errors"\n[[verdicts.metric]]\nuse = "memory"\nname = "rss"\n'
-    )
+    checks.write_text(ONE_RING + '[[verdicts.metric]]\nuse = "memory"\nname = "rss"\n')
     environment = {
         "WAVETRAIN_URL": opened.url,
         "WAVETRAIN_CA": opened.ca_file,

@@ -15,6 +15,7 @@ from wavetrain.decide import (
     disturbance,
     handover,
     lapses,
+    outlook,
     placebo_wave,
     planner,
     retreat,
@@ -243,7 +244,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         guard="G11",
         bug="PoPs of later waves say nothing",
-        decide=having(planner, "_look_ahead", lambda draft: None),
+        decide=having(outlook, "say", lambda draft: None),
         seed=1,
     ),
     Planted(

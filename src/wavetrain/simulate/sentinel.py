@@ -127,6 +127,7 @@ class Sentinel:
                 yield 3, f"{node} is told {order.release}, which has a tombstone"
             if one.turn.wave > one.rollout.wave or node not in one.turn.order:
                 yield 6, f"{node} is told {order.release} out of its ring's turn"
+            yield from _restarts(one, node)
             if one.before is None or one.is_back:
                 continue
             had = settled.get(id(one.before))
@@ -300,3 +301,13 @@ class _Around:
         if known is None:
             known = self._out[pop.id, headroom] = self._ground.is_out(pop, headroom, self._now)
         return known
+
+
+def _restarts(one: Told, node: str) -> Iterator[tuple[int, str]]:
+    """G14 of placebos: once in a window, and no way back for who was only restarted."""
+    before = one.before
+    fresh = before is not None and before.placebo_at is not None and before.placebo_at >= one.turn.opens
+    if fresh and before is not None and one.order.restart and node in before.restarted:
+        yield 14, f"{node} is restarted once more in the same window"
+    if one.is_back and one.order.permitted_s and node not in one.turn.exposed:
+        yield 14, f"{node} is told to go back, and never had {one.rollout.number}"

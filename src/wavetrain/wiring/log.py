@@ -23,6 +23,9 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "tick failed": ("error", "a tick ended with an error; the next one tries again"),
     "tick fault": ("error", "a tick ended with a fault of the program itself; `trace` says where"),
+    "placebo trains": ("info", "what placebo trains on the fleet at rest certify of the policy's promise"),
+    "placebo trains failed": ("warning", "they ended with an error; an hour later they are tried again"),
+    "placebo trains fault": ("error", "they ended with a fault of the program itself; `trace` says where"),
     "picture failed": ("warning", "the figures of /metrics could not be gathered; the last ones stay"),
     "alerts failed": (
         "warning",
