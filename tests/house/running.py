@@ -46,6 +46,7 @@ exposure_min = 80.0
 telemetry_away_s = 5.0
 
 [verdicts]
+lock = "trust"
 alpha = 0.001
 beta = 0.05
 pre_period_s = 3.0
