@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,11 +16,18 @@ from wavetrain.lab.source_choice import Measured
 AWAY = "telemetry_away"
 
 
+def source_events(log: Path) -> list[str]:
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line["event"] for line in lines if str(line.get("event")).startswith("source")]
+
+
 @pytest.mark.lab
 @pytest.mark.skipif(program() is None, reason="Prometheus is not installed: apt-get install prometheus")
 def test_a_release_waits_while_its_source_is_away_and_goes_on_after_it(opened: Open) -> None:
     running = opened(msgspec.structs.replace(setting(), source=Measured.PROMETHEUS))
     house = running.house
+    # Prometheus has just begun, and has no samples yet: that is its first fault.
+    eventually("the source is well", lambda: source_events(house.log)[-1:] == ["source well"])
     rollout = house.submit("2.0.0", GOOD)
     eventually("a canary is told", lambda: running.turn(rollout).get("phase") in ("canary", "baking"))
     house.kill_source()

@@ -113,10 +113,10 @@ def test_names_that_do_not_exist_are_refused() -> None:
 
 
 def test_a_scenario_alone_brings_its_world_and_nothing_else() -> None:
-    asked = tasks(SUITES["full"], 1, (OURS,), ("x2-node-cv",))
-    assert {task.world for task in asked} == {"node-cv"}
-    faulty = SUITES["full"].faulty["node-cv"]
-    assert [task.scenarios for task in asked[faulty - 1 : faulty + 1]] == [("x2-node-cv",), ()]
+    asked = tasks(SUITES["full"], 1, (OURS,), ("x2-realistic",))
+    assert {task.world for task in asked} == {"realistic"}
+    faulty = SUITES["full"].faulty["realistic"]
+    assert [task.scenarios for task in asked[faulty - 1 : faulty + 1]] == [("x2-realistic",), ()]
 
 
 def test_clopper_and_pearson_by_their_definition() -> None:
