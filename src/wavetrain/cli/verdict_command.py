@@ -54,6 +54,5 @@ def _told(seen: "VerdictSeen") -> str:
     )
     if seen.placebo_log_e is None:
         return text
-    is_loud = seen.placebo_log_e >= seen.log_threshold
-    said = "loud: a restart alone makes nodes worse, and a fail asks a person" if is_loud else "quiet"
+    said = "loud: a restart alone makes nodes worse, and a fail asks a person" if seen.is_loud else "quiet"
     return f"{text}\nplacebo: e = {e_text(seen.placebo_log_e)} of {1 / seen.alpha:,.0f}; {said}"

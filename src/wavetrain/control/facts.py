@@ -250,12 +250,7 @@ def digest(facts: Facts) -> str:
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
-    waiting, done = TurnPhase.WAITING, TurnPhase.DONE  # most of a fleet
-    under_way = [
-        turn
-        for turn in facts.turns
-        if turn.phase is not waiting and turn.phase is not done and turn.phase not in QUIET
-    ]
+    under_way = [turn for turn in facts.turns if turn.phase not in QUIET]
     unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,

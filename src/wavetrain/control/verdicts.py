@@ -134,11 +134,15 @@ class VerdictSeen(msgspec.Struct, frozen=True, kw_only=True):
     track: TrackSeen
 
     @property
+    def is_loud(self) -> bool:
+        """Whether nodes that were only restarted are worse than their neighbours."""
+        return self.placebo_log_e is not None and self.placebo_log_e >= self.log_threshold
+
+    @property
     def promise(self) -> str:
         """What the promise stands on, for people."""
         ran = self.placebos or "no placebo train has run"
-        is_loud = self.placebo_log_e is not None and self.placebo_log_e >= self.log_threshold
-        doubt = self.doubt or ("a restart alone makes nodes worse" if is_loud else "")
+        doubt = self.doubt or ("a restart alone makes nodes worse" if self.is_loud else "")
         way = f"a fail asks a person: {doubt}" if doubt else "a fail goes back by itself"
         return (
             f"lock = {self.lock}: {way}; {ran}"

@@ -42,13 +42,8 @@ def decide(facts: Facts) -> Choice:
     draft = Draft(facts)
     if stillness.stand(draft):
         return draft.choice()
-    waiting, done = TurnPhase.WAITING, TurnPhase.DONE  # most of a fleet, asked in every tick
     for turn in facts.turns:
-        if (
-            facts.sweep
-            or turn.progress
-            or not (turn.phase is done or turn.phase is waiting or turn.phase in QUIET)
-        ):
+        if facts.sweep or turn.progress or turn.phase not in QUIET:
             draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
     revise(draft)

@@ -3,19 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
+from wavetrain.adapters.migrations import keyed_table
+
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
     """The table; of nodes that were rebuilt before nothing is known."""
-    connection = op.get_bind()
-    if not sa.inspect(connection).has_table("rebuilt"):
-        text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-        op.create_table(
-            "rebuilt",
-            sa.Column("node", text, primary_key=True),
-            sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-            sa.Column("body", text, nullable=False),
-        )
+    keyed_table.create("rebuilt", "node")
     op.execute(sa.text("UPDATE meta SET schema = 7 WHERE id = 1"))
