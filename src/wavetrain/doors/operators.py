@@ -1,7 +1,7 @@
 """Operators' door: what persons and CI ask of releases, rollouts, the fleet and its rules, as JSON."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -37,6 +37,7 @@ from wavetrain.control import (
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.doors import alerts, features
+from wavetrain.doors.answers import Endpoint, because, reading, reading_one, removing, said
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
 from wavetrain.doors.query import query_of
@@ -51,7 +52,6 @@ from wavetrain.wire.messages import (
     NAMES_BYTES_MAX,
     AddFreeze,
     Approve,
-    Because,
     Confirm,
     FileText,
     ImportFreezes,
@@ -68,76 +68,21 @@ from wavetrain.wire.policy_file import POLICY_BYTES_MAX, read_policy
 from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, read_release
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
-ANSWER_S = 45.0
-"""How long an answer may take; longer than the store lets a writer wait, so that its own error comes first."""
 UPLOAD_S = 900.0
 LARGE_FLEETS_AT_ONCE = 2
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-async def _said(deed: Callable[[], object], status: int = 200, within_s: float = ANSWER_S) -> Response:
-    """Do it in a thread; what it returns is the body."""
-    async with asyncio.timeout(within_s):
-        made = await off_loop(deed)
-    return Response(msgspec.json.encode(made), status, media_type="application/json")
-
-
-def _reading(use: Callable[[Store, Caller], object]) -> Endpoint:
-    """A use case that only reads, and needs nothing but the caller."""
-
-    async def endpoint(request: Request) -> Response:
-        caller = await caller_of(request)
-        query_of(request)
-        return await _said(partial(use, house_of(request).store, caller))
-
-    return endpoint
-
-
-def _reading_one(use: Callable[[Store, Caller, str], object]) -> Endpoint:
-    """A use case that reads what the path names."""
-
-    async def endpoint(request: Request) -> Response:
-        caller = await caller_of(request)
-        query_of(request)
-        return await _said(partial(use, house_of(request).store, caller, request.path_params["name"]))
-
-    return endpoint
-
-
-def _because(use: Callable[[Store, Caller, str, str], object], what: str) -> Endpoint:
-    """A deed on what the path names that needs a reason."""
-
-    async def endpoint(request: Request) -> Response:
-        caller = await caller_of(request)
-        message = await message_of(request, Because, what)
-        name = request.path_params["name"]
-        return await _said(partial(use, house_of(request).store, caller, name, message.reason))
-
-    return endpoint
-
-
-def _removing(use: Callable[[Store, Caller, str], object]) -> Endpoint:
-    """A deed that takes away what the path names."""
-
-    async def endpoint(request: Request) -> Response:
-        caller = await caller_of(request)
-        return await _said(partial(use, house_of(request).store, caller, request.path_params["name"]))
-
-    return endpoint
 
 
 async def _rollout(request: Request) -> Response:
     caller = await caller_of(request)
     query_of(request)
     house, name = house_of(request), request.path_params["name"]
-    return await _said(partial(progress.rollout, house.store, caller, name, house.evidence))
+    return await said(partial(progress.rollout, house.store, caller, name, house.evidence))
 
 
 async def _fleet_part(request: Request) -> Response:
     caller = await caller_of(request)
     query = query_of(request, text=("pop", "region"))
-    return await _said(partial(summary.part, house_of(request).store, caller, **query.texts))
+    return await said(partial(summary.part, house_of(request).store, caller, **query.texts))
 
 
 async def _status(request: Request) -> Response:
@@ -145,7 +90,7 @@ async def _status(request: Request) -> Response:
     query = query_of(request, whole=("recent",))
     recent = query.whole("recent", progress.RECENT)
     house = house_of(request)
-    return await _said(partial(progress.status, house.store, caller, recent, house.evidence))
+    return await said(partial(progress.status, house.store, caller, recent, house.evidence))
 
 
 async def _journal(request: Request) -> Response:
@@ -160,7 +105,7 @@ async def _journal(request: Request) -> Response:
         limit=query.whole("limit", 50),
         **query.texts,
     )
-    return await _said(page)
+    return await said(page)
 
 
 async def _train(request: Request) -> Response:
@@ -168,7 +113,7 @@ async def _train(request: Request) -> Response:
     query = query_of(request, whole=("number", "sight"))
     number, is_asked = query.whole("number", 0), bool(query.whole("sight", 0))
     store = house_of(request).store
-    return await _said(partial(trains.show, store, caller, name, number, is_sight_asked=is_asked))
+    return await said(partial(trains.show, store, caller, name, number, is_sight_asked=is_asked))
 
 
 async def _readiness(request: Request) -> Response:
@@ -182,7 +127,7 @@ async def _readiness(request: Request) -> Response:
         limit=query.whole("limit", readiness.LISTED),
         **query.texts,
     )
-    return await _said(survey)
+    return await said(survey)
 
 
 async def _keep(request: Request) -> Response:
@@ -203,21 +148,21 @@ async def _submit(request: Request) -> Response:
     require(caller, Act.SUBMIT)
     candidate = read_release(await text_of(request, MANIFEST_BYTES_MAX, "release"), "release")
     house = house_of(request)
-    return await _said(partial(submit.submit, house.store, house.artifacts, caller, candidate), 201)
+    return await said(partial(submit.submit, house.store, house.artifacts, caller, candidate), 201)
 
 
 async def _resume(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, Resume, "resume")
     name = request.path_params["name"]
-    return await _said(partial(rollouts.resume, house_of(request).store, caller, name, message.reason))
+    return await said(partial(rollouts.resume, house_of(request).store, caller, name, message.reason))
 
 
 async def _approve(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, Approve, "approve")
     name = request.path_params["name"]
-    return await _said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
+    return await said(partial(rollouts.approve, house_of(request).store, caller, name, message.consent))
 
 
 async def _place(request: Request) -> Response:
@@ -225,14 +170,14 @@ async def _place(request: Request) -> Response:
     asked = await message_of(request, Place, "place", NAMES_BYTES_MAX)
     hotfix = Hotfix(how=asked.how, wave=asked.wave, pops=tuple(PopId(pop) for pop in asked.pops))
     store, name = house_of(request).store, request.path_params["name"]
-    return await _said(partial(hotfixes.place, store, caller, name, hotfix, asked.reason))
+    return await said(partial(hotfixes.place, store, caller, name, hotfix, asked.reason))
 
 
 async def _confirm(request: Request) -> Response:
     caller = await caller_of(request)
     message = await message_of(request, Confirm, "confirm")
     store, name = house_of(request).store, request.path_params["name"]
-    return await _said(partial(standstill.confirm, store, caller, name, message.reason, message.shown))
+    return await said(partial(standstill.confirm, store, caller, name, message.reason, message.shown))
 
 
 async def _freeze(request: Request) -> Response:
@@ -248,7 +193,7 @@ async def _freeze(request: Request) -> Response:
         scope=message.scope,
         freeze_id=message.id,
     )
-    return await _said(deed, 201)
+    return await said(deed, 201)
 
 
 async def _import_freezes(request: Request) -> Response:
@@ -261,7 +206,7 @@ async def _import_freezes(request: Request) -> Response:
         whole = read_freezes(message.text, enquire.train_time(store))
         return freeze_calendars.bring(store, caller, whole, message.until)
 
-    return await _said(bring)
+    return await said(bring)
 
 
 def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
@@ -272,7 +217,7 @@ def _fleet(use: Callable[[Store, Caller, Fleet], object], act: Act) -> Endpoint:
         require(caller, act)
         message = await message_of(request, FileText, "fleet", FILE_BYTES_MAX * 2)
         store = house_of(request).store
-        return await _said(lambda: use(store, caller, read_fleet(message.text, enquire.train_time(store))))
+        return await said(lambda: use(store, caller, read_fleet(message.text, enquire.train_time(store))))
 
     return endpoint
 
@@ -291,7 +236,7 @@ def _fleet_lines(use: Callable[[Store, Caller, Fleet], object], act: Act) -> End
             return use(store, caller, read_lines(chunks_of(request), enquire.train_time(store), "fleet"))
 
         async with turns:
-            return await _said(deed, within_s=UPLOAD_S)
+            return await said(deed, within_s=UPLOAD_S)
 
     return endpoint
 
@@ -304,7 +249,7 @@ def _policy(use: Callable[[Store, Caller, Policy], object], act: Act) -> Endpoin
         require(caller, act)
         message = await message_of(request, FileText, "policy", POLICY_BYTES_MAX * 2)
         store = house_of(request).store
-        return await _said(lambda: use(store, caller, read_policy(message.text, fleets.current(store))))
+        return await said(lambda: use(store, caller, read_policy(message.text, fleets.current(store))))
 
     return endpoint
 
@@ -318,14 +263,14 @@ async def _make_token(request: Request) -> Response:
         token, secret = tokens.create(store, caller, message.name, message.roles, message.days)
         return MadeToken(token=token, secret=secret)
 
-    return await _said(make, 201)
+    return await said(make, 201)
 
 
 async def _raise_floor(request: Request) -> Response:
     caller = await caller_of(request)
     asked = await message_of(request, RaiseFloor, "floor")
     store, name = house_of(request).store, request.path_params["name"]
-    return await _said(partial(bans.raise_floor, store, caller, name, asked.number, asked.reason))
+    return await said(partial(bans.raise_floor, store, caller, name, asked.number, asked.reason))
 
 
 async def _let_join(request: Request) -> Response:
@@ -333,59 +278,59 @@ async def _let_join(request: Request) -> Response:
     asked = await message_of(request, LetJoin, "join")
     house, name = house_of(request), request.path_params["name"]
     deed = partial(joins.make, house.store, house.own_authority, caller, name, asked.minutes)
-    return await _said(deed, 201)
+    return await said(deed, 201)
 
 
 ROUTES = [
     Route("/v1/status", _status),
     Route("/v1/journal", _journal),
-    Route("/v1/why/{name}", _reading_one(explain.why)),
-    Route("/v1/when/{name}", _reading_one(forecast.when)),
+    Route("/v1/why/{name}", reading_one(explain.why)),
+    Route("/v1/when/{name}", reading_one(forecast.when)),
     Route("/v1/readiness", _readiness),
     Route("/v1/trains/{name}", _train),
     Route("/v1/artifacts/{name}", _keep, methods=["PUT"]),
-    Route("/v1/releases", _reading(enquire.releases)),
+    Route("/v1/releases", reading(enquire.releases)),
     Route("/v1/releases", _submit, methods=["POST"]),
-    Route("/v1/releases/{name}", _reading_one(enquire.release)),
-    Route("/v1/releases/{name}/withdraw", _because(withdraw.withdraw, "withdraw"), methods=["POST"]),
-    Route("/v1/measured", _reading(measured.measured)),
-    Route("/v1/rollouts", _reading(progress.rollouts)),
+    Route("/v1/releases/{name}", reading_one(enquire.release)),
+    Route("/v1/releases/{name}/withdraw", because(withdraw.withdraw, "withdraw"), methods=["POST"]),
+    Route("/v1/measured", reading(measured.measured)),
+    Route("/v1/rollouts", reading(progress.rollouts)),
     Route("/v1/rollouts/{name}", _rollout),
-    Route("/v1/rollouts/{name}/verdict", _reading_one(verdicts.verdict)),
-    Route("/v1/rollouts/{name}/pause", _because(rollouts.pause, "pause"), methods=["POST"]),
-    Route("/v1/rollouts/{name}/abort", _because(rollouts.abort, "abort"), methods=["POST"]),
-    Route("/v1/rollouts/{name}/revert", _because(rollouts.revert, "revert"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/verdict", reading_one(verdicts.verdict)),
+    Route("/v1/rollouts/{name}/pause", because(rollouts.pause, "pause"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/abort", because(rollouts.abort, "abort"), methods=["POST"]),
+    Route("/v1/rollouts/{name}/revert", because(rollouts.revert, "revert"), methods=["POST"]),
     Route("/v1/rollouts/{name}/resume", _resume, methods=["POST"]),
     Route("/v1/rollouts/{name}/approve", _approve, methods=["POST"]),
     Route("/v1/rollouts/{name}/place", _place, methods=["POST"]),
-    Route("/v1/standstills", _reading(standstill.seen)),
+    Route("/v1/standstills", reading(standstill.seen)),
     Route("/v1/standstills/{name}/confirm", _confirm, methods=["POST"]),
-    Route("/v1/freezes", _reading(enquire.freezes)),
+    Route("/v1/freezes", reading(enquire.freezes)),
     Route("/v1/freezes", _freeze, methods=["POST"]),
     Route("/v1/freezes/import", _import_freezes, methods=["POST"]),
-    Route("/v1/freezes/{name}", _removing(freezes.remove), methods=["DELETE"]),
-    Route("/v1/pops/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
-    Route("/v1/pops/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),
-    Route("/v1/nodes/{name}/cordon", _because(cordons.cordon, "cordon"), methods=["POST"]),
-    Route("/v1/nodes/{name}/cordon", _removing(cordons.uncordon), methods=["DELETE"]),
-    Route("/v1/nodes/{name}/retire", _because(nodes.retire, "retire"), methods=["POST"]),
-    Route("/v1/nodes/{name}/rebuild", _because(nodes.rebuild, "rebuild"), methods=["POST"]),
+    Route("/v1/freezes/{name}", removing(freezes.remove), methods=["DELETE"]),
+    Route("/v1/pops/{name}/cordon", because(cordons.cordon, "cordon"), methods=["POST"]),
+    Route("/v1/pops/{name}/cordon", removing(cordons.uncordon), methods=["DELETE"]),
+    Route("/v1/nodes/{name}/cordon", because(cordons.cordon, "cordon"), methods=["POST"]),
+    Route("/v1/nodes/{name}/cordon", removing(cordons.uncordon), methods=["DELETE"]),
+    Route("/v1/nodes/{name}/retire", because(nodes.retire, "retire"), methods=["POST"]),
+    Route("/v1/nodes/{name}/rebuild", because(nodes.rebuild, "rebuild"), methods=["POST"]),
     Route("/v1/nodes/{name}/join", _let_join, methods=["POST"]),
-    Route("/v1/nodes/{name}/revoke", _because(joins.revoke, "revoke"), methods=["POST"]),
+    Route("/v1/nodes/{name}/revoke", because(joins.revoke, "revoke"), methods=["POST"]),
     Route("/v1/components/{name}/floor", _raise_floor, methods=["POST"]),
     Route("/v1/fleet", _fleet_part),
-    Route("/v1/fleet/summary", _reading(summary.summary)),
+    Route("/v1/fleet/summary", reading(summary.summary)),
     Route("/v1/fleet/lines", _fleet_lines(fleets.apply, Act.DESCRIBE), methods=["POST"]),
     Route("/v1/fleet/lines/check", _fleet_lines(fleets.check, Act.READ), methods=["POST"]),
     Route("/v1/fleet", _fleet(fleets.apply, Act.DESCRIBE), methods=["POST"]),
     Route("/v1/fleet/check", _fleet(fleets.check, Act.READ), methods=["POST"]),
-    Route("/v1/fleet/adopt", _reading(fleets.adopt), methods=["POST"]),
-    Route("/v1/policy", _reading(policies.current)),
+    Route("/v1/fleet/adopt", reading(fleets.adopt), methods=["POST"]),
+    Route("/v1/policy", reading(policies.current)),
     Route("/v1/policy", _policy(policies.apply, Act.RULE), methods=["POST"]),
     Route("/v1/policy/check", _policy(policies.check, Act.READ), methods=["POST"]),
-    Route("/v1/tokens", _reading(tokens.seen)),
+    Route("/v1/tokens", reading(tokens.seen)),
     Route("/v1/tokens", _make_token, methods=["POST"]),
-    Route("/v1/tokens/{name}", _removing(tokens.revoke), methods=["DELETE"]),
+    Route("/v1/tokens/{name}", removing(tokens.revoke), methods=["DELETE"]),
     *alerts.ROUTES,
     *features.ROUTES,
 ]
