@@ -26,6 +26,11 @@ def even(days: int = DAYS) -> tuple[Step, ...]:
     return tuple(Step(24.0 * day, WHOLE_PPM * (day + 1) // days) for day in range(days))
 
 
+def step(hours: float, percents: float) -> Step:
+    """A step as people say it: from so many hours on, so many percent."""
+    return Step(hours, round(percents * WHOLE_PPM / 100))
+
+
 def check(steps: Sequence[Step]) -> None:
     """Refuse a schedule that falls, that does not begin at 0 h, or that never reaches everybody."""
     if not steps or len(steps) > STEPS_MAX:

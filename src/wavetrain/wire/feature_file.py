@@ -1,6 +1,6 @@
 """Feature file: TOML text to the features that it announces."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +13,6 @@ from wavetrain.model.feature import (
     STEPS_MAX,
     VALUE_BYTES_MAX,
     VARIANTS_MAX,
-    WHOLE_PPM,
     Early,
     Feature,
     FeatureKey,
@@ -86,7 +85,7 @@ def _feature(table: Table, now: datetime) -> Feature | None:
         early=_early(table) if table.has("early") else None,
         ramp=_ramp(table) if table.has("ramp") else None,
         announced_at=now,
-        expires=_instant(table, "expires") if table.has("expires") else None,
+        expires=table.instant("expires", ramp.YEARS) if table.has("expires") else None,
         notes=_links(table),
     )
     table.end()
@@ -170,14 +169,14 @@ def _needs(table: Table, key: str) -> Needs:
 
 def _early(table: Table) -> Early | None:
     inner = table.table("early")
-    since, terms = _instant(inner, "since"), inner.text("terms", "")
+    since, terms = inner.instant("since", ramp.YEARS), inner.text("terms", "")
     inner.end()
     return Early(since=since, terms=terms) if since is not None else None
 
 
 def _ramp(table: Table) -> Ramp | None:
     inner = table.table("ramp")
-    begins = _instant(inner, "begins")
+    begins = inner.instant("begins", ramp.YEARS)
     if inner.has("days") and inner.has("steps"):
         inner.fault("days", "it is there beside `steps`", "give one of them")
     steps = (
@@ -194,28 +193,13 @@ def read_steps(table: Table) -> tuple[Step, ...]:
     for one in table.tables("steps", STEPS_MAX):
         hours, share = one.number("hours", 0, ramp.HOURS_MAX), one.number("percent", 0, 100)
         one.end()
-        found.append(Step(hours, round(share * WHOLE_PPM / 100)))
+        found.append(ramp.step(hours, share))
     try:
         ramp.check(found)
     except RefusedError as error:
         rule, _, way_out = str(error).partition("; ")
         table.fault("steps", rule, way_out)
     return tuple(found)
-
-
-def _instant(table: Table, key: str) -> datetime | None:
-    value = table.moment(key)
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        table.fault(
-            key, "it has no offset", "give a time like 2026-12-20T00:00:00Z or 2026-12-20T00:00:00+01:00"
-        )
-        return None
-    if value.year not in ramp.YEARS:
-        table.fault(key, f"{value} is out of range", f"give a year from {ramp.YEARS[0]} to {ramp.YEARS[-1]}")
-        return None
-    return value.astimezone(UTC)
 
 
 def _links(table: Table) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import msgspec
 
 from wavetrain.decide import ramp
 from wavetrain.errors import RefusedError
-from wavetrain.model.feature import STEPS_MAX, WHOLE_PPM, Step
+from wavetrain.model.feature import STEPS_MAX, Step
 from wavetrain.wire.messages import Instant
 
 
@@ -31,4 +31,4 @@ def steps_of(asked: ScheduleRamp) -> tuple[Step, ...]:
         raise RefusedError("the ramp has `days` and `steps`; give one of them")
     if not asked.steps:
         return ramp.even(asked.days or ramp.DAYS)
-    return tuple(Step(one.hours, round(one.percent * WHOLE_PPM / 100)) for one in asked.steps)
+    return tuple(ramp.step(one.hours, one.percent) for one in asked.steps)

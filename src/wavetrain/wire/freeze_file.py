@@ -1,6 +1,6 @@
 """Freeze file: TOML text to a freeze calendar."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from wavetrain.decide import calendar, public_holidays
 from wavetrain.decide.freeze_calendar import AHEAD, ENDS, of_entry
@@ -178,7 +178,7 @@ def _day(table: Table, key: str) -> date | None:
 
 
 def _span(table: Table) -> Span | None:
-    starts, ends = (_instant(table, key) for key in ("from", "to"))
+    starts, ends = (table.instant(key, _YEARS) for key in ("from", "to"))
     if starts is None or ends is None:
         return None
     if ends <= starts:
@@ -188,21 +188,6 @@ def _span(table: Table) -> Span | None:
         table.fault("to", f"it freezes {(ends - starts).days} days", f"give at most {AHEAD.days}")
         return None
     return Span(starts=starts, ends=ends)
-
-
-def _instant(table: Table, key: str) -> datetime | None:
-    value = table.moment(key)
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        table.fault(
-            key, "it has no offset", "give a time like 2026-12-20T00:00:00Z or 2026-12-20T00:00:00+01:00"
-        )
-        return None
-    if value.year not in _YEARS:
-        table.fault(key, f"{value} is out of range", f"give a year from {_YEARS[0]} to {_YEARS[-1]}")
-        return None
-    return value.astimezone(UTC)
 
 
 def _holidays(table: Table) -> PublicHolidays | None:

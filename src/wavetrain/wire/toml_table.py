@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from wavetrain.errors import RefusedError
 from wavetrain.wire.faults import Faults
@@ -145,6 +145,20 @@ class Table:
         value = self._take(key, (date, datetime), "a date like 2026-12-24, without quotes", _REQUIRED)
         assert value is None or isinstance(value, date)
         return value
+
+    def instant(self, key: str, years: range) -> datetime | None:
+        """A time with its offset, in one of these years, as UTC; None after a fault."""
+        value = self.moment(key)
+        if value is None:
+            return None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            way_out = "give a time like 2026-12-20T00:00:00Z or 2026-12-20T00:00:00+01:00"
+            self.fault(key, "it has no offset", way_out)
+            return None
+        if value.year not in years:
+            self.fault(key, f"{value} is out of range", f"give a year from {years[0]} to {years[-1]}")
+            return None
+        return value.astimezone(UTC)
 
     def flag(self, key: str, default: object = _REQUIRED) -> bool:
         """True or false."""
