@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
+from wavetrain.control.standings import Standings
 from wavetrain.doors import agents, health, openapi, operators
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
@@ -28,11 +29,13 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
+    standings: Standings | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
-    for the process itself, where there is one to speak of. Without an `authority` no node can join.
+    for the process itself, where there is one to speak of. Without an `authority` no node can join; without
+    `standings` a visit may take a feature away.
     """
     herald = Herald(store)
     limits = limits or Limits(time.monotonic)
@@ -52,5 +55,5 @@ def build(
         lifespan=lifespan,
         middleware=[*around, Middleware(limits.around)],
     )
-    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence)
+    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings)
     return app
