@@ -1,6 +1,6 @@
 """PoP runs: what does each PoP run now, as features' coverage looks at it?"""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from wavetrain.control.bans import Banned, banned
@@ -40,18 +40,22 @@ class PopRuns:
         """Those of the fleet."""
         return self._runs.keys()
 
-    def load(self, view: View) -> None:
-        """Everything, from the records."""
+    def load(self, view: View, only: Collection[PopId] | None = None) -> None:
+        """Everything, from the records; or these PoPs alone, to be asked once."""
         self.catalogue = Catalogue(view.find(Release))
         self._backs = {one.id: one for one in view.find(Rollout, status=Status.REVERTING.value)}
         self._ban(view)
+        retired = frozenset(one.node for one in view.find(Retired))
+        if only is not None:
+            pops = [pop for name in only if (pop := view.get(Pop, name)) is not None]
+            self._runs = {pop.id: self._read(view, pop, retired) for pop in pops}
+            return
         said: dict[PopId, list[Reported]] = {}
         for one in view.find(Reported):
             said.setdefault(one.pop, []).append(one)
         told: dict[PopId, list[Desired]] = {}
         for order in view.find(Desired):
             told.setdefault(order.pop, []).append(order)
-        retired = frozenset(one.node for one in view.find(Retired))
         pops = view.find(Pop)
         self._home = {node: pop.id for pop in pops for node in pop.nodes}
         self._runs = {
@@ -82,7 +86,7 @@ class PopRuns:
             pop = view.get(Pop, name)
             if pop is None:
                 continue
-            made = self._made(view, pop, view.find(Reported, pop=name), view.find(Desired, pop=name), retired)
+            made = self._read(view, pop, retired)
             is_other |= made != self._runs.get(name)
             self._runs[name] = made
         return is_other
@@ -113,6 +117,9 @@ class PopRuns:
 
     def _ban(self, view: View) -> None:
         self._bans = {one.component: banned(view, one.component) for one in self._backs.values()}
+
+    def _read(self, view: View, pop: Pop, retired: frozenset[str]) -> Runs:
+        return self._made(view, pop, view.find(Reported, pop=pop.id), view.find(Desired, pop=pop.id), retired)
 
     def _made(
         self, view: View, pop: Pop, said: list[Reported], told: list[Desired], retired: frozenset[str]
