@@ -135,17 +135,18 @@ def test_a_token_for_an_account(settled: Practice) -> None:
 
 
 def test_dates_move_with_pauses_and_name_what_moved_them(settled: Practice) -> None:
-    first = told(settled, "dark-mode")
+    first = told(settled, "dark-mode", "nomad")
     assert first.status == "announced"
-    assert first.earliest == first.latest is not None
+    assert first.earliest is not None
+    assert first.earliest == first.latest
     settled.seconds += 3 * DAY
     features.pause(settled.store, OPERATOR, "dark-mode", "an alert is open")
     settled.seconds += DAY
-    paused = told(settled, "dark-mode")
+    paused = told(settled, "dark-mode", "nomad")
     assert (paused.status, paused.latest) == ("rolling out", None)
     assert paused.waits == ("its ramp is paused; nobody knows when persons resume it",)
     features.resume(settled.store, OPERATOR, "dark-mode", "it was the probe")
-    moved = told(settled, "dark-mode")
+    moved = told(settled, "dark-mode", "nomad")
     assert moved.earliest == first.earliest + timedelta(days=1) == moved.latest
     assert moved.moved == (
         "paused Wed 2026-11-04 00:00 UTC to Thu 2026-11-05 00:00 UTC by olga: an alert is open",

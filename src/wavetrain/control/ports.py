@@ -263,6 +263,14 @@ class Artifacts(Protocol):
         ...
 
 
+class Evaluators(Protocol):
+    """The programs that evaluate features, and are told when one changes."""
+
+    def behind(self, sequence: int) -> bool:
+        """Whether any that is connected now has not seen this change yet; never blocks. Nobody connected: no."""
+        ...
+
+
 class Notifier(Protocol):
     """A way to operators."""
 

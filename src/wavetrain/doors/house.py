@@ -7,6 +7,7 @@ import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
@@ -31,6 +32,8 @@ class House(msgspec.Struct, frozen=True):
     """The running tests, fresher than the store has them."""
     standings: Standings | None = None
     """What accounts have, from memory; absent where nobody asks for features."""
+    audience: Audience | None = None
+    """The evaluators that are connected, and what each has seen."""
 
     @property
     def own_authority(self) -> Authority:

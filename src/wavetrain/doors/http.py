@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
@@ -30,6 +31,7 @@ def build(
     authority: Authority | None = None,
     limits: Limits | None = None,
     standings: Standings | None = None,
+    audience: Audience | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
@@ -55,5 +57,5 @@ def build(
         lifespan=lifespan,
         middleware=[*around, Middleware(limits.around)],
     )
-    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings)
+    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)
     return app

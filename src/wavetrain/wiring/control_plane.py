@@ -18,6 +18,7 @@ from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.control import tokens
+from wavetrain.control.audience import Audience
 from wavetrain.control.leap import leap
 from wavetrain.control.ports import Store
 from wavetrain.control.prover import Prover
@@ -81,9 +82,12 @@ class ControlPlane:
         self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
         prover = Prover(self._timed)
-        self.ticker = Ticker(self._timed, self.health, running=running_s, at_rest=prover.take)
-        self._placebos = PlaceboTrains(prover, self._log)
         self.standings = Standings(self._timed, running_s)
+        self.audience = Audience(self.standings, self.store.wake)
+        self.ticker = Ticker(
+            self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
+        )
+        self._placebos = PlaceboTrains(prover, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
         self._follower = threading.Thread(target=self.standings.keep, args=(self._ended,), name="standings")
@@ -105,6 +109,7 @@ class ControlPlane:
             metrics,
             authority=self.authority,
             standings=self.standings,
+            audience=self.audience,
         )
         config = uvicorn.Config(
             app,
