@@ -152,7 +152,7 @@ def account(desk: Desk, account: Annotated[str, typer.Argument(help="The account
 def _told(one: dict[str, Any]) -> list[str]:
     """A feature for an account, in a few lines."""
     lines = [f"{one['feature']}: {one['status']}{_when(one)}"]
-    if one["early"] == "open" and not one["is_on"]:
+    if one["early"] == "open" and one["status"] in ("announced", "rolling out"):
         lines.append("  may be had early")
     lines += [f"  moved   {what}" for what in one["moved"]]
     lines += [f"  waits   {what}" for what in one["waits"]]
