@@ -9,6 +9,7 @@ from math import exp
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, Pop, PopId
@@ -24,6 +25,8 @@ EXPOSURE_PER_S = 20.0
 """Of one node that carries its share."""
 REFILL_S = 40.0
 """A returned node fills with this time constant, its sites being invited back."""
+FEW = 12.0
+"""Up to this mean, throwing so many events over all nodes alike is less work than drawing each node's."""
 COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
 
 
@@ -131,7 +134,7 @@ class Telemetry:
         exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
         rates = np.full(len(nodes), BASE_RATE)
         rates[new] *= self.factor
-        events = chance.poisson(exposure * rates, (len(self.rules), len(nodes)))
+        events = drawn(chance, exposure * rates, len(self.rules))
         counted = np.empty((2 * len(self.rules), len(nodes)))
         counted[::2] = events
         counted[1::2] = exposure
@@ -149,3 +152,24 @@ class Telemetry:
     def _filled(self, node: NodeId, now: float) -> float:
         back = self._crowd.returned_at.get(node)
         return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)
+
+
+def drawn(chance: np.random.Generator, means: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Poisson counts with these means, by row and place.
+
+    Where the mean is what most have, all events of them together are drawn, and each is thrown to one of them: a
+    Poisson count split at random is as many independent ones (Kingman 1993, Poisson Processes, 1.2).
+    """
+    if not len(means):
+        return np.zeros((rows, 0))
+    values, which, many = np.unique(means, return_inverse=True, return_counts=True)
+    usual = int(many.argmax())
+    mean, alike = float(values[usual]), which == usual
+    counts = np.empty((rows, len(means)))
+    cells, others = rows * int(many[usual]), ~alike
+    if mean > FEW:
+        return np.asarray(chance.poisson(means, counts.shape), dtype=float)
+    thrown = chance.integers(0, cells, chance.poisson(cells * mean), dtype=np.uint32)
+    counts[:, alike] = np.bincount(thrown, minlength=cells).reshape(rows, -1)
+    counts[:, others] = chance.poisson(means[others], (rows, len(means) - int(many[usual])))
+    return counts
