@@ -5,7 +5,8 @@ follows. Each PoP and bin has a stream of chance of its own, so that the same se
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import exp
+from functools import lru_cache
+from math import exp, sqrt
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,12 @@ EXPOSURE_PER_S = 20.0
 """Of one node that carries its share."""
 REFILL_S = 40.0
 """A returned node fills with this time constant, its sites being invited back."""
-FEW = 12.0
-"""Up to this mean, throwing so many events over all nodes alike is less work than drawing each node's."""
+INVERTED = 60.0
+"""Up to this mean, looking a count up in its law is less work than drawing it."""
+GUIDES = 256
 COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
+
+Array = NDArray[np.float64]
 
 
 class Ages(Mapping[str, float]):
@@ -154,22 +158,37 @@ class Telemetry:
         return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)
 
 
-def drawn(chance: np.random.Generator, means: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    """Poisson counts with these means, by row and place.
-
-    Where the mean is what most have, all events of them together are drawn, and each is thrown to one of them: a
-    Poisson count split at random is as many independent ones (Kingman 1993, Poisson Processes, 1.2).
-    """
+def drawn(chance: np.random.Generator, means: Array, rows: int) -> Array:
+    """Poisson counts with these means, by row and place; those of the mean that most have are drawn by inversion."""
     if not len(means):
         return np.zeros((rows, 0))
     values, which, many = np.unique(means, return_inverse=True, return_counts=True)
     usual = int(many.argmax())
     mean, alike = float(values[usual]), which == usual
+    if mean > INVERTED:
+        return np.asarray(chance.poisson(means, (rows, len(means))), dtype=float)
     counts = np.empty((rows, len(means)))
-    cells, others = rows * int(many[usual]), ~alike
-    if mean > FEW:
-        return np.asarray(chance.poisson(means, counts.shape), dtype=float)
-    thrown = chance.integers(0, cells, chance.poisson(cells * mean), dtype=np.uint32)
-    counts[:, alike] = np.bincount(thrown, minlength=cells).reshape(rows, -1)
-    counts[:, others] = chance.poisson(means[others], (rows, len(means) - int(many[usual])))
+    counts[:, alike] = _inverted(chance, mean, rows * int(many[usual])).reshape(rows, -1)
+    counts[:, ~alike] = chance.poisson(means[~alike], (rows, len(means) - int(many[usual])))
     return counts
+
+
+def _inverted(chance: np.random.Generator, mean: float, many: int) -> NDArray[np.intp]:
+    """So many Poisson counts of one mean by inversion with a guide table (Chen & Asau 1974)."""
+    law, guide = _law(mean)
+    shares = chance.random(many)
+    counts = guide[(shares * GUIDES).astype(np.intp)]
+    behind = np.flatnonzero(shares >= law[counts])
+    while len(behind):
+        counts[behind] += 1
+        behind = behind[shares[behind] >= law[counts[behind]]]
+    return counts
+
+
+@lru_cache(maxsize=256)
+def _law(mean: float) -> tuple[Array, NDArray[np.intp]]:
+    """The distribution function of a Poisson count, up to where nothing is left of it; the count to begin with."""
+    steps = mean / np.arange(1.0, mean + 12 * sqrt(mean) + 24)
+    law = np.cumsum(np.cumprod([exp(-mean), *steps]))
+    law[-1] = 1.0
+    return law, law.searchsorted(np.arange(GUIDES) / GUIDES, side="right")
