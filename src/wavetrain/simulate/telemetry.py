@@ -6,6 +6,7 @@ follows. Each PoP and bin has a stream of chance of its own, so that the same se
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from math import exp, sqrt
 from typing import Any
 
@@ -126,12 +127,14 @@ class Telemetry:
     def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopCounts:
         """What a PoP's nodes have counted; who is down is missing, who has just come back is still filling."""
         crowd, seconds, runs = self._crowd, now - began, self._crowd.runs
-        nodes = tuple(node for node in pop.nodes if node not in away) if away else pop.nodes
-        releases = tuple([runs.get(node, crowd.baseline) for node in nodes])
+        nodes = pop.nodes
+        if not away.keys().isdisjoint(nodes):
+            nodes = tuple(node for node in nodes if node not in away)
+        releases = tuple(map(runs.get, nodes, repeat(crowd.baseline)))
         new = [place for place, release in enumerate(releases) if release != crowd.baseline]
         weights = np.ones(len(nodes))
         weights[new] = [self._filled(nodes[place], now) for place in new]
-        if crowd.failed:
+        if not crowd.failed.isdisjoint(nodes):
             weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
         sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
         chance = np.random.Generator(np.random.SFC64([self._mishaps.seed, self._places[pop.id], int(now)]))
