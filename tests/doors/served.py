@@ -16,6 +16,8 @@ from tests.control.practice import Practice
 
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.control import joins, tokens
+from wavetrain.control.ports import Snapshot
+from wavetrain.doors.evaluators import Evaluators
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.model.access import Role
@@ -29,6 +31,7 @@ PERSONS = {
     "anna": [Role.APPROVER],
     "ada": [Role.ADMIN],
     "vic": [Role.VIEWER],
+    "pages": [Role.EVALUATOR],
 }
 NODES = ("lis1-n1", "lis1-n2")
 START_S_MAX = 10.0
@@ -84,14 +87,27 @@ class Served:
 
 @contextlib.contextmanager
 def served(
-    house: Practice, folder: Path, limits: Limits | None = None, connection: type[Connection] = Connection
+    house: Practice,
+    folder: Path,
+    limits: Limits | None = None,
+    connection: type[Connection] = Connection,
+    snapshot: Snapshot | None = None,
+    evaluators: Evaluators | None = None,
 ) -> Iterator[Served]:
     """The doors of a house on a free port of loopback meanwhile; its clock is the machine's, as certificates' are."""
     house.seconds = time.time()
     now: datetime = utc_now()
     authority = OwnAuthority(folder, now)
     tls = Tls(authority, own_pair(authority, folder, ()), utc_now)
-    app = build(house.store, house.artifacts, house.trust, authority=authority, limits=limits)
+    app = build(
+        house.store,
+        house.artifacts,
+        house.trust,
+        authority=authority,
+        limits=limits,
+        snapshot=snapshot,
+        evaluators=evaluators,
+    )
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -115,4 +131,5 @@ def served(
         yield Served(house, authority, folder, f"https://127.0.0.1:{port}")
     finally:
         server.should_exit = True
+        app.state.let_go()
         thread.join(10.0)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from wavetrain.decide.activation import Sheet, Standing
 from wavetrain.decide.improvement import Improved, Problem
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
@@ -260,6 +261,39 @@ class Artifacts(Protocol):
 
     def path(self, digest: str) -> str | None:
         """The file that holds the bytes, or None."""
+        ...
+
+
+class Snapshot(Protocol):
+    """Which features an account has now, answered from memory."""
+
+    def sheet(self) -> Sheet:
+        """All features at this instant (train time); the same object until one of them changes or a step is due."""
+        ...
+
+    def standing(self, account: str) -> Standing | None:
+        """What is known of an account; None where nobody has heard of it."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """The number of the last change that may alter an answer."""
+        ...
+
+    def on_change(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call it after each such change, in the changing thread; returns how to stop."""
+        ...
+
+
+class Evaluators(Protocol):
+    """The programs that evaluate features, and are told when these change. For any thread."""
+
+    def have_seen(self, version: int) -> bool:
+        """Whether each that is connected has fetched the features as of that version of the snapshot, or a later one."""
+        ...
+
+    def wait(self, version: int, timeout_s: float) -> bool:
+        """The same, as soon as it is so, or when time is up."""
         ...
 
 

@@ -27,6 +27,7 @@ class Act(StrEnum):
     ALERT = "retry and test alerts"
     ENROL = "let nodes join and revoke their certificates"
     POLL = "report as a node"
+    EVALUATE = "evaluate features"
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.ALERT: frozenset({Role.OPERATOR}),
     Act.ENROL: frozenset({Role.ADMIN}),
     Act.POLL: frozenset({Role.NODE}),
+    Act.EVALUATE: frozenset({Role.EVALUATOR}),
 }
 """The whole table. Roles do not contain one another; a token may carry several."""
 

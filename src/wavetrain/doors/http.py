@@ -2,20 +2,24 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from wavetrain.control.ports import Artifacts, Authority, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Snapshot, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.doors import agents, health, openapi, operators
+from wavetrain.doors.bearers import Bearers
+from wavetrain.doors.evaluators import Evaluators
+from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
 from wavetrain.doors.metrics import Metrics
+from wavetrain.doors.ofrep import Ofrep
 
 
 def build(
@@ -28,29 +32,49 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
+    snapshot: Snapshot | None = None,
+    evaluators: Evaluators | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
-    for the process itself, where there is one to speak of. Without an `authority` no node can join.
+    for the process itself, where there is one to speak of. Without an `authority` no node can join; without a
+    `snapshot` nobody evaluates features, and `evaluators` says who has seen which change.
     """
     herald = Herald(store)
     limits = limits or Limits(time.monotonic)
 
+    known = evaluators if evaluators is not None else Evaluators()
+    streams = EventStreams(snapshot, known) if snapshot is not None else None
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with herald.working():
+        async with herald.working(), streams.working() if streams is not None else contextlib.nullcontext():
             yield
 
     own = [Route("/healthz", health.alive)]
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     around = [Middleware(metrics.traffic.around)] if metrics is not None else []
+    if snapshot is not None and streams is not None:
+        bearers = Bearers(store, time.monotonic)
+        around.append(Middleware(Ofrep(snapshot, bearers, limits, known, streams).around))
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
         lifespan=lifespan,
         middleware=[*around, Middleware(limits.around)],
     )
+    app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
     app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence)
     return app
+
+
+def _together(*deeds: Callable[[], None]) -> Callable[[], None]:
+    """What lets those go who wait at the doors, for these to close."""
+
+    def all_of_them() -> None:
+        for deed in deeds:
+            deed()
+
+    return all_of_them
