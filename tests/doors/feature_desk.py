@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from wavetrain.decide import cohort
 from wavetrain.decide.activation import Sheet, Standing
 from wavetrain.model.feature import Feature
 
@@ -23,8 +24,18 @@ class FeatureDesk:
     def sheet(self) -> Sheet:
         return self._sheet
 
-    def standing(self, account: str) -> Standing | None:
-        return self.standings.get(account)
+    def look(self, account: str) -> tuple[Sheet, Standing | None]:
+        return self._sheet, self.standings.get(account)
+
+    def stranger(self, account: str) -> Standing:
+        needs = [(one.needs.releases, one.needs.licences) for one in self._sheet.features]
+        covered = sum(1 << place for place, (releases, _) in enumerate(needs) if not releases)
+        licensed = sum(1 << place for place, (_, licences) in enumerate(needs) if not licences)
+        return Standing(cohort.unit_key(account), covered=covered, licensed=licensed)
+
+    @property
+    def followed(self) -> int:
+        return self._version
 
     @property
     def version(self) -> int:

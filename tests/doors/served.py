@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import httpx
 import uvicorn
@@ -16,8 +17,9 @@ from tests.control.practice import Practice
 
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.control import joins, tokens
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Snapshot
-from wavetrain.doors.evaluators import Evaluators
+from wavetrain.control.standings import Standings
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.model.access import Role
@@ -92,7 +94,7 @@ def served(
     limits: Limits | None = None,
     connection: type[Connection] = Connection,
     snapshot: Snapshot | None = None,
-    evaluators: Evaluators | None = None,
+    audience: Audience | None = None,
 ) -> Iterator[Served]:
     """The doors of a house on a free port of loopback meanwhile; its clock is the machine's, as certificates' are."""
     house.seconds = time.time()
@@ -105,8 +107,8 @@ def served(
         house.trust,
         authority=authority,
         limits=limits,
-        snapshot=snapshot,
-        evaluators=evaluators,
+        standings=cast(Standings, snapshot),
+        audience=audience,
     )
     config = uvicorn.Config(
         app,

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,7 +15,10 @@ from tests.doors.features_at_hand import VALUES, desk, feature, killed
 from tests.doors.served import Served, served
 
 from wavetrain.control import tokens
-from wavetrain.doors.evaluators import Evaluators
+from wavetrain.control.audience import Audience
+from wavetrain.control.standings import Standings
+from wavetrain.decide.permit import Caller
+from wavetrain.doors.limits import EVALUATOR, Limits
 from wavetrain.doors.ofrep_document import document
 from wavetrain.model.access import Role
 from wavetrain.model.feature import Kind
@@ -28,8 +31,8 @@ WAIT_S = 10.0
 class Door:
     """Open doors, and the desk behind them."""
 
-    def __init__(self, opened: Served, features: FeatureDesk, evaluators: Evaluators) -> None:
-        self.opened, self.desk, self.evaluators = opened, features, evaluators
+    def __init__(self, opened: Served, features: FeatureDesk, audience: Audience) -> None:
+        self.opened, self.desk, self.audience = opened, features, audience
         self.client = opened.to("pages")
 
     def one(self, key: str, account: object = "acme", **more: Any) -> httpx.Response:
@@ -42,9 +45,10 @@ class Door:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("ofrep")
-    features, evaluators = desk(), Evaluators()
-    with served(Practice(folder), folder, snapshot=features, evaluators=evaluators) as opened:
-        made = Door(opened, features, evaluators)
+    features = desk()
+    audience = Audience(cast(Standings, features))
+    with served(Practice(folder), folder, snapshot=features, audience=audience) as opened:
+        made = Door(opened, features, audience)
         with made.client:
             yield made
 
@@ -231,50 +235,52 @@ def until(holds: Any) -> bool:
 
 
 def test_who_listens_is_told_and_who_has_fetched_is_known(tmp_path: Path) -> None:
-    features, evaluators = desk(), Evaluators()
-    with served(Practice(tmp_path), tmp_path, snapshot=features, evaluators=evaluators) as opened:
-        door = Door(opened, features, evaluators)
+    features = desk()
+    audience = Audience(cast(Standings, features))
+    with served(Practice(tmp_path), tmp_path, snapshot=features, audience=audience) as opened:
+        door = Door(opened, features, audience)
         stream = door.all().json()["eventStreams"]
         assert [one["type"] for one in stream] == ["sse"]
         address = stream[0]["endpoint"]["requestUri"]
-        assert evaluators.have_seen(10**9), "nobody is connected"
+        assert not audience.behind(features.version), "nobody is connected"
 
         listener = Listener(door, address, opened.to())  # no header: the ticket is enough
         first = listener.wait(1)
         assert first["type"] == "refetchEvaluation"
-        assert not evaluators.have_seen(features.version)
+        assert audience.behind(features.version)
         door.all(params={"flagConfigEtag": first["etag"]})
-        assert evaluators.have_seen(features.version)
+        assert not audience.behind(features.version)
 
         version = features.put(killed("switch"))
         told = listener.wait(2)
-        assert not evaluators.wait(version, 0.05)
+        assert audience.behind(version)
         answer = door.all(params={"flagConfigEtag": told["etag"], "flagConfigLastModified": 17})
         assert of(answer)["switch"]["reason"] == "DISABLED"
-        assert evaluators.wait(version, WAIT_S)
-        assert not evaluators.have_seen(version + 1)
+        assert not audience.behind(version)
+        assert audience.behind(version + 1)
         with door.opened.to() as nobody:
             assert nobody.post(ALL, headers={"X-API-Key": address.partition("=")[2]}).status_code == 401
         door.client.close()
 
 
 def test_who_is_gone_is_waited_for_no_longer(tmp_path: Path) -> None:
-    features, evaluators = desk(), Evaluators()
-    with served(Practice(tmp_path), tmp_path, snapshot=features, evaluators=evaluators) as opened:
+    features = desk()
+    audience = Audience(cast(Standings, features))
+    with served(Practice(tmp_path), tmp_path, snapshot=features, audience=audience) as opened:
         with opened.to("pages") as client, client.stream("GET", "/ofrep/v1/events") as answer:
             assert next(answer.iter_lines()).startswith("retry")
-            assert len(evaluators) == 1
-            assert not evaluators.wait(features.version, 0.01)
-        assert evaluators.wait(features.version, WAIT_S)
+            assert audience.behind(features.version)
+        assert until(lambda: not audience.behind(features.version))
 
 
 def test_a_program_that_asks_too_often_is_told_when_to_ask_again(tmp_path: Path) -> None:
-    from wavetrain.doors.limits import EVALUATOR, Limits
-
-    with served(Practice(tmp_path), tmp_path, Limits(lambda: 0.0), snapshot=desk()) as opened:
-        limits_key = "pages"
-        assert EVALUATOR.burst >= 10_000, "official clients ask nothing for a while after a refusal"
-        assert limits_key in opened.secrets
+    limits = Limits(lambda: 0.0)
+    with served(Practice(tmp_path), tmp_path, limits, snapshot=desk()) as opened:
+        for _ in range(EVALUATOR.burst):
+            limits.evaluate(Caller("pages", ()))
+        with opened.to("pages") as client:
+            answer = client.post(ALL, json={"context": {"targetingKey": "acme"}})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
 def test_the_document_is_a_valid_one_and_given_to_anybody(door: Door) -> None:

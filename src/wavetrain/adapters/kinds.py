@@ -12,6 +12,7 @@ from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.feature import Feature
+from wavetrain.model.feature_choice import FeatureChoice
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -60,6 +61,7 @@ KINDS: tuple[type[Record], ...] = (
     Slot,
     Freeze,
     Feature,
+    FeatureChoice,
     Token,
     Ledger,
     PopWatch,

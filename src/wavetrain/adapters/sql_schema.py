@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wavetrain.adapters.kinds import Ident, Shape
 from wavetrain.adapters.sql_session import Statement, literal
 
-SCHEMA = 8
+SCHEMA = 9
 """Raised whenever a table of an older store would no longer fit."""
 
-REVISION = "0008"
+REVISION = "0009"
 """Of the migrations: where a store of this schema stands."""
 
 CLOCKS = {

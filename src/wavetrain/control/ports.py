@@ -271,13 +271,17 @@ class Snapshot(Protocol):
         """All features at this instant (train time); the same object until one of them changes or a step is due."""
         ...
 
-    def standing(self, account: str) -> Standing | None:
-        """What is known of an account; None where nobody has heard of it."""
+    def look(self, account: str) -> tuple[Sheet, Standing | None]:
+        """The sheet, and of the same instant what is known of an account; None where nobody has heard of it."""
+        ...
+
+    def stranger(self, account: str) -> Standing:
+        """How an account stands that nobody has heard of."""
         ...
 
     @property
     def version(self) -> int:
-        """The number of the last change that may alter an answer."""
+        """Grows with each change that may alter an answer, be it a commit or the clock."""
         ...
 
     def on_change(self, listener: Callable[[int], None]) -> Callable[[], None]:
@@ -286,14 +290,10 @@ class Snapshot(Protocol):
 
 
 class Evaluators(Protocol):
-    """The programs that evaluate features, and are told when these change. For any thread."""
+    """The programs that evaluate features, and are told when one changes."""
 
-    def have_seen(self, version: int) -> bool:
-        """Whether each that is connected has fetched the features as of that version of the snapshot, or a later one."""
-        ...
-
-    def wait(self, version: int, timeout_s: float) -> bool:
-        """The same, as soon as it is so, or when time is up."""
+    def behind(self, sequence: int) -> bool:
+        """Whether any that is connected now has not seen this change yet; never blocks. Nobody connected: no."""
         ...
 
 

@@ -92,13 +92,7 @@ class Sheet:
             if one.needs.features
         ]
         self._bytes = (len(order) + 7) // 8
-        self._bare = self._bits(not _asks_for_more(one) for one in self.features)
-        self._free = self._bits(not one.needs.licences for one in self.features)
         self._answers = Board(self, _answer)
-
-    def stranger(self, key: int) -> Standing:
-        """An account that nobody has heard of, by its `cohort.unit_key`: it uses no PoP and has no licence."""
-        return Standing(key, covered=self._bare, licensed=self._free)
 
     def on(self, account: Standing) -> Bits:
         """The features that it has."""
@@ -233,11 +227,6 @@ def bits_of(sheet: Sheet, keys: Sequence[str]) -> Bits:
     """A set of features by key; what the sheet does not have is left out."""
     places = (sheet.places.get(FeatureKey(key)) for key in keys)
     return sum(1 << place for place in places if place is not None)
-
-
-def _asks_for_more(feature: Feature) -> bool:
-    """Whether it needs something of the places and boxes that an account uses."""
-    return bool(feature.needs.releases or feature.needs.appliance or feature.needs.client)
 
 
 def _share(feature: Feature, now: datetime) -> int:

@@ -28,34 +28,34 @@ class Bearers:
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store, self._clock = store, clock
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bool], _Known] = OrderedDict()
 
-    def at_once(self, secret: str) -> Caller | None:
+    def at_once(self, secret: str, is_ticket: bool = False) -> Caller | None:
         """Whose it is, where that is fresh; None where the store has to be asked."""
-        known = self._known.get(secret)
+        known = self._known.get((secret, is_ticket))
         return known.caller if known is not None and self._clock() - known.at < KNOWN_S else None
 
     def ticket(self, secret: str) -> bytes:
         """What opens event streams to who has just shown the secret."""
-        return self._known[secret].ticket
+        return self._known[secret, False].ticket
 
     async def caller(self, secret: str, is_ticket: bool = False) -> Caller | None:
         """Whose it is, or None where it is nobody's. Raises what the store raises when nothing is remembered."""
-        found = self.at_once(secret)
+        found = self.at_once(secret, is_ticket)
         if found is not None:
             return found
         asked = tokens.by_ticket if is_ticket else tokens.authenticate
         try:
             found = await off_loop(lambda: asked(self._store, secret))
         except WavetrainError:
-            known = self._known.get(secret)
+            known = self._known.get((secret, is_ticket))
             if known is None or self._clock() - known.at > AWAY_S:
                 raise
             return known.caller
-        self._known.pop(secret, None)
+        self._known.pop((secret, is_ticket), None)
         if found is not None:
             ticket = b"" if is_ticket else tokens.ticket_of(secret).encode()
-            self._known[secret] = _Known(found, self._clock(), ticket)
+            self._known[secret, is_ticket] = _Known(found, self._clock(), ticket)
             if len(self._known) > KNOWN_MAX:
                 self._known.popitem(last=False)
         return found

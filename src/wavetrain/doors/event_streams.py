@@ -8,12 +8,14 @@ from typing import Final
 import msgspec
 from starlette.types import Message, Receive, Send
 
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Snapshot
-from wavetrain.doors.evaluators import Evaluators, mark_of
 from wavetrain.wire.ofrep_messages import Refetch
 
+STREAMS_MAX: Final = 5_000
 QUIET_S = 10.0
 """A stream on which nothing happens says so as often, that both ends know of each other."""
+DIGITS_MAX: Final = 19
 AGAIN_MS = 1_000
 """How long a program waits before it connects again."""
 _HEADERS: Final = [
@@ -26,8 +28,9 @@ _HEADERS: Final = [
 class EventStreams:
     """Wakes all who listen. Lives on one event loop, while `working`."""
 
-    def __init__(self, snapshot: Snapshot, evaluators: Evaluators) -> None:
-        self._snapshot, self._evaluators = snapshot, evaluators
+    def __init__(self, snapshot: Snapshot, audience: Audience) -> None:
+        self._snapshot, self._audience = snapshot, audience
+        self._open = 0
         self._moved: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -61,8 +64,21 @@ class EventStreams:
                     await asyncio.shield(self._moved)
         return self._snapshot.version
 
-    async def serve(self, number: int, receive: Receive, send: Send) -> None:
-        """One stream, until its program goes, or the doors close."""
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody more may listen."""
+        return self._open >= STREAMS_MAX
+
+    def fetched(self, mark: str, version: int) -> None:
+        """Who was told by an event of this mark has fetched the features as of `version`."""
+        number = mark.rpartition(".")[2]
+        if number.isdecimal() and len(number) <= DIGITS_MAX:
+            self._audience.saw(int(number), version)
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """One stream, until its program goes, or the doors close; it has seen nothing before it fetches."""
+        number = self._audience.join(-1)
+        self._open += 1
         gone = asyncio.ensure_future(_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -81,13 +97,25 @@ class EventStreams:
                 await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
-            self._evaluators.closed(number)
+            self._open -= 1
+            self._audience.leave(number)
 
     def _wake(self) -> None:
         moved = self._moved
         if moved is not None and not moved.done():
             self._moved = moved.get_loop().create_future()
             moved.set_result(None)
+
+
+def mark_of(version: int, number: int) -> str:
+    """What an event of a stream is known by; a program sends it back with what it fetches."""
+    return f"{version}.{number}"
+
+
+def version_of(mark: str) -> int:
+    """The version that a mark tells of; -1 for none."""
+    told = mark.partition(".")[0]
+    return int(told) if told.isdecimal() and len(told) <= DIGITS_MAX else -1
 
 
 def _event(version: int, number: int) -> bytes:

@@ -8,11 +8,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from wavetrain.control.ports import Artifacts, Authority, Snapshot, Store, Trust
+from wavetrain.control.audience import Audience
+from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
+from wavetrain.control.standings import Standings
 from wavetrain.doors import agents, health, openapi, operators
 from wavetrain.doors.bearers import Bearers
-from wavetrain.doors.evaluators import Evaluators
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
@@ -32,20 +33,20 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
-    snapshot: Snapshot | None = None,
-    evaluators: Evaluators | None = None,
+    standings: Standings | None = None,
+    audience: Audience | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
-    for the process itself, where there is one to speak of. Without an `authority` no node can join; without a
-    `snapshot` nobody evaluates features, and `evaluators` says who has seen which change.
+    for the process itself, where there is one to speak of. Without an `authority` no node can join; without
+    `standings` nobody evaluates features, and a visit may take one away.
     """
     herald = Herald(store)
     limits = limits or Limits(time.monotonic)
 
-    known = evaluators if evaluators is not None else Evaluators()
-    streams = EventStreams(snapshot, known) if snapshot is not None else None
+    known = audience or (Audience(standings) if standings is not None else None)
+    streams = EventStreams(standings, known) if standings is not None and known is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -56,9 +57,9 @@ def build(
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     around = [Middleware(metrics.traffic.around)] if metrics is not None else []
-    if snapshot is not None and streams is not None:
-        bearers = Bearers(store, time.monotonic)
-        around.append(Middleware(Ofrep(snapshot, bearers, limits, known, streams).around))
+    if standings is not None and streams is not None:
+        door = Ofrep(standings, Bearers(store, time.monotonic), limits, streams)
+        around.append(Middleware(door.around))
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
@@ -66,7 +67,7 @@ def build(
         middleware=[*around, Middleware(limits.around)],
     )
     app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
-    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence)
+    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)
     return app
 
 

@@ -15,12 +15,10 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wavetrain.control.ports import Snapshot
-from wavetrain.decide import cohort
-from wavetrain.decide.activation import Board, Choices, Sheet
+from wavetrain.decide.activation import Board, Choices, Sheet, Standing
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.doors.bearers import Bearers
-from wavetrain.doors.evaluators import Evaluators
-from wavetrain.doors.event_streams import EventStreams
+from wavetrain.doors.event_streams import STREAMS_MAX, EventStreams, version_of
 from wavetrain.doors.intake import BODY_S
 from wavetrain.doors.limits import Limits, TooOftenError, address_of
 from wavetrain.doors.ofrep_document import DOCUMENT_PATH, written
@@ -79,10 +77,9 @@ class Ofrep:
     """The door. Lives on one event loop."""
 
     def __init__(
-        self, snapshot: Snapshot, bearers: Bearers, limits: Limits, evaluators: Evaluators, streams: EventStreams
+        self, snapshot: Snapshot, bearers: Bearers, limits: Limits, streams: EventStreams
     ) -> None:
-        self._snapshot, self._bearers, self._limits = snapshot, bearers, limits
-        self._evaluators, self._streams = evaluators, streams
+        self._snapshot, self._bearers, self._limits, self._streams = snapshot, bearers, limits, streams
         self._shown: Shown | None = None
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -139,27 +136,25 @@ class Ofrep:
             return _failed(400, error.code, str(error), key)
 
     def _one(self, account: str, key: str) -> Answer:
-        shown = self._fresh()
+        shown, standing = self._look(account)
         place = shown.sheet.places.get(FeatureKey(key))
         if place is None:
             return _failed(
                 404, Code.FLAG_NOT_FOUND, f"there is no feature {key[:120]}; see: wavetrain feature list", key
             )
-        return Answer(200, shown.board.one(self._choices(shown.sheet, account), place))
+        return Answer(200, shown.board.one(shown.sheet.choices(standing), place))
 
     async def _all(self, account: str, scope: Scope, secret: str) -> Answer:
         mark = ""
         if scope["query_string"]:
             mark = parse_qs(scope["query_string"].decode("latin-1")).get("flagConfigEtag", [""])[0]
-            asked = mark.partition(".")[0]
-            if asked.isdecimal() and len(asked) <= 18:
-                await self._streams.version(int(asked), BEHIND_S)
+            await self._streams.version(version_of(mark), BEHIND_S)
         version = self._snapshot.version
-        shown = self._fresh()
-        choices = self._choices(shown.sheet, account)
+        shown, standing = self._look(account)
+        choices = shown.sheet.choices(standing)
         etag = shown.etag(choices)
         if mark:
-            self._evaluators.fetched(mark, version)
+            self._streams.fetched(mark, version)
         given = _header(scope, b"if-none-match")
         if given and (given == b"*" or etag in given):
             return Answer(NOT_MODIFIED, b"", ((b"etag", etag),))
@@ -179,23 +174,19 @@ class Ofrep:
                 return asking
             caller = asking[0]
         require(caller, Act.EVALUATE)
-        number = self._evaluators.opened()
-        if number is None:
-            text = f"{len(self._evaluators)} programs listen, which is the most; ask again, and ask for features meanwhile"
+        if self._streams.is_full:
+            text = f"{STREAMS_MAX} programs listen, which is the most; ask again, and ask for features meanwhile"
             return _trouble(429, text, (b"retry-after", b"60"))
-        await self._streams.serve(number, receive, send)
+        await self._streams.serve(receive, send)
         return None
 
-    def _choices(self, sheet: Sheet, account: str) -> Choices:
-        standing = self._snapshot.standing(account)
-        return sheet.choices(standing if standing is not None else sheet.stranger(cohort.unit_key(account)))
-
-    def _fresh(self) -> Shown:
-        sheet = self._snapshot.sheet()
+    def _look(self, account: str) -> tuple[Shown, Standing]:
+        """The features as they are told, and how an account stands to them."""
+        sheet, standing = self._snapshot.look(account)
         shown = self._shown
         if shown is None or shown.sheet is not sheet:
             self._shown = shown = Shown(sheet)
-        return shown
+        return shown, standing if standing is not None else self._snapshot.stranger(account)
 
     def _known(self, scope: Scope) -> tuple[Caller, str] | None:
         secret = _secret(scope)
