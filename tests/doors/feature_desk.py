@@ -34,6 +34,10 @@ class FeatureDesk:
         return Standing(cohort.unit_key(account), covered=covered, licensed=licensed)
 
     @property
+    def now(self) -> datetime:
+        return NOW
+
+    @property
     def followed(self) -> int:
         return self._version
 

@@ -268,7 +268,8 @@ def test_who_is_gone_is_waited_for_no_longer(tmp_path: Path) -> None:
     audience = Audience(cast(Standings, features))
     with served(Practice(tmp_path), tmp_path, snapshot=features, audience=audience) as opened:
         with opened.to("pages") as client, client.stream("GET", "/ofrep/v1/events") as answer:
-            assert next(answer.iter_lines()).startswith("retry")
+            lines = answer.iter_lines()
+            assert next(lines).startswith("retry")
             assert audience.behind(features.version)
         assert until(lambda: not audience.behind(features.version))
 

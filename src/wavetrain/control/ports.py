@@ -275,6 +275,11 @@ class Snapshot(Protocol):
         """The sheet, and of the same instant what is known of an account; None where nobody has heard of it."""
         ...
 
+    @property
+    def now(self) -> datetime:
+        """Train time."""
+        ...
+
     def stranger(self, account: str) -> Standing:
         """How an account stands that nobody has heard of."""
         ...

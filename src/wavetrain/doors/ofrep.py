@@ -7,6 +7,7 @@ made ready when a feature changed, and nothing on its path asks the store.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qs
@@ -19,10 +20,11 @@ from wavetrain.decide.activation import Board, Choices, Sheet, Standing
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import STREAMS_MAX, EventStreams, version_of
+from wavetrain.doors.house import off_loop
 from wavetrain.doors.intake import BODY_S
 from wavetrain.doors.limits import Limits, TooOftenError, address_of
 from wavetrain.doors.ofrep_document import DOCUMENT_PATH, written
-from wavetrain.errors import ForbiddenError, WavetrainError
+from wavetrain.errors import ForbiddenError, RefusedError, WavetrainError
 from wavetrain.model.feature import FeatureKey
 from wavetrain.wire.ofrep_messages import (
     BODY_BYTES_MAX,
@@ -33,6 +35,7 @@ from wavetrain.wire.ofrep_messages import (
     account_of,
     told,
 )
+from wavetrain.wire.snapshot_messages import SNAPSHOT_BYTES_MAX, SnapshotSent, read_asked, sent
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ PREFIX: Final = "/ofrep/"
 ALL: Final = "/ofrep/v1/evaluate/flags"
 ONE: Final = "/ofrep/v1/evaluate/flags/"
 EVENTS: Final = "/ofrep/v1/events"
+SNAPSHOT: Final = "/ofrep/v1/snapshot"
+"""Of our own: for programs that evaluate features by themselves."""
 DROPPED_BYTES_MAX: Final = 4 * 1024 * 1024
 """So much of a body that is too long is read and dropped, for its sender to hear why it was refused."""
 BEHIND_S: Final = 1.0
@@ -47,6 +52,7 @@ BEHIND_S: Final = 1.0
 INACTIVE_S: Final = 120
 """A page that nobody looks at lets its event stream go after so long."""
 NOT_MODIFIED: Final = 304
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON: Final = (b"content-type", b"application/json")
 _FRESH: Final = (b"cache-control", b"no-store")
 
@@ -100,6 +106,8 @@ class Ofrep:
             answer = _trouble(429, str(error), (b"retry-after", b"%d" % error.wait_s))
         except ForbiddenError as error:
             answer = _trouble(403, str(error))
+        except (RefusedError, NoEvaluationError) as error:
+            answer = _trouble(400, str(error))
         except WavetrainError as error:
             answer = _trouble(500, str(error))
         except Exception:
@@ -118,7 +126,7 @@ class Ofrep:
             return Answer(200, written())
         if path == EVENTS:
             return await self._listened(scope, receive, send) if method == "GET" else _method("GET")
-        if path != ALL and not path.startswith(ONE):
+        if path not in (ALL, SNAPSHOT) and not path.startswith(ONE):
             return _trouble(404, f"there is no {path[:200]} at this door; ask at {ALL}")
         if method != "POST":
             return _method("POST")
@@ -128,9 +136,11 @@ class Ofrep:
         caller, secret = asking
         self._limits.evaluate(caller)
         require(caller, Act.EVALUATE)
+        if path == SNAPSHOT:
+            return await self._sent(scope, await _body(receive, SNAPSHOT_BYTES_MAX))
         key = path[len(ONE) :] if path != ALL else None
         try:
-            account = account_of(await _body(receive))
+            account = account_of(await _body(receive, BODY_BYTES_MAX))
             return self._one(account, key) if key is not None else await self._all(account, scope, secret)
         except NoEvaluationError as error:
             return _failed(400, error.code, str(error), key)
@@ -145,11 +155,7 @@ class Ofrep:
         return Answer(200, shown.board.one(shown.sheet.choices(standing), place))
 
     async def _all(self, account: str, scope: Scope, secret: str) -> Answer:
-        mark = ""
-        if scope["query_string"]:
-            mark = parse_qs(scope["query_string"].decode("latin-1")).get("flagConfigEtag", [""])[0]
-            await self._streams.version(version_of(mark), BEHIND_S)
-        version = self._snapshot.version
+        mark, version = await self._caught_up(scope)
         shown, standing = self._look(account)
         choices = shown.sheet.choices(standing)
         etag = shown.etag(choices)
@@ -164,6 +170,41 @@ class Ofrep:
             self._bearers.ticket(secret),
         )
         return Answer(200, body + b'"inactivityDelaySec":%d}]}' % INACTIVE_S, ((b"etag", etag),))
+
+    async def _sent(self, scope: Scope, body: bytes) -> Answer:
+        """The features, and how the accounts that are asked for stand to them."""
+        asked = read_asked(body)
+        mark, version = await self._caught_up(scope)
+        made = await off_loop(lambda: self._taken(asked.accounts))
+        etag = b'"%s"' % blake2b(msgspec.json.encode(made), digest_size=12).hexdigest().encode()
+        if mark:
+            self._streams.fetched(mark, version)
+        if etag in _header(scope, b"if-none-match"):
+            return Answer(NOT_MODIFIED, b"", ((b"etag", etag),))
+        made = msgspec.structs.replace(made, version=version, now=self._snapshot.now)
+        return Answer(200, msgspec.json.encode(made), ((b"etag", etag),))
+
+    def _taken(self, accounts: tuple[str, ...]) -> SnapshotSent:
+        """All of one sheet, taken anew where another one comes meanwhile."""
+        while True:
+            sheet = self._snapshot.sheet()
+            stranger = sent(sheet, self._snapshot.stranger(""))
+            looked = [(account, *self._snapshot.look(account)) for account in accounts]
+            if self._snapshot.sheet() is sheet:
+                return SnapshotSent(
+                    version=0,
+                    now=_NEVER,  # what the clock alone changes makes no other snapshot
+                    features=sheet.features,
+                    stranger=stranger,
+                    accounts={name: sent(sheet, one) for name, _, one in looked if one is not None},
+                )
+
+    async def _caught_up(self, scope: Scope) -> tuple[str, int]:
+        """The mark of the event that a request follows, and the version that is answered: at least the event's."""
+        if not scope["query_string"]:
+            return "", self._snapshot.version
+        mark = parse_qs(scope["query_string"].decode("latin-1")).get("flagConfigEtag", [""])[0]
+        return mark, await self._streams.version(version_of(mark), BEHIND_S)
 
     async def _listened(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         ticket = parse_qs(scope["query_string"].decode("latin-1")).get("ticket", [""])[0]
@@ -205,28 +246,28 @@ class Ofrep:
         return _trouble(401, text, (b"www-authenticate", b"Bearer"))
 
 
-async def _body(receive: Receive) -> bytes:
-    """At most `BODY_BYTES_MAX`; what comes beyond is dropped, and the request refused by the protocol's own code."""
+async def _body(receive: Receive, limit: int) -> bytes:
+    """At most so many bytes; what comes beyond is dropped, and the request refused by the protocol's own code."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body", False):
-        body = await _rest(receive, body)
-    if len(body) > BODY_BYTES_MAX:
-        text = f"the context has more than {BODY_BYTES_MAX} bytes; send a smaller one: only its targetingKey is read"
+        body = await _rest(receive, body, limit)
+    if len(body) > limit:
+        text = f"the context has more than {limit} bytes; send a smaller one: only its targetingKey is read"
         raise NoEvaluationError(Code.INVALID_CONTEXT, text)
     return body
 
 
-async def _rest(receive: Callable[[], Awaitable[Message]], body: bytes) -> bytes:
+async def _rest(receive: Callable[[], Awaitable[Message]], body: bytes, limit: int) -> bytes:
     size = len(body)
     parts = [body]
     try:
         async with asyncio.timeout(BODY_S):
-            while size <= DROPPED_BYTES_MAX:
+            while size <= limit + DROPPED_BYTES_MAX:
                 message = await receive()
                 part = message.get("body", b"")
                 size += len(part)
-                if size <= BODY_BYTES_MAX + len(part):
+                if size <= limit + len(part):
                     parts.append(part)
                 if not message.get("more_body", False):
                     break
