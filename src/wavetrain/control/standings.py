@@ -89,6 +89,11 @@ class Standings:
         """Grows with each change that may alter an answer, be it a commit or the clock."""
         return self._now().version
 
+    @property
+    def now(self) -> datetime:
+        """Train time."""
+        return self._time()
+
     def version_of(self, sequence: int) -> int:
         """The least version that shows what a change has done, where it has altered an answer."""
         return sequence << STEP_BITS

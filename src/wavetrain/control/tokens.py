@@ -21,6 +21,9 @@ DAYS, DAYS_MAX = 90, 3_650
 SECRET_CHARACTERS_MAX = 200
 _SECRET = re.compile(r"wt_[A-Za-z0-9_-]{43}")
 PERSON = (Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN)
+GIVEN = (*PERSON, Role.ACCOUNT, Role.EVALUATOR)
+"""What a token may carry."""
+_STREAM = b"wavetrain event stream "
 
 HOUSE = Caller("wavetrain", (Role.ADMIN,))
 """Who the control plane is when it makes tokens for itself, e.g. the first one."""
@@ -163,6 +166,30 @@ def authenticate(store: Store, secret: str) -> Caller | None:
     return None
 
 
+def ticket_of(secret: str) -> str:
+    """What stands in an address in place of a token's secret, where no header can be sent: it opens event streams alone.
+
+    Always the same for the same token, and good for as long; nobody can tell the secret from it.
+    """
+    return _ticket(_hash(secret))
+
+
+def by_ticket(store: Store, ticket: str) -> Caller | None:
+    """Whose ticket this is, or None as of `authenticate`."""
+    with store.read() as view:
+        clock = _clock(view)
+        for token in view.find(Token):
+            if hmac.compare_digest(_ticket(token.secret_sha256).encode(), ticket.encode()) and _is_good(
+                token, clock
+            ):
+                return Caller(token.name, token.roles, token.account)
+    return None
+
+
+def _ticket(hashed: str) -> str:
+    return hashlib.sha256(_STREAM + hashed.encode()).hexdigest()[:40]
+
+
 def _is_good(token: Token, clock: datetime) -> bool:
     """A node is known by its certificate: a token that says otherwise is from older times, and counts no more."""
     is_over = token.expires_at is not None and clock >= token.expires_at
@@ -176,7 +203,7 @@ def _check_asked(name: str, roles: Sequence[Role], days: int | None) -> None:
         )
     if not roles:
         raise RefusedError(
-            f"token {name} has no role; give one of: {', '.join(role.value for role in (*PERSON, Role.ACCOUNT))}"
+            f"token {name} has no role; give one of: {', '.join(role.value for role in GIVEN)}"
         )
     if Role.NODE in roles:
         raise RefusedError(f"nodes have certificates and no tokens; run: wavetrain node join {name}")

@@ -27,6 +27,7 @@ class Act(StrEnum):
     ALERT = "retry and test alerts"
     ENROL = "let nodes join and revoke their certificates"
     POLL = "report as a node"
+    EVALUATE = "evaluate features"
     SEE_ACCOUNT = "see an account's features"
     CHOOSE = "choose features for an account"
     HOLD_BACK = "hold features back from accounts"
@@ -60,6 +61,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.ALERT: frozenset({Role.OPERATOR}),
     Act.ENROL: frozenset({Role.ADMIN}),
     Act.POLL: frozenset({Role.NODE}),
+    Act.EVALUATE: frozenset({Role.EVALUATOR}),
     Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),

@@ -36,6 +36,8 @@ JOIN = Rate(60, 10 / 60)
 """Attempts to join from one address: a rack of new nodes at once."""
 NODE = Rate(20, 5.0)
 PERSON = Rate(200, 50.0)
+EVALUATOR = Rate(50_000, 20_000.0)
+"""A program asks for each page that it shows, and official clients ask nothing more for a while once they were refused."""
 
 
 class Buckets:
@@ -81,11 +83,16 @@ class Limits:
 
         self._addresses, self._failed, self._joins = buckets(ADDRESS), buckets(FAILED), buckets(JOIN)
         self._nodes, self._persons = buckets(NODE), buckets(PERSON)
+        self._evaluators = buckets(EVALUATOR)
 
     def ask(self, caller: Caller) -> None:
         """Somebody known asks; `TooOftenError`."""
         is_node = Role.NODE in caller.roles
         _check(self._nodes if is_node else self._persons, caller.name, caller.name, "asks")
+
+    def evaluate(self, caller: Caller) -> None:
+        """Somebody known asks for features; `TooOftenError`."""
+        _check(self._evaluators, caller.name, caller.name, "asks")
 
     def fail(self, address: str) -> None:
         """Somebody who is not known asks; `TooOftenError`."""

@@ -17,6 +17,8 @@ class Role(StrEnum):
     APPROVER = "approver"
     ADMIN = "admin"
     NODE = "node"
+    EVALUATOR = "evaluator"
+    """A program that asks which features an account has, and nothing else."""
     ACCOUNT = "account"
     """A customer: its own records only."""
 

@@ -126,7 +126,7 @@ class ControlPlane:
             timeout_keep_alive=60,
         )
         self._server = server = Server(
-            config, self._config.listen, app.state.house.herald.close, self._opened, self._tls.refresh
+            config, self._config.listen, app.state.let_go, self._opened, self._tls.refresh
         )
         try:
             with self._listening() as door:
