@@ -14,6 +14,7 @@ from wavetrain.model.feature import (
     Feature,
     FeatureKey,
     Killed,
+    Moved,
     Kind,
     Needs,
     Pause,
@@ -130,6 +131,8 @@ SAMPLES: tuple[Record, ...] = (
         ramp=Ramp(begins=AT, steps=(Step(0.0, 1_000_000),), pauses=(Pause(since=AT, until=LATER, by="ada"),)),
         killed=Killed(at=LATER, by="ada", reason="it blinks"),
         announced_at=AT,
+        moves=(Moved(AT, "ramp", LATER),),
+        told_at=LATER,
     ),
     Reported(
         node=NODE,

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
-from wavetrain.doors import agents, health, openapi, operators
+from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
@@ -28,14 +28,17 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
+    publisher: notes_written.House | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
-    for the process itself, where there is one to speak of. Without an `authority` no node can join.
+    for the process itself, where there is one to speak of. Without an `authority` no node can join. `publisher` says
+    whose notes the public pages are.
     """
     herald = Herald(store)
-    limits = limits or Limits(time.monotonic)
+    limits = limits or Limits(clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -45,6 +48,7 @@ def build(
     own = [Route("/healthz", health.alive)]
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
+    own += notes.Reading(publisher or notes_written.House(), clock).routes
     around = [Middleware(metrics.traffic.around)] if metrics is not None else []
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],

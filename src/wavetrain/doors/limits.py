@@ -34,6 +34,8 @@ FAILED = Rate(20, 20 / 60)
 """Requests from one address that nobody stands behind."""
 JOIN = Rate(60, 10 / 60)
 """Attempts to join from one address: a rack of new nodes at once."""
+PAGE = Rate(120, 10.0)
+"""Public pages to one address, behind which a whole office may be."""
 NODE = Rate(20, 5.0)
 PERSON = Rate(200, 50.0)
 
@@ -80,7 +82,7 @@ class Limits:
             return Buckets(rate, clock, keys_max)
 
         self._addresses, self._failed, self._joins = buckets(ADDRESS), buckets(FAILED), buckets(JOIN)
-        self._nodes, self._persons = buckets(NODE), buckets(PERSON)
+        self._nodes, self._persons, self._pages = buckets(NODE), buckets(PERSON), buckets(PAGE)
 
     def ask(self, caller: Caller) -> None:
         """Somebody known asks; `TooOftenError`."""
@@ -94,6 +96,10 @@ class Limits:
     def join(self, address: str) -> None:
         """A node without a certificate asks for one; `TooOftenError`."""
         _check(self._joins, key_of(address), address, "asks to join")
+
+    def page(self, address: str) -> None:
+        """Anybody asks for a public page; `TooOftenError`."""
+        _check(self._pages, key_of(address), address, "asks for pages")
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application behind the limit of each address."""

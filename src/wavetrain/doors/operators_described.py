@@ -19,6 +19,7 @@ from wavetrain.control import (
     joins,
     measured,
     nodes,
+    notes,
     notices,
     policies,
     progress,
@@ -75,6 +76,7 @@ BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
 RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
+WEEK = Param("name", "The week: one of its days, or its ISO number.", required=True)
 FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
@@ -309,6 +311,8 @@ OPERATORS = (
     _read("/v1/policy", "policy.show", policies.current),
     _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
     _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    _read("/v1/notes", "notes.list", notes.read),
+    _read("/v1/notes/{name}", "notes.show", notes.read_one, WEEK, refusals=(404,)),
     _read("/v1/features", "feature.list", features.listed),
     _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
     _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
