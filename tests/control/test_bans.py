@@ -187,6 +187,9 @@ class Nothing:
     def source_fault(self) -> str:
         return ""
 
+    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:
+        return ""
+
 
 def test_for_a_decision_a_version_below_the_floor_is_as_good_as_withdrawn(house: Practice) -> None:
     rollout = house.rolling()  # to 2.0.0, from 1.9.0

@@ -13,6 +13,7 @@ from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
 from wavetrain.model.demand import Demand
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -63,6 +64,7 @@ _WHOLE: dict[str, type[Record]] = {
         Rollout,
         Fairness,
         PlaceboProof,
+        Feature,
     )
 }
 """Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""

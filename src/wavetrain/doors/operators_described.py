@@ -10,6 +10,7 @@ from wavetrain.control import (
     cordons,
     enquire,
     explain,
+    feature_verdicts,
     features,
     fleets,
     forecast,
@@ -316,6 +317,9 @@ OPERATORS = (
     _read("/v1/features", "feature.list", features.listed),
     _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
     _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
+    _read(
+        "/v1/features/{name}/verdict", "feature.verdict", feature_verdicts.verdict, FEATURE, refusals=(404,)
+    ),
     _deed(
         "/v1/features/{name}/ramp",
         "feature.ramp",

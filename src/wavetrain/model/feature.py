@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NewType
 
 import msgspec
 
+from wavetrain.model.feature_check import ALPHA, FeatureCheck, OnFail
 from wavetrain.model.record import Record
 
 FeatureKey = NewType("FeatureKey", str)
@@ -137,3 +138,7 @@ class Feature(Record, frozen=True, kw_only=True):
     """The last beginnings that were announced and did not come, oldest first."""
     told_at: datetime | None = None
     """When what customers read of it was last made to say something else; None: when it was announced."""
+    checks: tuple[FeatureCheck, ...] = ()
+    on_fail: OnFail = OnFail.PAUSE
+    alpha: float = ALPHA
+    """At most this share of harmless features is stopped by its evidence, over a whole ramp."""
