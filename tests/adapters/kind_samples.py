@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
 from wavetrain.decide.feature_evidence import FeatureEvidence
-from wavetrain.evidence.account_arms import ArmSums
 from wavetrain.decide.placebo_proof import PlaceboProof
+from wavetrain.evidence.account_arms import ArmSums
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.preperiod import Preperiod, absorb
@@ -16,8 +16,8 @@ from wavetrain.model.feature import (
     Feature,
     FeatureKey,
     Killed,
-    Moved,
     Kind,
+    Moved,
     Needs,
     Pause,
     Ramp,

@@ -15,8 +15,9 @@ from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Desired, Generation, NodeId, Phase, PopId
-from wavetrain.model.policy import CurrentPolicy
+from wavetrain.model.policy import CurrentPolicy, Policy
 from wavetrain.model.release import Floor, Release
+from wavetrain.model.rollout import Rollout
 from wavetrain.wire.agent_messages import bans_bytes
 from wavetrain.wire.told import told_of
 
@@ -187,7 +188,7 @@ class Nothing:
     def source_fault(self) -> str:
         return ""
 
-    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:
+    def shadow_of(self, _: Rollout, __: Policy) -> str:
         return ""
 
 

@@ -1,19 +1,16 @@
 """The running control plane watches features: what falls is paused or off by itself, with its reason, and told."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
-import msgspec
 import pytest
-from tests.control.practice import APPROVER, OPERATOR, ROLLOUT, START, VIEWER, Practice
+from tests.control.practice import OPERATOR, START, VIEWER, Practice
 
 from wavetrain.control import alerts as facts
-from wavetrain.control import enquire, feature_verdicts, features, policies
+from wavetrain.control import enquire, feature_verdicts, features
 from wavetrain.control.ports import Target
 from wavetrain.control.tick import Ticker
-from wavetrain.decide import alerts, verdict
-from wavetrain.decide.facts import Draft
-from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
+from wavetrain.decide import alerts
+from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import FIRST, NodeId, Phase, PopId, Reported
 from wavetrain.model.health import Observed, PopBin, Sample
@@ -68,7 +65,7 @@ class Watched:
     def observe(self) -> Observed:
         if not self.served:
             return Observed()
-        counted = {}
+        counted: dict[str, float] = {}
         for variant, failing in self.failing.items():
             labels = f'{{feature="menu",variant="{variant}"}}'
             counted |= {f"errors_total{labels}": failing, f"requests_total{labels}": 1_000.0}

@@ -1,4 +1,4 @@
-"""Evidence of a feature: harmless ones are left alone, harmful ones are found, and a release's fault is no feature's."""
+"""Evidence of a feature: harmless ones are left alone, harmful ones found; a release's fault is no feature's."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -115,7 +115,8 @@ def verdict(desk: Desk, feature: Key) -> None:
     if not desk.as_json:
         log_e, least = answer["log_e"], answer["log_threshold"]
         desk.console.print(
-            f"{answer['verdict']}: log e {log_e:.2f}, at {least:.2f} it {_CONSEQUENCE[answer['on_fail']]}; {answer['text']}"
+            f"{answer['verdict']}: log e {log_e:.2f}, at {least:.2f} it {_CONSEQUENCE[answer['on_fail']]}; "
+            f"{answer['text']}"
         )
         if answer["fell_at"]:
             desk.console.print(f"it fell {answer['fell_at'][:16]} UTC")

@@ -90,8 +90,8 @@ def shadow(kept: FeatureEvidence, policy: Policy, found: Shared | None, number: 
     if alone is None or alone >= budget.log_threshold(kept.alpha) or found.feature <= alone:
         return ""
     return (
-        f"feature {kept.feature} does harm on the same nodes (log e {found.feature:.2f}), and among accounts of one side "
-        f"{number} is not worse (log e {alone:.2f})"
+        f"feature {kept.feature} does harm on the same nodes (log e {found.feature:.2f}), and among accounts of one "
+        f"side {number} is not worse (log e {alone:.2f})"
     )
 
 

@@ -4,8 +4,8 @@ A cell is one node in one bin: both sides meet the same release, hardware, load 
 the node hits both and cancels (`evidence.counters`, conditional binomials). Two things do not cancel:
 
 * Accounts differ from each other, and a ramp sets the same accounts on one side for days. The log ratio of two groups
-  drawn by chance, of n and m accounts, has about the variance spread^2 (1/n + 1/m); it is the tau of the null law. While
-  the ramp grows the groups change; the mean of their variances, weighed by information, bounds that of the whole,
+  drawn by chance, of n and m accounts, has about the variance spread^2 (1/n + 1/m): the square of the null law's tau.
+  While the ramp grows the groups change; the mean of their variances, weighed by information, bounds that of the whole,
   because later groups contain earlier ones.
 * Events come in bursts. The dispersion phi is Pearson's sum of squares of the cells about the ratio as it was known
   before each (McCullagh & Nelder 1989), shrunken to ASSUMED_PHI, never below 1.

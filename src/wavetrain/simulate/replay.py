@@ -63,7 +63,7 @@ class Then:
         """As noted."""
         return self._facts.source_fault
 
-    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:
+    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:  # noqa: ARG002 (a port's)
         """As noted."""
         return self._facts.shadow
 
