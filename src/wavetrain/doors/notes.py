@@ -20,6 +20,9 @@ FRESH_S = 5.0
 """An answer is so old at most; within it the store is not asked again, however often somebody looks."""
 HTML, ATOM, MARKDOWN = "text/html", "application/atom+xml", "text/markdown"
 TAGS_MAX = 20
+INDEX, FEED, PAGE, TEXT = "/notes", "/notes.atom", "/notes/{week}", "/notes/{week}.md"
+PATHS = frozenset({INDEX, FEED, PAGE, TEXT})
+"""No API: docs/notes.md says what they are."""
 
 
 class Reading:
@@ -36,10 +39,10 @@ class Reading:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("/notes", self._index),
-            Route("/notes.atom", self._feed),
-            Route("/notes/{week}.md", self._markdown),
-            Route("/notes/{week}", self._week),
+            Route(INDEX, self._index),
+            Route(FEED, self._feed),
+            Route(TEXT, self._markdown),
+            Route(PAGE, self._week),
         ]
 
     async def _index(self, request: Request) -> Response:
