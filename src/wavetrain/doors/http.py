@@ -12,9 +12,9 @@ from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
-from wavetrain.doors import agents, health, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
+from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
@@ -35,15 +35,18 @@ def build(
     limits: Limits | None = None,
     standings: Standings | None = None,
     audience: Audience | None = None,
+    publisher: notes_written.House | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
-    `standings` nobody evaluates features, and a visit may take one away.
+    `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
+    are.
     """
     herald = Herald(store)
-    limits = limits or Limits(time.monotonic)
+    limits = limits or Limits(clock)
 
     known = audience or (Audience(standings) if standings is not None else None)
     streams = EventStreams(standings, known) if standings is not None and known is not None else None
@@ -56,6 +59,7 @@ def build(
     own = [Route("/healthz", health.alive)]
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
+    own += notes.Reading(publisher or notes_written.House(), clock).routes
     around = [Middleware(metrics.traffic.around)] if metrics is not None else []
     if standings is not None and streams is not None:
         door = Ofrep(standings, Bearers(store, time.monotonic), limits, streams)

@@ -12,6 +12,7 @@ from wavetrain.control import (
     cordons,
     enquire,
     explain,
+    feature_verdicts,
     features,
     fleets,
     forecast,
@@ -21,6 +22,7 @@ from wavetrain.control import (
     joins,
     measured,
     nodes,
+    notes,
     notices,
     policies,
     progress,
@@ -78,6 +80,7 @@ RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
 ACCOUNT = Param("name", "The account.", required=True)
+WEEK = Param("name", "The week: one of its days, or its ISO number.", required=True)
 FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
@@ -312,9 +315,14 @@ OPERATORS = (
     _read("/v1/policy", "policy.show", policies.current),
     _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
     _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    _read("/v1/notes", "notes.list", notes.read),
+    _read("/v1/notes/{name}", "notes.show", notes.read_one, WEEK, refusals=(404,)),
     _read("/v1/features", "feature.list", features.listed),
     _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
     _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
+    _read(
+        "/v1/features/{name}/verdict", "feature.verdict", feature_verdicts.verdict, FEATURE, refusals=(404,)
+    ),
     _deed(
         "/v1/features/{name}/ramp",
         "feature.ramp",

@@ -120,9 +120,13 @@ class Evaluator:
     def _evaluated(self, key: str, account: str, default: Any) -> Evaluation:
         local = self._local
         if local is None:
-            return self._failed(default, "PROVIDER_NOT_READY", "no features have come yet; see whether the url is right")
+            return self._failed(
+                default, "PROVIDER_NOT_READY", "no features have come yet; see whether the url is right"
+            )
         if not isinstance(account, str) or not account:
-            return self._failed(default, "TARGETING_KEY_MISSING", "give the id of the account that is asked for")
+            return self._failed(
+                default, "TARGETING_KEY_MISSING", "give the id of the account that is asked for"
+            )
         self._ask_for(account, local)
         answer = (self._local or local).answer(account, key)
         if answer is None:

@@ -63,7 +63,9 @@ def open_feature() -> Ask:
         return decide
 
     flags = {
-        f"flag-{number}": memory.InMemoryFlag("off", {"on": True, "off": False}, context_evaluator=rule(number))
+        f"flag-{number}": memory.InMemoryFlag(
+            "off", {"on": True, "off": False}, context_evaluator=rule(number)
+        )
         for number in range(FLAGS)
     }
     api.set_provider(memory.InMemoryProvider(flags))
@@ -109,8 +111,16 @@ def launch_darkly() -> Ask:
     flags: dict[str, Any] = {}
     for number in range(FLAGS):
         weight = share(number) * 1_000
-        split = {"variations": [{"variation": 0, "weight": weight}, {"variation": 1, "weight": 100_000 - weight}]}
-        clause = {"contextKind": "user", "attribute": "gateway", "op": "in", "values": ["old"], "negate": False}
+        split = {
+            "variations": [{"variation": 0, "weight": weight}, {"variation": 1, "weight": 100_000 - weight}]
+        }
+        clause = {
+            "contextKind": "user",
+            "attribute": "gateway",
+            "op": "in",
+            "values": ["old"],
+            "negate": False,
+        }
         before = needed(number)
         flags[f"flag-{number}"] = {
             "key": f"flag-{number}",
@@ -143,7 +153,9 @@ def unleash() -> Ask:
     cache = importlib.import_module("UnleashClient.cache").FileCache("wavetrain-bench")
     features = []
     for number in range(FLAGS):
-        limit = [{"contextName": "gateway", "operator": "IN", "values": ["new"]}] if is_covered(number) else []
+        limit = (
+            [{"contextName": "gateway", "operator": "IN", "values": ["new"]}] if is_covered(number) else []
+        )
         before = needed(number)
         features.append(
             {
@@ -170,7 +182,9 @@ def unleash() -> Ask:
                     }
                 ],
                 "variants": [],
-                "dependencies": [{"feature": f"flag-{before}", "enabled": True}] if before is not None else [],
+                "dependencies": [{"feature": f"flag-{before}", "enabled": True}]
+                if before is not None
+                else [],
             }
         )
     cache.bootstrap_from_dict({"version": 2, "features": features})
