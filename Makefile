@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-stamp
 TEST_STAMP := $(VENV)/.test-stamp
+NODE_STAMP := $(VENV)/.node-stamp
+PEERS := $(VENV)/peers
 # Many tests wait for real processes: twice the processors keeps two cores busy.
 JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 
@@ -14,7 +16,7 @@ SECONDS ?= 600
 # Where the environment forbids it, hundreds of processes would each compile the same modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: optimize run setup test check shape types suite soak fuzz format lock clean help
+.PHONY: optimize peers run setup test check shape types suite soak fuzz format lock clean help
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +36,23 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml
 	@$(BIN)/python -m compileall -q src # once, rather than in each of the programs that a first start begins with
 	@touch $@
 
-$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/optimize.txt
+$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/optimize.txt $(NODE_STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/optimize.txt
 	@touch $@
+
+# The official JavaScript clients, for the tests that are about them; skipped with a word where node is absent.
+$(NODE_STAMP): $(RUN_STAMP) tests/doors/node/package-lock.json
+	@./ci/packages node
+	@if command -v npm >/dev/null; then \
+	  mkdir -p $(VENV)/node && cp tests/doors/node/package.json tests/doors/node/package-lock.json $(VENV)/node/ && \
+	  cd $(VENV)/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else echo "no npm here: the tests of the JavaScript clients are skipped" >&2; fi
+	@touch $@
+
+peers: $(RUN_STAMP) ## the peers that `wavetrain bench features` measures beside ours
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
 
 optimize: $(RUN_STAMP) ## the extra that improves timetables (OR-Tools)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/optimize.txt
@@ -76,6 +91,7 @@ lock: ## compile the pinned requirements again (needs uv on PATH)
 	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header run.in -o run.txt
 	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header test.in -o test.txt
 	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c run.txt optimize.in -o optimize.txt
+	cd requirements && uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header peers.in -o peers.txt
 
 clean: ## remove the environment
 	rm -rf $(VENV)

@@ -25,6 +25,7 @@ from wavetrain.model.feature import (
     Variant,
 )
 from wavetrain.model.feature_check import FeatureCheck, OnFail, Side
+from wavetrain.model.feature_choice import FeatureChoice, Word
 from wavetrain.model.fleet import (
     Account,
     AccountId,
@@ -115,6 +116,9 @@ SAMPLES: tuple[Record, ...] = (
         name="Société",
         early=True,
         blackouts=(Blackout(first=date(2025, 6, 1), last=date(2025, 6, 2)),),
+        licences=("premium",),
+        appliance="9.1",
+        client="5.4",
     ),
     Site(
         id=SiteId("a1-lyon"),
@@ -159,7 +163,7 @@ SAMPLES: tuple[Record, ...] = (
     Quarantine(node=NODE, pop=FRA, rollout=ROLLOUT, since=AT, reason="probe", serves=True),
     Retired(node=NODE, by="ada", since=AT),
     Rebuilt(node=NODE, boot="b-1", generation=SECOND, at=AT),
-    Visit(account="a1", pop=FRA, day="2025-06-01", sessions=3),
+    Visit(account="a1", pop=FRA, day="2025-06-01", sessions=3, had=("menu",)),
     Release(
         id=ReleaseId("edge@2.1.0"),
         component="edge",
@@ -287,6 +291,14 @@ SAMPLES: tuple[Record, ...] = (
         weights=b"\x00",
         figures=b"\xff",
         only_watch=("drops",),
+    ),
+    FeatureChoice(
+        account=AccountId("a1"),
+        feature=FeatureKey("menu"),
+        early=Word(at=AT, by="ann"),
+        deferred_until=LATER,
+        given_back=Word(at=LATER, by="ann", reason="it blinks"),
+        held=Word(at=LATER, by="olga", reason="asked by the account"),
     ),
     Standstill(cause=Cause.CLOCK, since=AT, detail="stepped", shift_s=3600.5),
     Believed(node=NODE, pop=FRA, generation=SECOND, release="1.9.0", phase=Phase.STEADY),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import httpx
 import uvicorn
@@ -16,6 +17,9 @@ from tests.control.practice import Practice
 
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.control import joins, tokens
+from wavetrain.control.audience import Audience
+from wavetrain.control.ports import Snapshot
+from wavetrain.control.standings import Standings
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.model.access import Role
@@ -29,6 +33,7 @@ PERSONS = {
     "anna": [Role.APPROVER],
     "ada": [Role.ADMIN],
     "vic": [Role.VIEWER],
+    "pages": [Role.EVALUATOR],
 }
 NODES = ("lis1-n1", "lis1-n2")
 START_S_MAX = 10.0
@@ -84,14 +89,27 @@ class Served:
 
 @contextlib.contextmanager
 def served(
-    house: Practice, folder: Path, limits: Limits | None = None, connection: type[Connection] = Connection
+    house: Practice,
+    folder: Path,
+    limits: Limits | None = None,
+    connection: type[Connection] = Connection,
+    snapshot: Snapshot | None = None,
+    audience: Audience | None = None,
 ) -> Iterator[Served]:
     """The doors of a house on a free port of loopback meanwhile; its clock is the machine's, as certificates' are."""
     house.seconds = time.time()
     now: datetime = utc_now()
     authority = OwnAuthority(folder, now)
     tls = Tls(authority, own_pair(authority, folder, ()), utc_now)
-    app = build(house.store, house.artifacts, house.trust, authority=authority, limits=limits)
+    app = build(
+        house.store,
+        house.artifacts,
+        house.trust,
+        authority=authority,
+        limits=limits,
+        standings=cast(Standings, snapshot),
+        audience=audience,
+    )
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -115,4 +133,5 @@ def served(
         yield Served(house, authority, folder, f"https://127.0.0.1:{port}")
     finally:
         server.should_exit = True
+        app.state.let_go()
         thread.join(10.0)

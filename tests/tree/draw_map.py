@@ -7,7 +7,7 @@ from tests.tree.test_map import MODULES, ROOT, SOURCE, purpose
 
 UPPER = [".", "model", "evidence", "decide", "control", "wire", "adapters"]
 STEPS = ["adapters/migrations", "adapters/migrations/versions"]
-ROOMS = [*UPPER, *STEPS, "doors", "agent", "wiring", "simulate", "lab", "lab/gateway", "cli"]
+ROOMS = [*UPPER, *STEPS, "doors", "agent", "evaluator", "wiring", "simulate", "lab", "lab/gateway", "cli"]
 
 
 def drawn() -> str:

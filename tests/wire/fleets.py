@@ -77,6 +77,9 @@ def accounts_of(draw: st.DrawFn, name: str) -> Account:
         blackouts=tuple(
             Blackout(first=first, last=first + timedelta(days=draw(st.integers(0, 9)))) for first in firsts
         ),
+        licences=tuple(draw(st.lists(IDS, max_size=3))),
+        appliance=draw(st.sampled_from(["", "9.1", "9.2-rc1"])),
+        client=draw(st.sampled_from(["", "5.4.1"])),
     )
 
 

@@ -13,6 +13,7 @@ from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
 from wavetrain.model.feature import Feature
+from wavetrain.model.feature_choice import FeatureChoice
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -62,6 +63,7 @@ KINDS: tuple[type[Record], ...] = (
     Freeze,
     Feature,
     FeatureEvidence,
+    FeatureChoice,
     Token,
     Ledger,
     PopWatch,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from wavetrain.cli.bench_features_command import bench_features
 from wavetrain.cli.bench_figures import shown
 from wavetrain.cli.bench_rehearse_command import rehearse
 from wavetrain.cli.bench_timetable_command import timetable
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Measure this machine; each figure is a ratio to a peer or to a limit.", no_args_is_help=True
 )
 
+app.command("features")(bench_features)
 app.command()(rehearse)
 app.command()(timetable)
 

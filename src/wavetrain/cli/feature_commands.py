@@ -1,5 +1,6 @@
 """Feature commands: announce features, see how far they are, and steer their ramps."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,18 @@ Key = Annotated[str, typer.Argument(help="The feature's key.")]
 VERDICT_HEADS = ("check", "log e", "with it", "without", "ratio", "95 %", "accounts differ by")
 _CONSEQUENCE = {"pause": "is paused", "off": "is switched off"}
 HEADS = ("feature", "status", "accounts", "everywhere", "needs", "owner", "what")
+
+
+class ChoiceWord(StrEnum):
+    """What may be said of a feature for an account."""
+
+    EARLY = "early"
+    LEAVE = "leave"
+    DEFER = "defer"
+    GIVE_BACK = "give-back"
+    TAKE = "take"
+    HOLD = "hold"
+    RELEASE = "release"
 
 
 @app.command()
@@ -135,6 +148,63 @@ def _judged(check: dict[str, Any]) -> list[str]:
         between,
         f"{check['tau']:.2f}",
     ]
+
+
+@app.command()
+@command
+def choose(
+    desk: Desk,
+    feature: Key,
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    word: Annotated[ChoiceWord, typer.Argument(help="What is said of it.")],
+    until: Annotated[str, typer.Option(help="With defer: until when, ISO 8601.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; hold needs one.")] = "",
+) -> None:
+    """Have it early or leave that, put it off, give it back or take it; operators hold it back and release it."""
+    from wavetrain.cli.client import at
+
+    body = {"word": word.value, "reason": reason}
+    if until:
+        body["until"] = instant("--until", until)
+    answer = desk.client.post(at("accounts", account, "features", feature), body)
+    desk.say(answer, "\n".join(_told(answer)))
+
+
+@app.command()
+@command
+def account(desk: Desk, account: Annotated[str, typer.Argument(help="The account's id.")]) -> None:
+    """Every feature for one account: what it has, from when on it has the others, and what moved that."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.get(at("accounts", account, "features"))
+    used = ", ".join([*answer["pops"], *(f"{pop} (visited)" for pop in answer["visited"])])
+    lines = [f"{answer['account']} uses {used or 'no PoP'}"]
+    for one in answer["features"]:
+        lines += _told(one)
+    desk.say(answer, "\n".join(lines))
+
+
+def _told(one: dict[str, Any]) -> list[str]:
+    """A feature for an account, in a few lines."""
+    lines = [f"{one['feature']}: {one['status']}{_when(one)}"]
+    if one["early"] == "open" and one["status"] in ("announced", "rolling out"):
+        lines.append("  may be had early")
+    lines += [f"  moved   {what}" for what in one["moved"]]
+    lines += [f"  waits   {what}" for what in one["waits"]]
+    return lines
+
+
+def _when(one: dict[str, Any]) -> str:
+    if one["is_on"]:
+        return ""
+    first, last = one["earliest"], one["latest"]
+    if first is None:
+        return ", nobody can say from when on"
+    if last is None:
+        return f", not before {first[:16]} UTC"
+    if first == last:
+        return f", from {first[:16]} UTC on"
+    return f", from between {first[:16]} and {last[:16]} UTC on"
 
 
 def _steer(desk: Desk, feature: str, deed: str, reason: str) -> None:

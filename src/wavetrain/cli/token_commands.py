@@ -18,6 +18,7 @@ class RoleName(StrEnum):
     OPERATOR = "operator"
     APPROVER = "approver"
     ADMIN = "admin"
+    ACCOUNT = "account"
 
 
 @app.command()
@@ -27,9 +28,11 @@ def create(
     name: Annotated[str, typer.Argument(help="Who carries it: a person or a pipeline.")],
     role: Annotated[list[RoleName], typer.Option(help="Repeat it for more than one.")],
     days: Annotated[int | None, typer.Option(min=1, help="Its lifetime; without: no end.")] = None,
+    account: Annotated[str, typer.Option(help="The account that it speaks for, with the role account.")] = "",
 ) -> None:
     """Make a token; its secret is shown this once."""
     body = {"name": name, "roles": [item.value for item in role], "days": days}
+    body |= {"account": account} if account else {}
     answer = desk.client.post("/v1/tokens", body)
     typer.echo("the secret is shown this once; only its digest is kept", err=True)
     desk.say(answer, answer["secret"])

@@ -18,6 +18,7 @@ from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
 from wavetrain.model.demand import Demand
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import (
     Account,
     Cordon,
@@ -55,11 +56,19 @@ class Seen(Protocol):
 
 
 def load(
-    image: Image, view: View, rollout: Rollout, seen: Seen, *, sweep: bool = True, unplannable: str = ""
+    image: Image,
+    view: View,
+    rollout: Rollout,
+    seen: Seen,
+    *,
+    sweep: bool = True,
+    unplannable: str = "",
+    is_behind: bool = False,
 ) -> Facts:
     """The facts for one rollout, of an image that has followed this view.
 
-    `unplannable`: why it could not be planned, where that is known to be so still.
+    `unplannable`: why it could not be planned, where that is known to be so still. `is_behind`: whether an evaluator
+    of features has not seen yet what a revert takes off.
     """
     release = image.get(Release, rollout.release)
     if release is None:
@@ -114,10 +123,17 @@ def load(
         sequence=image.sequence,
         sweep=sweep,
         unplannable=unplannable,
+        is_behind=is_behind,
+        brought=_brought(image, rollout.component) if is_behind else (),
         fairness=image.get(Fairness, rollout.lane),
     )
     demand = _demand(image, view, facts)
     return facts if demand is None else msgspec.structs.replace(facts, demand=demand)
+
+
+def _brought(image: Image, component: str) -> tuple[Feature, ...]:
+    """The features that need a release of a component, and that are not off for everybody."""
+    return tuple(one for one in image.all(Feature) if component in one.needs.releases and one.killed is None)
 
 
 def _demand(image: Image, view: View, facts: Facts) -> Demand | None:
@@ -245,7 +261,8 @@ class Basis(msgspec.Struct, frozen=True):
     unseen_s: list[float | None]
     """Of the nodes under way, in the order of their turns; None for one that is not asked for its metrics."""
     source_fault: str
-    shadow: str = ""
+    is_behind: bool
+    shadow: str
 
 
 def digest(facts: Facts) -> str:
@@ -279,6 +296,7 @@ def digest(facts: Facts) -> str:
         unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
         source_fault=facts.source_fault,
         shadow=facts.shadow,
+        is_behind=facts.is_behind,
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
 

@@ -17,7 +17,7 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.fleet import Account, Cordon, Pop, PopId, Quarantine, Retired, Site
 from wavetrain.model.lane import LANES, POP
 from wavetrain.model.policy import CurrentPolicy
-from wavetrain.model.rollout import Rollout, RolloutId, Turn, Wave
+from wavetrain.model.rollout import Rollout, RolloutId, Status, Turn, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -100,6 +100,44 @@ def ranges(view: View, pops: Collection[PopId], node: str = "") -> dict[PopId, F
                 Found(range=found, rollout=rollout.id) if older is None else _joined(older, found, prospect)
             )
     return {pop: _beside(of_pop.values()) for pop, of_pop in made.items()}
+
+
+class Coming(msgspec.Struct, frozen=True, kw_only=True):
+    """A release on its way to a PoP, and when all of the PoP runs it; `latest` is None where that is open, as said."""
+
+    pop: PopId
+    rollout: RolloutId
+    component: str
+    number: str
+    earliest: datetime
+    latest: datetime | None
+    open: str = ""
+
+
+def coming(view: View, pops: Collection[PopId]) -> list[Coming]:
+    """What rollouts under way bring to these PoPs; one that goes back brings nothing."""
+    made = []
+    for rollout in active(view):
+        if rollout.status is Status.REVERTING:
+            continue
+        prospect = _prospect(view, rollout)
+        turns = {turn.pop: turn for turn in prospect.turns}
+        for pop, outlook in forecast.of_rollout(prospect, pops).items():
+            held = hold_seen(outlook.rest.open)
+            turn = turns.get(pop)
+            latest = forecast.last_of(prospect, turn, outlook) if turn is not None else outlook.rest.latest
+            made.append(
+                Coming(
+                    pop=pop,
+                    rollout=rollout.id,
+                    component=rollout.component,
+                    number=rollout.number,
+                    earliest=outlook.rest.earliest,
+                    latest=latest,
+                    open="" if latest is not None else held.text if held is not None else "the end is open",
+                )
+            )
+    return made
 
 
 def _range(prospect: Prospect, turn: Turn | None, outlook: Outlook | None, node: str) -> Range | None:

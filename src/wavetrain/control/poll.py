@@ -1,6 +1,7 @@
 """Poll: what does a node say of itself, and what is it told?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
 
 import msgspec
 
@@ -9,8 +10,10 @@ from wavetrain.control.chronicle import tell
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, Transaction, Trust, View
+from wavetrain.decide.coverage import VISIT_DAYS
 from wavetrain.decide.permit import Caller, require_own_node
 from wavetrain.errors import ForbiddenError, RefusedError, StaleError, UnknownError
+from wavetrain.model.feature import FeatureKey
 from wavetrain.model.fleet import (
     FIRST,
     Desired,
@@ -18,6 +21,7 @@ from wavetrain.model.fleet import (
     NodeId,
     Phase,
     Pop,
+    PopId,
     Rebuilt,
     Reported,
     Retired,
@@ -30,6 +34,8 @@ from wavetrain.model.standstill import Standstill
 
 CLOCK_OFF_S = 2.0
 """A node's clock that is further than this from the store's is said to be off."""
+Latch = Callable[[str, PopId], Sequence[FeatureKey]]
+"""What an account has on that a PoP does not have, by their names: what a visit that begins takes none of away."""
 PERMISSION_S_MIN = 1.0
 """A shorter rest of a permission is not worth a drain."""
 _ENDED = (Phase.STEADY, Phase.LAPSED, Phase.REVERTED, Phase.FAILED)
@@ -79,15 +85,22 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.bans.tombstones if self.bans is not None else ()
 
 
-def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visitor] = ()) -> None:
+def hear(
+    store: Store,
+    caller: Caller,
+    report: Report,
+    visitors: Sequence[Visitor] = (),
+    latch: Latch = lambda *_: (),
+) -> None:
     """Take in a report; nothing is written when it says nothing new.
 
-    Refused: another node's report, a node that the fleet does not have or that is retired, an older generation
-    than the node has reported, and one that was never given out.
+    `latch` is asked once for each account that comes to the PoP after a time. Refused: another node's report, a node
+    that the fleet does not have or that is retired, an older generation than the node has reported, and one that was
+    never given out.
     """
     require_own_node(caller, report.node)
     with store.read() as view:
-        said = _heard(view, report, visitors)
+        said = _heard(view, report, visitors, latch)
     if not said.records:
         return
     if said.before is not None:
@@ -98,7 +111,7 @@ def hear(store: Store, caller: Caller, report: Report, visitors: Sequence[Visito
         except StaleError:
             pass  # somebody else wrote of this node meanwhile: look again, where nobody can
     with store.write() as transaction:
-        _take_in(transaction, caller, report, _heard(transaction, report, visitors))
+        _take_in(transaction, caller, report, _heard(transaction, report, visitors, latch))
 
 
 def hear_all(store: Store, said: Iterable[tuple[Caller, Report]]) -> list[str]:
@@ -108,7 +121,7 @@ def hear_all(store: Store, said: Iterable[tuple[Caller, Report]]) -> list[str]:
         for caller, report in said:
             try:
                 require_own_node(caller, report.node)
-                heard = _heard(transaction, report, ())
+                heard = _heard(transaction, report, (), lambda *_: ())
             except (RefusedError, ForbiddenError, UnknownError) as error:
                 refused.append(str(error))
                 continue
@@ -128,9 +141,10 @@ class _Heard(msgspec.Struct, frozen=True):
         return [*([self.news] if self.news is not None else []), *self.visits]
 
 
-def _heard(view: View, report: Report, visitors: Sequence[Visitor]) -> _Heard:
+def _heard(view: View, report: Report, visitors: Sequence[Visitor], latch: Latch) -> _Heard:
     pop = _home(view, report.node)
-    return _Heard(view.get(Reported, report.node), _news(view, pop, report), _visits(view, pop, visitors))
+    visits = _visits(view, pop, visitors, latch)
+    return _Heard(view.get(Reported, report.node), _news(view, pop, report), visits)
 
 
 def _take_in(transaction: Transaction, caller: Caller, report: Report, said: _Heard) -> None:
@@ -308,7 +322,7 @@ def _differs(before: Reported, after: Reported) -> bool:
     return (before.generation, before.release, before.phase) != (after.generation, after.release, after.phase)
 
 
-def _visits(view: View, pop: Pop, visitors: Sequence[Visitor]) -> list[Visit]:
+def _visits(view: View, pop: Pop, visitors: Sequence[Visitor], latch: Latch) -> list[Visit]:
     """The visits that are new, or have more sessions than were known; saying one twice counts once."""
     found: dict[tuple[str, str], Visit] = {}
     for visitor in visitors:
@@ -322,6 +336,20 @@ def _visits(view: View, pop: Pop, visitors: Sequence[Visitor]) -> list[Visit]:
             pop=pop.id,
             day=visitor.day,
             sessions=visitor.sessions,
+            had=known.had if known is not None else _had(view, pop, visitor, latch),
             version=known.version if known is not None else 0,
         )
     return list(found.values())
+
+
+def _had(view: View, pop: Pop, visitor: Visitor, latch: Latch) -> tuple[str, ...]:
+    """As it was said on an earlier day of the same stay; of a new one, what its account has on that is not here."""
+    oldest = (date.fromisoformat(visitor.day) - timedelta(days=VISIT_DAYS)).isoformat()
+    before = [
+        item
+        for item in view.find(Visit, account=visitor.account, pop=pop.id)
+        if oldest < item.day <= visitor.day
+    ]
+    if before:
+        return max(before, key=lambda item: item.day).had
+    return tuple(latch(visitor.account, pop.id))

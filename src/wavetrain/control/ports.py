@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from wavetrain.decide.activation import Sheet, Standing
 from wavetrain.decide.improvement import Improved, Problem
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
@@ -260,6 +261,44 @@ class Artifacts(Protocol):
 
     def path(self, digest: str) -> str | None:
         """The file that holds the bytes, or None."""
+        ...
+
+
+class Snapshot(Protocol):
+    """Which features an account has now, answered from memory."""
+
+    def sheet(self) -> Sheet:
+        """All features at this instant (train time); the same object until one of them changes or a step is due."""
+        ...
+
+    def look(self, account: str) -> tuple[Sheet, Standing | None]:
+        """The sheet, and of the same instant what is known of an account; None where nobody has heard of it."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Train time."""
+        ...
+
+    def stranger(self, account: str) -> Standing:
+        """How an account stands that nobody has heard of."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Grows with each change that may alter an answer, be it a commit or the clock."""
+        ...
+
+    def on_change(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call it after each such change, in the changing thread; returns how to stop."""
+        ...
+
+
+class Evaluators(Protocol):
+    """The programs that evaluate features, and are told when one changes."""
+
+    def behind(self, sequence: int) -> bool:
+        """Whether any that is connected now has not seen this change yet; never blocks. Nobody connected: no."""
         ...
 
 

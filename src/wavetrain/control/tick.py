@@ -8,11 +8,12 @@ from itertools import chain
 import msgspec
 
 from wavetrain.control import joiners
+from wavetrain.control.audience import Nobody
 from wavetrain.control.bans import banned
 from wavetrain.control.clock_watch import ClockWatch
 from wavetrain.control.facts import digest, load, planned_on, policy_of
 from wavetrain.control.image import Image
-from wavetrain.control.ports import HealthSource, Store, Transaction, View
+from wavetrain.control.ports import Evaluators, HealthSource, Store, Transaction, View
 from wavetrain.control.watch import Watch
 from wavetrain.decide import departure, desired, planner
 from wavetrain.decide.facts import Choice, Facts
@@ -35,6 +36,8 @@ SETTLING = timedelta(days=30)
 """For so long a stopped rollout is asked about units that were on their way."""
 
 
+NOBODY = Nobody()
+_MAY_TURN = (Status.ROLLING, Status.PAUSED)
 _BACK = (Status.REVERTING, Status.REVERTED, Status.PARTLY_REVERTED)
 
 
@@ -55,14 +58,17 @@ class Ticker:
         decide: Callable[[Facts], Choice] = planner.decide,
         running: Callable[[], float] | None = None,
         at_rest: Callable[[Sequence[PopCounts]], None] = lambda _: None,
+        evaluators: Evaluators = NOBODY,
     ) -> None:
         """`decide` is the decider; a rehearsal may listen in there.
 
         `running` counts the seconds that this machine has run, whatever its clock says; without it nobody sees
-        that the store's clock was stepped. `at_rest` hears of bins in which nothing moved.
+        that the store's clock was stepped. `at_rest` hears of bins in which nothing moved. `evaluators` are asked
+        before a revert takes features off.
         """
         self._store = store
         self._decider = decide
+        self._evaluators = evaluators
         self._clock = ClockWatch(store, running) if running is not None else None
         self._image = Image()
         self._watch = Watch(store, health, self._image, at_rest)
@@ -198,11 +204,25 @@ class Ticker:
             basis = planned_on(image, rollout, view.now)
         is_known = bool(basis) and self._unplanned.get(name) == basis
         said = held.detail if is_known and held is not None else ""
-        facts = load(image, view, rollout, self._watch, sweep=sweep, unplannable=said)
+        facts = load(
+            image,
+            view,
+            rollout,
+            self._watch,
+            sweep=sweep,
+            unplannable=said,
+            is_behind=self._is_behind(view, rollout),
+        )
         choice = self._decider(facts)
         if choice.empty and basis:
             self._unplanned[name] = basis  # it was tried, and says what it has said before
         return None if choice.empty else (facts, choice)
+
+    def _is_behind(self, view: View, rollout: Rollout) -> bool:
+        """Whether an evaluator does not know yet what a revert takes off; of one that comes now, nobody can know."""
+        if rollout.status is Status.REVERTING:
+            return self._evaluators.behind(rollout.version)
+        return rollout.status in _MAY_TURN and self._evaluators.behind(view.sequence + 1)
 
 
 def due(view: View) -> list[Rollout]:

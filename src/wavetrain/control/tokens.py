@@ -14,12 +14,16 @@ from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Role, Token
+from wavetrain.model.fleet import Account
 
 NAME_CHARACTERS_MAX = 100
 DAYS, DAYS_MAX = 90, 3_650
 SECRET_CHARACTERS_MAX = 200
 _SECRET = re.compile(r"wt_[A-Za-z0-9_-]{43}")
 PERSON = (Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN)
+GIVEN = (*PERSON, Role.ACCOUNT, Role.EVALUATOR)
+"""What a token may carry."""
+_STREAM = b"wavetrain event stream "
 
 HOUSE = Caller("wavetrain", (Role.ADMIN,))
 """Who the control plane is when it makes tokens for itself, e.g. the first one."""
@@ -35,19 +39,22 @@ class TokenSeen(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     expires_at: datetime | None
     revoked: bool
+    account: str = ""
 
 
 def create(
-    store: Store, caller: Caller, name: str, roles: Sequence[Role], days: int | None = None
+    store: Store, caller: Caller, name: str, roles: Sequence[Role], days: int | None = None, account: str = ""
 ) -> tuple[TokenSeen, str]:
     """A new token and its secret, which is shown this once; only its SHA-256 is kept.
 
-    Without `days` it ends after `DAYS`. Lifetimes count on the store's own clock, which is never jumped.
+    `account` is the one that it speaks for, with the role of that name alone. Without `days` it ends after `DAYS`.
+    Lifetimes count on the store's own clock, which is never jumped.
     """
     require(caller, Act.ADMIT)
     _check_asked(name, roles, days)
+    _check_account(store, name, roles, account)
     secret = new_secret()
-    return _made(store, caller, name, roles, secret, DAYS if days is None else days), secret
+    return _made(store, caller, name, roles, secret, DAYS if days is None else days, account), secret
 
 
 def new_secret() -> str:
@@ -56,7 +63,13 @@ def new_secret() -> str:
 
 
 def _made(
-    store: Store, caller: Caller, name: str, roles: Sequence[Role], secret: str, days: int | None
+    store: Store,
+    caller: Caller,
+    name: str,
+    roles: Sequence[Role],
+    secret: str,
+    days: int | None,
+    account: str = "",
 ) -> TokenSeen:
     """`days` is None for a token without an end."""
     with store.write() as transaction:
@@ -69,11 +82,13 @@ def _made(
             created_at=made_at,
             created_by=caller.name,
             expires_at=made_at + timedelta(days=days) if days is not None else None,
+            account=account,
         )
         transaction.put(token)
         said = ", ".join(role.value for role in token.roles)
         end = f", until {token.expires_at:%Y-%m-%d}" if token.expires_at is not None else ""
-        tell(transaction, caller, "token", token.id, f"made for {name}: {said}{end}")
+        whose = f" of account {account}" if account else ""
+        tell(transaction, caller, "token", token.id, f"made for {name}: {said}{whose}{end}")
     return _seen(token)
 
 
@@ -147,8 +162,32 @@ def authenticate(store: Store, secret: str) -> Caller | None:
         clock = _clock(view)
         for token in view.find(Token, secret_sha256=hashed):
             if hmac.compare_digest(token.secret_sha256, hashed) and _is_good(token, clock):
-                return Caller(token.name, token.roles)
+                return Caller(token.name, token.roles, token.account)
     return None
+
+
+def ticket_of(secret: str) -> str:
+    """What stands in an address in place of a token's secret, where no header can be sent: it opens event streams alone.
+
+    Always the same for the same token, and good for as long; nobody can tell the secret from it.
+    """
+    return _ticket(_hash(secret))
+
+
+def by_ticket(store: Store, ticket: str) -> Caller | None:
+    """Whose ticket this is, or None as of `authenticate`."""
+    with store.read() as view:
+        clock = _clock(view)
+        for token in view.find(Token):
+            if hmac.compare_digest(_ticket(token.secret_sha256).encode(), ticket.encode()) and _is_good(
+                token, clock
+            ):
+                return Caller(token.name, token.roles, token.account)
+    return None
+
+
+def _ticket(hashed: str) -> str:
+    return hashlib.sha256(_STREAM + hashed.encode()).hexdigest()[:40]
 
 
 def _is_good(token: Token, clock: datetime) -> bool:
@@ -164,12 +203,30 @@ def _check_asked(name: str, roles: Sequence[Role], days: int | None) -> None:
         )
     if not roles:
         raise RefusedError(
-            f"token {name} has no role; give one of: {', '.join(role.value for role in PERSON)}"
+            f"token {name} has no role; give one of: {', '.join(role.value for role in GIVEN)}"
         )
     if Role.NODE in roles:
         raise RefusedError(f"nodes have certificates and no tokens; run: wavetrain node join {name}")
     if days is not None and not 0 < days <= DAYS_MAX:
         raise RefusedError(f"token {name} would live {days} days; give 1 to {DAYS_MAX}")
+
+
+def _check_account(store: Store, name: str, roles: Sequence[Role], account: str) -> None:
+    if Role.ACCOUNT not in roles:
+        if account:
+            raise RefusedError(
+                f"token {name} names account {account[:120]} without the role account; give it that role"
+            )
+        return
+    if set(roles) != {Role.ACCOUNT}:
+        raise RefusedError(
+            f"token {name} speaks for an account, and for nothing else; make another for other roles"
+        )
+    if not account:
+        raise RefusedError(f"token {name} has the role account, and names none; say which: --account ACCOUNT")
+    with store.read() as view:
+        if view.get(Account, account) is None:
+            raise UnknownError(f"there is no account {account[:120]} in the fleet; apply a fleet that has it")
 
 
 def _check_admin_left(view: View, token: Token) -> None:
@@ -196,6 +253,7 @@ def _seen(token: Token) -> TokenSeen:
         created_by=token.created_by,
         expires_at=token.expires_at,
         revoked=token.revoked,
+        account=token.account,
     )
 
 

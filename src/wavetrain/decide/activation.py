@@ -3,12 +3,15 @@
 Asked by programs for every page that they show, so that all features are answered at once: an account's places in all
 ramps come from one vector of hashes, and what else counts are sets of features, one bit each, in the order of their
 prerequisites. The result is the same as asking one after the other.
+
+Reasons cost little, since most of them are the sheet's and not the account's: a feature that is on is so by its turn, one
+that is off waits for it. Only those of which that is not so are looked at one by one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,7 +19,10 @@ import numpy as np
 from wavetrain.decide import cohort, prerequisites, ramp
 from wavetrain.model.feature import WHOLE_PPM, Feature, FeatureKey
 
-_CUT: Final = np.uint64(20)
+T = TypeVar("T")
+
+_CUT: Final = 20
+_LAST: Final = (1 << 64) - 1
 
 Bits = int
 """A set of features: bit n stands for the n-th of a sheet."""
@@ -44,6 +50,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: Any
     variant: str
     is_on: bool
+    why: Why
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -71,65 +78,149 @@ class Sheet:
         self.places: Final = {key: place for place, key in enumerate(order)}
         shares = [_share(one, now) for one in self.features]
         self._salts = np.array([cohort.salt_key(ramp.salt(key)) for key in order], dtype=np.uint64)
-        self._bounds = np.array([cohort.bound(share) for share in shares], dtype=np.uint64)
+        bounds = [min(cohort.bound(share) << _CUT, _LAST) for share in shares]
+        self._bounds = np.array(bounds, dtype=np.uint64)
         self._killed = self._bits(one.killed is not None for one in self.features)
+        self._live = self._bits(one.killed is None for one in self.features)
         self._early = self._bits(one.early is not None and one.early.since <= now for one in self.features)
         self._begun = self._bits(one.ramp is not None and one.ramp.begins <= now for one in self.features)
         self._whole = self._bits(share == WHOLE_PPM for share in shares)
+        self._grows = any(0 < share < WHOLE_PPM for share in shares)
         self._needs = [
             (1 << place, sum(1 << self.places[needed] for needed in one.needs.features))
             for place, one in enumerate(self.features)
             if one.needs.features
         ]
-        self._answers = [(_answer(one, one.off), _answer(one, one.on)) for one in self.features]
         self._bytes = (len(order) + 7) // 8
+        self._answers = Board(self, _answer)
 
     def on(self, account: Standing) -> Bits:
         """The features that it has."""
-        have = self._turned(account.key) | (account.early & self._early)
-        have &= account.covered & account.licensed & ~(self._killed | account.held)
+        return self._having(account, self._turned(account.key))
+
+    def choices(self, account: Standing) -> "Choices":
+        """What it has of every feature, and why."""
+        turned = self._turned(account.key)
+        have = self._having(account, turned)
+        held = account.held & self._live
+        unlicensed = self._live & ~account.licensed & ~held
+        wanted = (turned | account.early & self._early) & self._live & ~held & ~unlicensed & ~have
+        return Choices(
+            have,
+            held,
+            unlicensed,
+            uncovered=wanted & ~account.covered,
+            waiting=wanted & account.covered,
+            early=have & ~turned,
+        )
+
+    def answers(self, account: Standing) -> list[Answer]:
+        """What it has of every feature, in the order of the sheet."""
+        return self._answers.chosen(self.choices(account))
+
+    def answer(self, account: Standing, place: int) -> Answer:
+        """The same of one feature."""
+        return self._answers.one(self.choices(account), place)
+
+    def why(self, account: Standing, place: int) -> Why:
+        """Why it has the feature at a place, or does not: what is asked first comes first."""
+        return self.answer(account, place).why
+
+    def plain(self, place: int) -> tuple[Why, Why]:
+        """Why an account has not, and has, the feature at a place where nothing stands in the way but the ramp."""
+        bit = 1 << place
+        on = Why.EVERYWHERE if self._whole & bit else Why.ITS_TURN
+        if self._killed & bit:
+            return Why.OFF, on
+        return (Why.NOT_YET if self._begun & bit else Why.ANNOUNCED), on
+
+    def flags(self, which: Bits) -> list[int]:
+        """0 or 1 for each place."""
+        packed = np.frombuffer(which.to_bytes(self._bytes, "little"), dtype=np.uint8)
+        return np.unpackbits(packed, count=len(self.features), bitorder="little").tolist()
+
+    def _having(self, account: Standing, turned: Bits) -> Bits:
+        have = turned | (account.early & self._early)
+        have &= account.covered & account.licensed & self._live & ~account.held
         for mine, needed in self._needs:
             if have & mine and have & needed != needed:
                 have &= ~mine
         return have
 
-    def answers(self, account: Standing) -> list[Answer]:
-        """What it has of every feature, in the order of the sheet."""
-        bits = np.frombuffer(self.on(account).to_bytes(self._bytes, "little"), dtype=np.uint8)
-        each = np.unpackbits(bits, count=len(self._answers), bitorder="little").tolist()
-        return [pair[is_on] for pair, is_on in zip(self._answers, each, strict=True)]
-
-    def answer(self, account: Standing, place: int) -> Answer:
-        """The same of one feature."""
-        return self._answers[place][self.on(account) >> place & 1]
-
-    def why(self, account: Standing, place: int) -> Why:
-        """Why it has the feature at a place, or does not: what is asked first comes first."""
-        bit = 1 << place
-        turned = self._turned(account.key) & bit
-        if self._killed & bit:
-            return Why.OFF
-        if account.held & bit:
-            return Why.HELD
-        if not account.licensed & bit:
-            return Why.NOT_LICENSED
-        if not turned and not account.early & self._early & bit:
-            return Why.NOT_YET if self._begun & bit else Why.ANNOUNCED
-        if not account.covered & bit:
-            return Why.UNCOVERED
-        if not self.on(account) & bit:
-            return Why.WAITS
-        if not turned:
-            return Why.EARLY
-        return Why.EVERYWHERE if self._whole & bit else Why.ITS_TURN
-
     def _turned(self, account: int) -> Bits:
         """The features in whose ramps the account's turn has come."""
-        hashes = cohort.finished(self._salts ^ np.uint64(account)) >> _CUT
-        return int.from_bytes(np.packbits(hashes < self._bounds, bitorder="little").tobytes(), "little")
+        if not self._grows:
+            return self._whole
+        hashes = cohort.finished(self._salts ^ np.uint64(account))
+        packed = np.packbits(hashes < self._bounds, bitorder="little")
+        return int.from_bytes(packed.tobytes(), "little") | self._whole
 
     def _bits(self, which: Any) -> Bits:
         return sum(1 << place for place, is_in in enumerate(which) if is_in)
+
+
+class Choices(msgspec.Struct, frozen=True, gc=False):
+    """What an account has of a sheet's features; the other sets are those whose reason is not the sheet's own."""
+
+    on: Bits
+    held: Bits
+    unlicensed: Bits
+    uncovered: Bits
+    waiting: Bits
+    early: Bits
+
+    def odd(self) -> tuple[tuple[Why, Bits], ...]:
+        """Reasons of the account's own, with their features."""
+        return (
+            (Why.HELD, self.held),
+            (Why.NOT_LICENSED, self.unlicensed),
+            (Why.UNCOVERED, self.uncovered),
+            (Why.WAITS, self.waiting),
+            (Why.EARLY, self.early),
+        )
+
+
+class Board(Generic[T]):
+    """What is said of each feature of a sheet for each reason, made ready once: answers, or their bytes."""
+
+    def __init__(self, sheet: Sheet, make: Callable[[Feature, Why], T]) -> None:
+        self._sheet = sheet
+        plain = [sheet.plain(place) for place in range(len(sheet.features))]
+        self._pairs = [
+            (make(one, off), make(one, on)) for one, (off, on) in zip(sheet.features, plain, strict=True)
+        ]
+        self._odd = {why: [make(one, why) for one in sheet.features] for why in _OWN}
+
+    def every(self) -> Iterator[T]:
+        """All that can be said."""
+        for pair in self._pairs:
+            yield from pair
+        for texts in self._odd.values():
+            yield from texts
+
+    def chosen(self, choices: Choices) -> list[T]:
+        """Of all features, in the order of the sheet."""
+        made = [pair[is_on] for pair, is_on in zip(self._pairs, self._sheet.flags(choices.on), strict=True)]
+        for why, which in choices.odd():
+            if which:
+                texts = self._odd[why]
+                for place in _places(which):
+                    made[place] = texts[place]
+        return made
+
+    def one(self, choices: Choices, place: int) -> T:
+        """Of one feature."""
+        bit = 1 << place
+        for why, which in choices.odd():
+            if which & bit:
+                return self._odd[why][place]
+        return self._pairs[place][choices.on >> place & 1]
+
+
+_OWN: Final = (Why.HELD, Why.NOT_LICENSED, Why.UNCOVERED, Why.WAITS, Why.EARLY)
+"""Reasons of an account's own."""
+ON: Final = frozenset({Why.EVERYWHERE, Why.ITS_TURN, Why.EARLY})
+"""Reasons for having a feature; all others are for having it not."""
 
 
 def bits_of(sheet: Sheet, keys: Sequence[str]) -> Bits:
@@ -142,6 +233,19 @@ def _share(feature: Feature, now: datetime) -> int:
     return ramp.share_ppm(feature.ramp, now) if feature.ramp is not None else 0
 
 
-def _answer(feature: Feature, name: str) -> Answer:
-    value = next(one.value for one in feature.variants if one.name == name)
-    return Answer(key=feature.id, value=value, variant=name, is_on=name == feature.on)
+def value_of(feature: Feature, why: Why) -> tuple[str, Any]:
+    """The variant, by its name, and its value, of an account that has or has not a feature for this reason."""
+    name = feature.on if why in ON else feature.off
+    return name, next(one.value for one in feature.variants if one.name == name)
+
+
+def _answer(feature: Feature, why: Why) -> Answer:
+    variant, value = value_of(feature, why)
+    return Answer(key=feature.id, value=value, variant=variant, is_on=why in ON, why=why)
+
+
+def _places(which: Bits) -> Iterator[int]:
+    while which:
+        lowest = which & -which
+        yield lowest.bit_length() - 1
+        which ^= lowest

@@ -28,6 +28,9 @@ PERSON_SALT = b"wavetrain/salt"
 
 _MASK = (1 << 64) - 1
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+# Arrays of one number: of short vectors, half the time goes into turning a number into one.
+_SHIFTS = tuple(np.array([bits], dtype=np.uint64) for bits in (30, 27, 31))
+_FACTORS = tuple(np.array([factor], dtype=np.uint64) for factor in (_FIRST, _SECOND))
 
 
 def unit_key(unit_id: str) -> int:
@@ -107,9 +110,9 @@ def _mixed(keys: NDArray[np.uint64], salt: str) -> NDArray[np.uint64]:
 
 def finished(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The hashes of unit keys xor salt keys, element by element; the array is used up."""
-    value ^= value >> np.uint64(30)
-    value *= np.uint64(_FIRST)
-    value ^= value >> np.uint64(27)
-    value *= np.uint64(_SECOND)
-    value ^= value >> np.uint64(31)
+    value ^= value >> _SHIFTS[0]
+    value *= _FACTORS[0]
+    value ^= value >> _SHIFTS[1]
+    value *= _FACTORS[1]
+    value ^= value >> _SHIFTS[2]
     return value

@@ -16,6 +16,7 @@ from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
 from wavetrain.model.demand import Demand
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Desired, Fleet, Generation, NodeId, PopId, Quarantine, Reported
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import Lane
@@ -31,7 +32,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "10"
+DECIDER = "11"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 
@@ -94,6 +95,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with the source of measurements as a whole, in one line; empty where it answers as it should."""
     unsteady: Mapping[PopId, Collection[NodeId]] | None = None
     """By PoP: nodes that are quarantined, join, or are not in service by their own reports. None: not sorted out."""
+    is_behind: bool = False
+    """Whether any connected evaluator of features has not seen yet what this rollout's revert takes off."""
+    brought: tuple[Feature, ...] = ()
+    """The features that need a release of this component; loaded only where an evaluator is behind."""
     sequence: int = 0
     """The number of the last change of the store that these facts contain."""
     sweep: bool = True

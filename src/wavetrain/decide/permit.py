@@ -27,6 +27,10 @@ class Act(StrEnum):
     ALERT = "retry and test alerts"
     ENROL = "let nodes join and revoke their certificates"
     POLL = "report as a node"
+    EVALUATE = "evaluate features"
+    SEE_ACCOUNT = "see an account's features"
+    CHOOSE = "choose features for an account"
+    HOLD_BACK = "hold features back from accounts"
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -34,6 +38,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     name: str
     roles: tuple[Role, ...]
+    account: str = ""
+    """The account that it speaks for, where it has that role."""
 
 
 _PERSONS = frozenset({Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN})
@@ -55,6 +61,10 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.ALERT: frozenset({Role.OPERATOR}),
     Act.ENROL: frozenset({Role.ADMIN}),
     Act.POLL: frozenset({Role.NODE}),
+    Act.EVALUATE: frozenset({Role.EVALUATOR}),
+    Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
+    Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
+    Act.HOLD_BACK: frozenset({Role.OPERATOR}),
 }
 """The whole table. Roles do not contain one another; a token may carry several."""
 
@@ -85,4 +95,14 @@ def require_own_node(caller: Caller, node: str) -> None:
         raise ForbiddenError(
             f"the certificate of node {caller.name} cannot speak for node {node[:120]}; let node {node[:120]} join "
             "with its own"
+        )
+
+
+def require_account(caller: Caller, account: str, act: Act) -> None:
+    """`ForbiddenError` unless it may do this for the account: an account's own token only for that one."""
+    require(caller, act)
+    if Role.ACCOUNT in caller.roles and caller.account != account:
+        raise ForbiddenError(
+            f"the token of {caller.name} speaks for account {caller.account}, not for {account[:120]}; use the token "
+            "of that account"
         )

@@ -7,6 +7,7 @@ from wavetrain.decide import (
     arrivals,
     departure,
     fairness,
+    features_off,
     handover,
     lapses,
     lifecycle,
@@ -357,11 +358,15 @@ def _go_back(draft: Draft) -> None:
     """Passes windows and freezes; ends when every exposed unit is back, or known not to be."""
     told, slots = draft.ledger, draft.slots.moved
     going = [turn for turn in draft.turns.values() if turn.phase is not TurnPhase.REVERTED]
+    held = {turn.pop: hold for turn in going if (hold := features_off.hold(draft, turn)) is not None}
     for turn in going:
-        draft.turns[turn.pop] = retreat.backward(draft, retreat.turned(draft, turn))
+        faced = retreat.turned(draft, turn)
+        hold = held.get(turn.pop)
+        draft.turns[turn.pop] = retreat.backward(draft, faced) if hold is None else faced.changed(hold=hold)
     if draft.ledger != told or draft.slots.moved != slots:
         for turn in going:
-            draft.turns[turn.pop] = retreat.backward(draft, draft.turns[turn.pop])
+            if turn.pop not in held:
+                draft.turns[turn.pop] = retreat.backward(draft, draft.turns[turn.pop])
     exposed = {turn.wave for turn in draft.turns.values() if turn.cursor}
     for ordinal, wave in list(draft.waves.items()):
         draft.waves[ordinal] = (_wave(draft, wave, WaveCause.FAIL) if ordinal in exposed else wave).changed(
@@ -369,7 +374,8 @@ def _go_back(draft: Draft) -> None:
         )
     waiting = [turn for turn in draft.turns.values() if turn.phase is not TurnPhase.REVERTED]
     if waiting:
-        hold = Hold(Reason.REVERTING, detail=", ".join(turn.pop for turn in waiting))
+        going_on = Hold(Reason.REVERTING, detail=", ".join(turn.pop for turn in waiting))
+        hold = next(iter(held.values()), going_on)
         _hold(draft, next((turn.hold for turn in waiting if turn.hold and turn.hold.asks), hold))
         return
     residue = tuple(

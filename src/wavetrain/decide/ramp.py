@@ -97,6 +97,19 @@ def turn(ramp: Ramp, place: int, now: datetime) -> datetime:
     return at
 
 
+def next_step(ramp: Ramp, now: datetime) -> datetime | None:
+    """When its share grows next by the clock alone; None while it stands still, or has reached everybody."""
+    if now < ramp.begins:
+        return ramp.begins
+    if is_paused(ramp):
+        return None
+    ran = running(ramp, now)
+    return min(
+        (now + timedelta(hours=one.hours) - ran for one in ramp.steps if timedelta(hours=one.hours) > ran),
+        default=None,
+    )
+
+
 def is_paused(ramp: Ramp) -> bool:
     """Whether it stands still."""
     return bool(ramp.pauses) and ramp.pauses[-1].until is None

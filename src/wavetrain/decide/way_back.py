@@ -1,11 +1,12 @@
 """Way back: which release do the units of a PoP go back to?"""
 
 from collections import Counter
+from collections.abc import Callable
 
 from wavetrain.decide.facts import Draft
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.fleet import Desired, NodeId
 from wavetrain.model.release import is_older
-from wavetrain.model.rollout import EARLIER_MAX, Turn
+from wavetrain.model.rollout import EARLIER_MAX, Rollout, Turn
 
 
 def of(draft: Draft, turn: Turn) -> str:
@@ -13,9 +14,14 @@ def of(draft: Draft, turn: Turn) -> str:
 
     Empty where nothing is known. A version that is banned is returned only where there is no other.
     """
-    ways = [turn.previous, *turn.earlier, draft.rollout.previous]
-    ways = [number for number in ways if number and number != draft.rollout.number]
-    return next((number for number in ways if not draft.facts.is_banned(number)), ways[0] if ways else "")
+    return way(draft.rollout, turn, draft.facts.is_banned)
+
+
+def way(rollout: Rollout, turn: Turn, is_banned: Callable[[str], bool]) -> str:
+    """The same, for who has the records alone."""
+    ways = [turn.previous, *turn.earlier, rollout.previous]
+    ways = [number for number in ways if number and number != rollout.number]
+    return next((number for number in ways if not is_banned(number)), ways[0] if ways else "")
 
 
 def found(draft: Draft, turn: Turn) -> str:
@@ -49,7 +55,9 @@ def inherit(draft: Draft) -> None:
 
 def is_own(draft: Draft, unit: str) -> bool:
     """Whether a unit is still this rollout's by its order; one that a newer rollout has told since is not."""
-    told = draft.desired.get(NodeId(unit))
-    if told is None:
-        return True
-    return told.rollout in ("", draft.rollout.id) or told.release == draft.rollout.number
+    return is_its_own(draft.rollout, draft.desired.get(NodeId(unit)))
+
+
+def is_its_own(rollout: Rollout, told: Desired | None) -> bool:
+    """The same, for who has the records alone."""
+    return told is None or told.rollout in ("", rollout.id) or told.release == rollout.number

@@ -89,7 +89,8 @@ def _joined(house: House, issued: Issued) -> Response:
 
 
 def _hear(house: House, caller: Caller, asked: Poll) -> None:
-    use.hear(house.store, caller, report_of(asked.say), visitors_of(asked.visits))
+    latch = house.standings.latched if house.standings is not None else lambda *_: ()
+    use.hear(house.store, caller, report_of(asked.say), visitors_of(asked.visits), latch)
 
 
 ROUTES = [

@@ -1,4 +1,4 @@
-"""Features' door: what persons see of features, and how they steer their ramps, as JSON."""
+"""Features' door: what persons and accounts see of features, and what they say of them, as JSON."""
 
 from functools import partial
 
@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetrain.control import enquire, feature_verdicts, features
+from wavetrain.control import account_features, choices, enquire, feature_verdicts, features
 from wavetrain.decide.permit import Act, require
 from wavetrain.doors.answers import because, reading, reading_one, said
 from wavetrain.doors.house import house_of
 from wavetrain.doors.intake import caller_of, message_of
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX, read_features
-from wavetrain.wire.feature_messages import ScheduleRamp, steps_of
+from wavetrain.wire.feature_messages import Choose, ScheduleRamp, asked_of, steps_of
 from wavetrain.wire.messages import FileText, utc_of
 
 
@@ -34,6 +34,13 @@ async def _schedule(request: Request) -> Response:
     return await said(partial(features.schedule, store, caller, name, begins, steps_of(asked)))
 
 
+async def _choose(request: Request) -> Response:
+    caller = await caller_of(request)
+    asked = asked_of(await message_of(request, Choose, "choice"))
+    store, names = house_of(request).store, request.path_params
+    return await said(partial(choices.choose, store, caller, names["name"], names["feature"], asked))
+
+
 ROUTES = [
     Route("/v1/features", reading(features.listed)),
     Route("/v1/features", _add, methods=["POST"]),
@@ -43,4 +50,6 @@ ROUTES = [
     Route("/v1/features/{name}/pause", because(features.pause, "pause"), methods=["POST"]),
     Route("/v1/features/{name}/resume", because(features.resume, "resume"), methods=["POST"]),
     Route("/v1/features/{name}/off", because(features.off, "off"), methods=["POST"]),
+    Route("/v1/accounts/{name}/features", reading_one(account_features.seen)),
+    Route("/v1/accounts/{name}/features/{feature}", _choose, methods=["POST"]),
 ]

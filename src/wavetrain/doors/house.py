@@ -7,8 +7,10 @@ import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
+from wavetrain.control.standings import Standings
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
 from wavetrain.errors import UnreachableError
@@ -28,6 +30,10 @@ class House(msgspec.Struct, frozen=True):
     """Absent where only the operators' door is of interest."""
     evidence: Live | None = None
     """The running tests, fresher than the store has them."""
+    standings: Standings | None = None
+    """What accounts have, from memory; absent where nobody asks for features."""
+    audience: Audience | None = None
+    """The evaluators that are connected, and what each has seen."""
 
     @property
     def own_authority(self) -> Authority:

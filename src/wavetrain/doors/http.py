@@ -8,14 +8,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
+from wavetrain.control.standings import Standings
 from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
+from wavetrain.doors.bearers import Bearers
+from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
 from wavetrain.doors.metrics import Metrics
+from wavetrain.doors.ofrep import Ofrep
 
 
 def build(
@@ -30,19 +35,25 @@ def build(
     limits: Limits | None = None,
     publisher: notes_written.House | None = None,
     clock: Callable[[], float] = time.monotonic,
+    standings: Standings | None = None,
+    audience: Audience | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
-    for the process itself, where there is one to speak of. Without an `authority` no node can join. `publisher` says
-    whose notes the public pages are.
+    for the process itself, where there is one to speak of. Without an `authority` no node can join; without
+    `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
+    are.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
 
+    known = audience or (Audience(standings) if standings is not None else None)
+    streams = EventStreams(standings, known) if standings is not None and known is not None else None
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with herald.working():
+        async with herald.working(), streams.working() if streams is not None else contextlib.nullcontext():
             yield
 
     own = [Route("/healthz", health.alive)]
@@ -50,11 +61,25 @@ def build(
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     around = [Middleware(metrics.traffic.around)] if metrics is not None else []
+    if standings is not None and streams is not None:
+        door = Ofrep(standings, Bearers(store, time.monotonic), limits, streams)
+        around.append(Middleware(door.around))
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
         lifespan=lifespan,
         middleware=[*around, Middleware(limits.around)],
     )
-    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence)
+    app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
+    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)
     return app
+
+
+def _together(*deeds: Callable[[], None]) -> Callable[[], None]:
+    """What lets those go who wait at the doors, for these to close."""
+
+    def all_of_them() -> None:
+        for deed in deeds:
+            deed()
+
+    return all_of_them

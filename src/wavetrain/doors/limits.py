@@ -38,6 +38,8 @@ PAGE = Rate(120, 10.0)
 """Public pages to one address, behind which a whole office may be."""
 NODE = Rate(20, 5.0)
 PERSON = Rate(200, 50.0)
+EVALUATOR = Rate(50_000, 20_000.0)
+"""A program asks for each page that it shows, and official clients ask nothing more for a while once they were refused."""
 
 
 class Buckets:
@@ -82,12 +84,17 @@ class Limits:
             return Buckets(rate, clock, keys_max)
 
         self._addresses, self._failed, self._joins = buckets(ADDRESS), buckets(FAILED), buckets(JOIN)
-        self._nodes, self._persons, self._pages = buckets(NODE), buckets(PERSON), buckets(PAGE)
+        self._nodes, self._persons = buckets(NODE), buckets(PERSON)
+        self._evaluators, self._pages = buckets(EVALUATOR), buckets(PAGE)
 
     def ask(self, caller: Caller) -> None:
         """Somebody known asks; `TooOftenError`."""
         is_node = Role.NODE in caller.roles
         _check(self._nodes if is_node else self._persons, caller.name, caller.name, "asks")
+
+    def evaluate(self, caller: Caller) -> None:
+        """Somebody known asks for features; `TooOftenError`."""
+        _check(self._evaluators, caller.name, caller.name, "asks")
 
     def fail(self, address: str) -> None:
         """Somebody who is not known asks; `TooOftenError`."""

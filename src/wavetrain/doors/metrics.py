@@ -30,7 +30,7 @@ from wavetrain.model.health import SourceFigures, Trouble
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Who sends one of these asks for somebody else: a proxy on loopback does not make the asker local."""
 POLL = "/v1/agent/poll"
-DOORS = {"/v1/agent/": "agents", "/v1/": "operators"}
+DOORS = {"/v1/agent/": "agents", "/v1/": "operators", "/ofrep/": "evaluators"}
 """Doors by how a path begins; everything else is counted as `house`."""
 
 

@@ -261,7 +261,9 @@ async def _make_token(request: Request) -> Response:
     store = house_of(request).store
 
     def make() -> MadeToken:
-        token, secret = tokens.create(store, caller, message.name, message.roles, message.days)
+        token, secret = tokens.create(
+            store, caller, message.name, message.roles, message.days, message.account
+        )
         return MadeToken(token=token, secret=secret)
 
     return await said(make, 201)

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import msgspec
 
 from wavetrain.control import (
+    account_features,
     bans,
+    choices,
     cordons,
     enquire,
     explain,
@@ -41,7 +43,7 @@ from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
-from wavetrain.wire.feature_messages import ScheduleRamp
+from wavetrain.wire.feature_messages import Choose, ScheduleRamp
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
@@ -78,6 +80,7 @@ RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
 WEEK = Param("name", "The week: one of its days, or its ISO number.", required=True)
+ACCOUNT = Param("name", "The account.", required=True)
 FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
@@ -331,6 +334,23 @@ OPERATORS = (
     _deed("/v1/features/{name}/pause", "feature.pause", Act.STEER, features.pause, BECAUSE, FEATURE),
     _deed("/v1/features/{name}/resume", "feature.resume", Act.STEER, features.resume, BECAUSE, FEATURE),
     _deed("/v1/features/{name}/off", "feature.off", Act.STEER, features.off, BECAUSE, FEATURE),
+    _read(
+        "/v1/accounts/{name}/features",
+        "feature.account",
+        account_features.seen,
+        ACCOUNT,
+        act=Act.SEE_ACCOUNT,
+        refusals=(404,),
+    ),
+    _deed(
+        "/v1/accounts/{name}/features/{feature}",
+        "feature.choose",
+        Act.CHOOSE,
+        choices.choose,
+        Body(kind=Choose, example={"word": "early"}),
+        ACCOUNT,
+        Param("feature", "The feature's key.", required=True),
+    ),
     _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
     _deed(
         "/v1/tokens",

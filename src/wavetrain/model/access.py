@@ -17,6 +17,10 @@ class Role(StrEnum):
     APPROVER = "approver"
     ADMIN = "admin"
     NODE = "node"
+    EVALUATOR = "evaluator"
+    """A program that asks which features an account has, and nothing else."""
+    ACCOUNT = "account"
+    """A customer: its own records only."""
 
 
 class Token(Record, frozen=True, kw_only=True):
@@ -33,6 +37,8 @@ class Token(Record, frozen=True, kw_only=True):
     created_by: str
     expires_at: datetime | None = None
     revoked: bool = False
+    account: str = ""
+    """The account that it speaks for, with that role alone."""
 
 
 class Join(Record, frozen=True, kw_only=True):

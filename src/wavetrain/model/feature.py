@@ -19,6 +19,7 @@ PAUSES_MAX = 100
 NEEDED_MAX = 20
 MOVES_MAX = 20
 VALUE_BYTES_MAX = 16 * 1024
+DEFER_DAYS, DEFER_DAYS_MAX = 30, 366
 WHOLE_PPM = 1_000_000
 """Shares are parts per million of the accounts."""
 
@@ -128,6 +129,8 @@ class Feature(Record, frozen=True, kw_only=True):
     early: Early | None = None
     ramp: Ramp | None = None
     """None: it is announced, and no train has it yet."""
+    defer_days: int = DEFER_DAYS
+    """For so long after its ramp is whole an account may put it off; 0: not at all."""
     killed: Killed | None = None
     announced_at: datetime
     expires: datetime | None = None

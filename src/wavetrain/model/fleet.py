@@ -22,6 +22,7 @@ UnitId = NewType("UnitId", str)
 NODES_PER_POP_MAX = 1_000
 POPS_MAX = 10_000
 BLACKOUTS_MAX = 100
+LICENCES_MAX = 100
 HOURS = 24
 
 
@@ -120,8 +121,18 @@ class Account(Record, frozen=True, kw_only=True):
     early: bool = False
     """Whether it would rather have a release before others."""
     blackouts: tuple[Blackout, ...] = ()
+    licences: tuple[str, ...] = ()
+    """What it has bought, by the operator's own names."""
+    appliance: str = ""
+    """The oldest firmware among its appliances; empty where none is known."""
+    client: str = ""
+    """The oldest version among its clients; empty where none is known."""
 
     def __post_init__(self) -> None:
+        if len(self.licences) > LICENCES_MAX:
+            raise ValueError(
+                f"account {self.id} has {len(self.licences)} licences; at most {LICENCES_MAX} are allowed"
+            )
         if len(self.blackouts) > BLACKOUTS_MAX:
             raise ValueError(
                 f"account {self.id} has {len(self.blackouts)} black-outs; at most {BLACKOUTS_MAX} are allowed"
@@ -324,3 +335,8 @@ class Visit(Record, frozen=True, kw_only=True):
     pop: PopId
     day: str
     sessions: int
+    had: tuple[str, ...] = ()
+    """The features that it had on when it came here, and that the PoP did not have: the visit takes none of them away.
+
+    Said on the first day, and carried on for as long as it keeps coming.
+    """

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     QUARANTINED = "it went back by itself and is quarantined; retire or rebuild it"
     TOMBSTONED = "the release was withdrawn"
     REVERTING = "the rollout is going back"
+    FEATURES_OFF = "programs are being told that features go off with it"
     CLOCK = "a clock was stepped; nothing moves until it is right again, or a person accepts it"
     NODE_CLOCK = "its clock disagrees with the control plane's"
     RESTORED = "the store was restored from a backup; a person confirms what the nodes report"

@@ -119,6 +119,9 @@ class Rollout(Record, frozen=True, kw_only=True):
     failed_at: float = 0.0
     """When the verdict fell, on the steady clock in seconds; 0 if it did not."""
     restored_at: float = 0.0
+    off_since: float = 0.0
+    """Since when its revert has waited for the programs that are to be told of features that it takes off, on the
+    steady clock in seconds; 0 if it did not."""
     residue: tuple[str, ...] = ()
     over_at: datetime | None = None
     hotfix: Hotfix = Hotfix()

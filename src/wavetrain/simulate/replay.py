@@ -97,6 +97,7 @@ def differs(
             rollout,
             Then(*_evidence(store, decision), _placebo(store, decision), facts),
             sweep=facts.sweep,
+            is_behind=facts.is_behind,
         )
         chosen = decide(again)
     if digest(again) != decision.digest:

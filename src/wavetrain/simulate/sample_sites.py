@@ -9,6 +9,7 @@ from random import Random
 
 import msgspec
 
+from wavetrain.decide import cohort
 from wavetrain.model.fleet import (
     Account,
     AccountId,
@@ -39,6 +40,10 @@ _AT_HOME = 0.65
 """The share of an account's sites that is in its own region."""
 YEARS = range(2026, 2031)
 """In which accounts have black-outs."""
+LICENCES = (("standard", 1.0), ("premium", 0.4), ("security", 0.25))
+"""What is sold, and the share of the accounts that have bought it."""
+APPLIANCES, CLIENTS = ("8.4", "9.0", "9.1", "9.2"), ("5.2", "5.3", "5.4", "5.5")
+"""What may be the oldest that an account runs, the newest last."""
 
 
 class Customers:
@@ -102,6 +107,9 @@ class Customers:
             name=f"Customer {index + 1}",
             early=random.random() < 0.04,
             blackouts=_blackouts(random) if random.random() < 0.2 else (),
+            licences=tuple(licence for licence, share in LICENCES if _place(name, licence) < share),
+            appliance=_version(name, "appliance", APPLIANCES),
+            client=_version(name, "client", CLIENTS),
         )
 
     def _dedicate(self, names: Sequence[AccountId]) -> None:
@@ -175,6 +183,16 @@ class Customers:
                 NEAR_METROS * 2, others, key=lambda index: here.km_to(self._cities[index])
             )
         return self._nearest[home]
+
+
+def _place(account: str, what: str) -> float:
+    """By hash, so that what is known of accounts moves none of their sites."""
+    return cohort.bucket(cohort.unit_key(account), f"sample/{what}") / cohort.BUCKETS
+
+
+def _version(account: str, what: str, versions: Sequence[str]) -> str:
+    """The newer ones are more often the oldest that somebody runs."""
+    return versions[int(len(versions) * _place(account, what) ** 0.5)]
 
 
 def _blackouts(random: Random) -> tuple[Blackout, ...]:

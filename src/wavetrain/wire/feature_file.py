@@ -8,6 +8,8 @@ import msgspec
 from wavetrain.decide import ramp
 from wavetrain.errors import RefusedError
 from wavetrain.model.feature import (
+    DEFER_DAYS,
+    DEFER_DAYS_MAX,
     FEATURES_MAX,
     NEEDED_MAX,
     STEPS_MAX,
@@ -87,6 +89,7 @@ def _feature(table: Table, now: datetime) -> Feature | None:
         needs=_needs(table.table("needs"), key),
         early=_early(table) if table.has("early") else None,
         ramp=_ramp(table) if table.has("ramp") else None,
+        defer_days=table.whole("defer_days", 0, DEFER_DAYS_MAX, DEFER_DAYS),
         announced_at=now,
         expires=table.instant("expires", ramp.YEARS) if table.has("expires") else None,
         notes=_links(table),

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import msgspec
 
+from wavetrain.control.choices import Asked
 from wavetrain.decide import ramp
+from wavetrain.decide.choosing import REASON_CHARACTERS_MAX, Verb
 from wavetrain.errors import RefusedError
 from wavetrain.model.feature import STEPS_MAX, Step
-from wavetrain.wire.messages import Instant
+from wavetrain.wire.messages import Instant, utc_of
 
 
 class StepAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +25,20 @@ class ScheduleRamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     begins: Instant | None = None
     days: Annotated[int, msgspec.Meta(ge=1, le=STEPS_MAX)] | None = None
     steps: Annotated[tuple[StepAsked, ...], msgspec.Meta(max_length=STEPS_MAX)] = ()
+
+
+class Choose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A word on a feature for an account; `until` goes with defer, and hold needs a reason."""
+
+    word: Verb
+    until: Instant | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_CHARACTERS_MAX)] = ""
+
+
+def asked_of(message: Choose) -> Asked:
+    """The word, as the use case takes it."""
+    until = utc_of(message.until, "until") if message.until is not None else None
+    return Asked(verb=message.word, until=until, reason=message.reason)
 
 
 def steps_of(asked: ScheduleRamp) -> tuple[Step, ...]:

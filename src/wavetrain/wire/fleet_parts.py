@@ -9,6 +9,7 @@ from wavetrain.decide import calendar
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import (
     BLACKOUTS_MAX,
+    LICENCES_MAX,
     POPS_MAX,
     Account,
     AccountId,
@@ -150,13 +151,30 @@ class FleetParts:
                 inner.fault("last", f"the black-out ends on {last}, before {first}", "give a later `last`")
                 continue
             blackouts.append(Blackout(first=first, last=last))
+        licences = table.names("licences", ())
+        if len(licences) > LICENCES_MAX:
+            table.fault("licences", f"there are {len(licences)} of them", f"give at most {LICENCES_MAX}")
+        for licence in licences:
+            table.check_name("licences", licence)
         self._accounts[name] = Account(
             id=AccountId(name),
             name=table.text("name", ""),
             early=table.flag("early", False),
             blackouts=tuple(blackouts),
+            licences=licences[:LICENCES_MAX],
+            appliance=self._version(table, "appliance"),
+            client=self._version(table, "client"),
         )
         table.end()
+
+    def _version(self, table: Table, key: str) -> str:
+        """Of firmware or of a client, as `is_older` orders them."""
+        text = table.text(key, "")
+        if text and not text[0].isdigit():
+            table.fault(
+                key, f"`{text[:80]}` is no version", 'give one that begins with a number, e.g. "5.4.1"'
+            )
+        return text
 
     def _site(self, table: Table, name: str) -> None:
         account, primary = self._once(table.name("account")), self._once(table.name("primary"))

@@ -68,6 +68,9 @@ def _account(account: Account) -> dict[str, Any]:
     made: dict[str, Any] = {"id": account.id}
     made |= {"name": account.name} if account.name else {}
     made |= {"early": True} if account.early else {}
+    made |= {"licences": account.licences} if account.licences else {}
+    made |= {"appliance": account.appliance} if account.appliance else {}
+    made |= {"client": account.client} if account.client else {}
     if account.blackouts:
         made["blackouts"] = [{"first": span.first, "last": span.last} for span in account.blackouts]
     return made

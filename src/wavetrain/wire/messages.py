@@ -76,11 +76,12 @@ class ImportFreezes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class MakeToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make a credential; `days` is its lifetime, by default 90."""
+    """Make a credential; `days` is its lifetime, by default 90; `account` the one that a token of that role is for."""
 
     name: Name
     roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1, max_length=len(Role))]
     days: int | None = None
+    account: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class LetJoin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,9 +18,11 @@ from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.control import tokens
+from wavetrain.control.audience import Audience
 from wavetrain.control.leap import leap
 from wavetrain.control.ports import Store
 from wavetrain.control.prover import Prover
+from wavetrain.control.standings import Standings
 from wavetrain.control.tick import Ticker
 from wavetrain.control.vitals import Vitals
 from wavetrain.doors.health import Checked, Readiness, ReadySeen
@@ -81,10 +83,15 @@ class ControlPlane:
         self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
         prover = Prover(self._timed)
-        self.ticker = Ticker(self._timed, self.health, running=running_s, at_rest=prover.take)
+        self.standings = Standings(self._timed, running_s)
+        self.audience = Audience(self.standings, self.store.wake)
+        self.ticker = Ticker(
+            self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
+        )
         self._placebos = PlaceboTrains(prover, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
+        self._follower = threading.Thread(target=self.standings.keep, args=(self._ended,), name="standings")
         first_token(self.store, folder / "admin.token")
 
     def serve(self) -> None:
@@ -104,6 +111,8 @@ class ControlPlane:
             metrics,
             authority=self.authority,
             publisher=publisher,
+            standings=self.standings,
+            audience=self.audience,
         )
         config = uvicorn.Config(
             app,
@@ -120,12 +129,13 @@ class ControlPlane:
             timeout_keep_alive=60,
         )
         self._server = server = Server(
-            config, self._config.listen, app.state.house.herald.close, self._opened, self._tls.refresh
+            config, self._config.listen, app.state.let_go, self._opened, self._tls.refresh
         )
         try:
             with self._listening() as door:
                 server.should_exit = self._ended.is_set()  # the lease may be lost already
                 self._thread.start()
+                self._follower.start()
                 self._couriers.start()
                 self._placebos.start()
                 server.run([door])
@@ -191,6 +201,9 @@ class ControlPlane:
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._follower.is_alive():
+            self._follower.join()
+        self.standings.close()
         self.health.close()
         self._couriers.end()
         self._placebos.end()

@@ -1,0 +1,132 @@
+"""Event streams: how are programs told, while they listen, that features may have changed?"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from starlette.types import Message, Receive, Send
+
+from wavetrain.control.audience import Audience
+from wavetrain.control.ports import Snapshot
+from wavetrain.wire.ofrep_messages import Refetch
+
+STREAMS_MAX: Final = 5_000
+QUIET_S = 10.0
+"""A stream on which nothing happens says so as often, that both ends know of each other."""
+DIGITS_MAX: Final = 19
+AGAIN_MS = 1_000
+"""How long a program waits before it connects again."""
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStreams:
+    """Wakes all who listen. Lives on one event loop, while `working`."""
+
+    def __init__(self, snapshot: Snapshot, audience: Audience) -> None:
+        self._snapshot, self._audience = snapshot, audience
+        self._open = 0
+        self._moved: asyncio.Future[None] | None = None
+        self._closed = False
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Listen to the snapshot meanwhile."""
+        loop = asyncio.get_running_loop()
+        self._moved = loop.create_future()
+
+        def hear(_: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._wake)
+
+        deafen = self._snapshot.on_change(hear)
+        try:
+            yield
+        finally:
+            deafen()
+            self.close()
+
+    def close(self) -> None:
+        """Every stream ends: the doors are about to close."""
+        self._closed = True
+        self._wake()
+
+    async def version(self, at_least: int, within_s: float) -> int:
+        """The snapshot's version: as soon as it is so far, or when time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._snapshot.version < at_least and self._moved is not None:
+                    await asyncio.shield(self._moved)
+        return self._snapshot.version
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody more may listen."""
+        return self._open >= STREAMS_MAX
+
+    def fetched(self, mark: str, version: int) -> None:
+        """Who was told by an event of this mark has fetched the features as of `version`."""
+        number = mark.rpartition(".")[2]
+        if number.isdecimal() and len(number) <= DIGITS_MAX:
+            self._audience.saw(int(number), version)
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """One stream, until its program goes, or the doors close; it has seen nothing before it fetches."""
+        number = self._audience.join(-1)
+        self._open += 1
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send(_part(f"retry: {AGAIN_MS}\n\n".encode()))
+            told = -1
+            while not gone.done() and not self._closed and self._moved is not None:
+                moved, version = self._moved, self._snapshot.version
+                if version > told:
+                    told = version
+                    await send(_part(_event(version, number)))
+                    continue
+                await asyncio.wait((gone, moved), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
+                if not moved.done() and not gone.done():
+                    await send(_part(b":\n\n"))
+            if not gone.done():
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+            self._open -= 1
+            self._audience.leave(number)
+
+    def _wake(self) -> None:
+        moved = self._moved
+        if moved is not None and not moved.done():
+            self._moved = moved.get_loop().create_future()
+            moved.set_result(None)
+
+
+def mark_of(version: int, number: int) -> str:
+    """What an event of a stream is known by; a program sends it back with what it fetches."""
+    return f"{version}.{number}"
+
+
+def version_of(mark: str) -> int:
+    """The version that a mark tells of; -1 for none."""
+    told = mark.partition(".")[0]
+    return int(told) if told.isdecimal() and len(told) <= DIGITS_MAX else -1
+
+
+def _event(version: int, number: int) -> bytes:
+    data = msgspec.json.encode(Refetch(etag=mark_of(version, number)))
+    return b"id: %d\ndata: %s\n\n" % (version, data)
+
+
+def _part(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
