@@ -24,8 +24,8 @@ from wavetrain.model.feature import (
     Step,
     Variant,
 )
-from wavetrain.model.feature_choice import FeatureChoice, Word
 from wavetrain.model.feature_check import FeatureCheck, OnFail, Side
+from wavetrain.model.feature_choice import FeatureChoice, Word
 from wavetrain.model.fleet import (
     Account,
     AccountId,

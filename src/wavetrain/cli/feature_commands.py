@@ -119,6 +119,39 @@ def off(desk: Desk, feature: Key, reason: Reason) -> None:
 
 @app.command()
 @command
+def verdict(desk: Desk, feature: Key) -> None:
+    """What the accounts that have it say, against those that do not, check by check."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.get(at("features", feature, "verdict"))
+    desk.table(answer, VERDICT_HEADS, map(_judged, answer["checks"]), "")
+    if not desk.as_json:
+        log_e, least = answer["log_e"], answer["log_threshold"]
+        desk.console.print(
+            f"{answer['verdict']}: log e {log_e:.2f}, at {least:.2f} it {_CONSEQUENCE[answer['on_fail']]}; "
+            f"{answer['text']}"
+        )
+        if answer["fell_at"]:
+            desk.console.print(f"it fell {answer['fell_at'][:16]} UTC")
+
+
+def _judged(check: dict[str, Any]) -> list[str]:
+    ratio = "-" if check["ratio"] is None else f"{check['ratio']:.2f}"
+    low, high = check["ratio_low"], check["ratio_high"]
+    between = "-" if low is None else f"{low:.3g} to {'any' if high is None else format(high, '.3g')}"
+    return [
+        check["name"],
+        f"{check['log_e']:.2f}",
+        f"{check['on_events']:,.0f} of {check['on_exposure']:,.0f}",
+        f"{check['off_events']:,.0f} of {check['off_exposure']:,.0f}",
+        ratio,
+        between,
+        f"{check['tau']:.2f}",
+    ]
+
+
+@app.command()
+@command
 def choose(
     desk: Desk,
     feature: Key,
@@ -172,37 +205,6 @@ def _when(one: dict[str, Any]) -> str:
     if first == last:
         return f", from {first[:16]} UTC on"
     return f", from between {first[:16]} and {last[:16]} UTC on"
-
-
-def verdict(desk: Desk, feature: Key) -> None:
-    """What the accounts that have it say, against those that do not, check by check."""
-    from wavetrain.cli.client import at
-
-    answer = desk.client.get(at("features", feature, "verdict"))
-    desk.table(answer, VERDICT_HEADS, map(_judged, answer["checks"]), "")
-    if not desk.as_json:
-        log_e, least = answer["log_e"], answer["log_threshold"]
-        desk.console.print(
-            f"{answer['verdict']}: log e {log_e:.2f}, at {least:.2f} it {_CONSEQUENCE[answer['on_fail']]}; "
-            f"{answer['text']}"
-        )
-        if answer["fell_at"]:
-            desk.console.print(f"it fell {answer['fell_at'][:16]} UTC")
-
-
-def _judged(check: dict[str, Any]) -> list[str]:
-    ratio = "-" if check["ratio"] is None else f"{check['ratio']:.2f}"
-    low, high = check["ratio_low"], check["ratio_high"]
-    between = "-" if low is None else f"{low:.3g} to {'any' if high is None else format(high, '.3g')}"
-    return [
-        check["name"],
-        f"{check['log_e']:.2f}",
-        f"{check['on_events']:,.0f} of {check['on_exposure']:,.0f}",
-        f"{check['off_events']:,.0f} of {check['off_exposure']:,.0f}",
-        ratio,
-        between,
-        f"{check['tau']:.2f}",
-    ]
 
 
 def _steer(desk: Desk, feature: str, deed: str, reason: str) -> None:

@@ -262,7 +262,7 @@ class Basis(msgspec.Struct, frozen=True):
     """Of the nodes under way, in the order of their turns; None for one that is not asked for its metrics."""
     source_fault: str
     is_behind: bool
-    shadow: str = ""
+    shadow: str
 
 
 def digest(facts: Facts) -> str:
@@ -295,8 +295,8 @@ def digest(facts: Facts) -> str:
         else {},
         unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
         source_fault=facts.source_fault,
-        is_behind=facts.is_behind,
         shadow=facts.shadow,
+        is_behind=facts.is_behind,
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()
 

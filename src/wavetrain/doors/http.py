@@ -12,9 +12,9 @@ from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
+from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
-from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.failures import HANDLERS
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
@@ -33,10 +33,10 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
-    standings: Standings | None = None,
-    audience: Audience | None = None,
     publisher: notes_written.House | None = None,
     clock: Callable[[], float] = time.monotonic,
+    standings: Standings | None = None,
+    audience: Audience | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 

@@ -110,9 +110,9 @@ class ControlPlane:
             ready,
             metrics,
             authority=self.authority,
+            publisher=publisher,
             standings=self.standings,
             audience=self.audience,
-            publisher=publisher,
         )
         config = uvicorn.Config(
             app,
