@@ -13,11 +13,12 @@ from wavetrain.decide.permit import (
 from wavetrain.errors import ForbiddenError
 from wavetrain.model.access import Role
 
+SEEING = (Act.READ, Act.SEE_ACCOUNT)
 MAY = {
-    Role.VIEWER: {Act.READ},
-    Role.CI: {Act.READ, Act.SUBMIT},
+    Role.VIEWER: {*SEEING},
+    Role.CI: {*SEEING, Act.SUBMIT},
     Role.OPERATOR: {
-        Act.READ,
+        *SEEING,
         Act.STEER,
         Act.CORDON,
         Act.FREEZE,
@@ -25,10 +26,13 @@ MAY = {
         Act.TEND,
         Act.DESCRIBE,
         Act.ALERT,
+        Act.CHOOSE,
+        Act.HOLD_BACK,
     },
-    Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
-    Role.ADMIN: {Act.READ, Act.ADMIT, Act.ENROL},
+    Role.APPROVER: {*SEEING, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
+    Role.ADMIN: {*SEEING, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},
+    Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
 }
 
 

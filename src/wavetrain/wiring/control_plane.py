@@ -83,7 +83,7 @@ class ControlPlane:
         self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
         prover = Prover(self._timed)
-        self.standings = Standings(self._timed, running_s)
+        self.standings = Standings(self._timed, kept=True)
         self.audience = Audience(self.standings, self.store.wake)
         self.ticker = Ticker(
             self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
