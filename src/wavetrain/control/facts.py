@@ -73,7 +73,7 @@ def load(
         steady=view.steady,
         lane=LANES[rollout.lane],
         policy=policy_in(image.get(PolicyText, rollout.policy), rollout.policy),
-        fleet=image.fleet,
+        fleet=image.fleet.serving(LANES[rollout.lane].serves),
         rollout=rollout,
         release=release,
         ledger=ledger_of(view),
