@@ -126,12 +126,13 @@ class LabHouse:
             f'folder = "control"\nlisten = "{self.address}"\ntick_s = {self.setting.tick_s}\njump = {jump}\nnice = 2\n'
             f"{source}"
         )
-        process = self.lab.processes.start(CONTROL_PLANE, self.control_plane_command, self.log, tied=True)
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not _is_ready(self.log, process.pid):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise UnreachableError(f"the control plane did not start; see {self.log}")
-            time.sleep(LOOK_EVERY_S)
+        self._start_control_plane(CONTROL_PLANE, self.control_plane_command)
+
+    def update_control_plane(self) -> int:
+        """Let another process of the control plane take over from the one that runs; that one's exit code."""
+        newer = f"{CONTROL_PLANE}, newer"
+        self._start_control_plane(newer, [*self.control_plane_command, "--take-over"])
+        return self.lab.processes.succeed(CONTROL_PLANE, newer, READY_WITHIN_S)
 
     def kill_control_plane(self) -> None:
         """End it as a crash does."""
@@ -173,6 +174,14 @@ class LabHouse:
         artifact = self.release(number, faults)
         submit(self.desk["ci"], artifact, fixes, notes)
         return f"{artifact.component}-{number}"
+
+    def _start_control_plane(self, name: str, command: list[str]) -> None:
+        process = self.lab.processes.start(name, command, self.log, tied=True)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not _is_ready(self.log, process.pid):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise UnreachableError(f"the control plane did not start; see {self.log}")
+            time.sleep(LOOK_EVERY_S)
 
     def _start(self) -> None:
         is_new = not self.admin_token.exists()
