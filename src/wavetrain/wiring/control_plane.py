@@ -90,12 +90,18 @@ class ControlPlane:
         first_token(self.store, folder / "admin.token")
 
     def serve(
-        self, door: socket.socket, prove_s: float = 0.0, proven: Callable[[], None] = lambda: None
+        self,
+        door: socket.socket,
+        prove_s: float = 0.0,
+        proven: Callable[[], None] = lambda: None,
+        *,
+        begin_s: float = 0.0,
     ) -> str:
         """Serve on `door`, which stays open, until SIGTERM or SIGINT, or until somebody takes over: see `successor`.
 
         Prints one line of JSON when the doors are open. With `prove_s` they open, and `proven` is called, only when
-        /readyz has answered with 200 within that time; else this returns why not.
+        /readyz has answered with 200 within that time; else this returns why not. With `begin_s` they open after the
+        first tick, where that does not take longer.
         """
         self._log.take_over()
         self._log.say("starts", version=version(), folder=str(self._folder), listen=self._config.listen)
@@ -132,6 +138,7 @@ class ControlPlane:
             opened,
             self._tls.refresh,
             prove_s=prove_s,
+            begin_s=begin_s,
             begun=lambda: self._vitals.pulse.ended_at is not None,
             inside=os.environ.get(INSIDE, ""),
         )

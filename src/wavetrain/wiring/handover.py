@@ -34,6 +34,8 @@ REQUEST_WITHIN_S = 2.0
 PROVE_S = 20.0
 """How long a new release may take from the moment that the doors are its own until it has proven itself."""
 PROVE_S_MAX = 120.0
+SPARE_S = 5.0
+"""How much longer the old one waits for that word: the new one knows best that its time is up."""
 GIVE_WITHIN_S = 60.0
 """How long the old one may take to end its tick and to answer its last request."""
 LOOK_S = 0.1
@@ -143,7 +145,7 @@ class Successor(_Line):
         One that does not say so in time is killed: it may hold the store's lock, and hang.
         """
         try:
-            line = self.hear(min(self.asked.prove_s, PROVE_S_MAX), ended, [])
+            line = self.hear(min(self.asked.prove_s, PROVE_S_MAX) + SPARE_S, ended, [])
         except TimeoutError:
             self._kill()
             return f"it has not proven itself within {self.asked.prove_s:g} s"

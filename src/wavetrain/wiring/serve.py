@@ -21,6 +21,9 @@ from wavetrain.wiring.rehearsed import rehearse
 
 CLAIM_WITHIN_S = 30.0
 """How long somebody who takes over waits for a store that is owned by a process which does not answer."""
+BEGIN_S = 5.0
+"""How long who comes after another one lets clients wait, at a door that is open, for its first tick."""
+PROVE_S_MIN = 0.5
 RESTARTS = "WAVETRAIN_RESTARTS"
 """How often the agent's supervisor has started this program again, because it had ended by itself."""
 
@@ -58,6 +61,7 @@ class _Office:
         self._prove_s = prove_s
         self._log = Log(config.log)
         self._door = listening.lent()
+        self._until = 0.0
 
     def hold(self, *, take_over: bool) -> None:
         """Be the control plane, from its beginning to its end.
@@ -76,9 +80,10 @@ class _Office:
             plane = self._claim(patience_s)
             door = self._door = self._door or listening.made(self._config.listen)
             if predecessor is None:
-                plane.serve(door)
+                plane.serve(door, begin_s=BEGIN_S if patience_s else 0.0)
             else:
-                why = plane.serve(door, self._prove_s, predecessor.proven)
+                left_s = max(PROVE_S_MIN, self._until - time.monotonic())
+                why = plane.serve(door, left_s, predecessor.proven)
                 if why:
                     predecessor.give_back(why)
                     raise WavetrainError(f"this release gave the control plane back: {why}")
@@ -100,6 +105,7 @@ class _Office:
         ):  # it has ended meanwhile, however that came: nobody is left to give anything back to
             predecessor.close()
             return None
+        self._until = time.monotonic() + self._prove_s
         found = listening.given(doors, self._config.listen)
         if self._door is None:
             self._door = found

@@ -38,9 +38,10 @@ class State(ServerState):
 class Server(uvicorn.Server):
     """Says when it is ready, lets waiting nodes go when it ends, and leaves on a second signal at once.
 
-    `hourly` is called about once an hour, on the loop: nobody shakes hands meanwhile. With `prove_s` the doors open
-    only when `begun` says so and the application has answered /readyz with 200, on a private socket, within that time;
-    else `unproven` says why they stayed closed. `inside` is a unix socket on which this process alone answers.
+    `hourly` is called about once an hour, on the loop: nobody shakes hands meanwhile. The doors open when `begun` says
+    so, at the latest after `begin_s`. With `prove_s` they open only when the application has answered /readyz with 200
+    as well, on a private socket, within that time; else `unproven` says why they stayed closed. `inside` is a unix
+    socket on which this process alone answers.
     """
 
     server_state: State
@@ -54,6 +55,7 @@ class Server(uvicorn.Server):
         hourly: Callable[[], None] = lambda: None,
         *,
         prove_s: float = 0.0,
+        begin_s: float = 0.0,
         begun: Callable[[], bool] = lambda: True,
         inside: str = "",
     ) -> None:
@@ -64,6 +66,7 @@ class Server(uvicorn.Server):
         self._opened = opened
         self._hourly = hourly
         self._prove_s = prove_s
+        self._begin_s = begin_s
         self._begun = begun
         self._inside = inside
         self._leaves: list[asyncio.Task[None]] = []
@@ -82,6 +85,8 @@ class Server(uvicorn.Server):
             if self.unproven:
                 self.should_exit = True
                 return
+        else:
+            await self._wait_begun()
         if self._inside:
             Path(self._inside).unlink(missing_ok=True)
             self.servers.append(await loop.create_unix_server(self._connection, self._inside))
@@ -139,6 +144,11 @@ class Server(uvicorn.Server):
     def _connection(self) -> asyncio.Protocol:
         kind: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
         return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    async def _wait_begun(self) -> None:
+        until = time.monotonic() + self._begin_s
+        while not (self._begun() or self.should_exit or time.monotonic() > until):
+            await asyncio.sleep(PROBE_EVERY_S)
 
     async def _probed(self) -> str:
         """Empty when the application is ready; else what it said last."""
