@@ -88,10 +88,11 @@ def test_the_next_one_takes_over_and_the_old_one_goes(place: Place, old: Plane) 
         ended_well(newer)
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_one_that_is_not_well_gives_everything_back(place: Place, old: Plane) -> None:
     epoch = place.epoch()
     with place.hammered() as hammer:
-        with place.newer("--prove-within", "4", more=ILL) as newer:
+        with place.newer("--prove-within", "2", more=ILL) as newer:
             assert newer.end() == 1
             assert "this release gave the control plane back: HTTP/1.1 503" in newer.said[-1]
             assert "the limit is 1000000 MB" in newer.said[-1]
@@ -118,16 +119,17 @@ def test_one_that_is_killed_in_the_middle_leaves_the_old_one(place: Place, old: 
 def test_one_that_hangs_is_killed_by_the_old_one(file: Place) -> None:
     with file.up("old") as old:
         old.hear(READY)
-        with file.newer("--prove-within", "2", more=ILL) as newer:
+        with file.newer("--prove-within", "1", more=ILL) as newer:
             newer.hear('"starts"')
             os.kill(newer.process.pid, signal.SIGSTOP)
             old.hear('"handed back"')
-            assert "it has not proven itself within 2 s" in old.said[-1]
+            assert "it has not proven itself within 1 s" in old.said[-1]
             assert newer.end() == -signal.SIGKILL
         old.hear(READY)
         ended_well(old)
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_when_the_old_one_is_killed_in_the_middle_the_next_one_goes_on(place: Place, old: Plane) -> None:
     epoch = place.epoch()
     with place.newer() as newer:
