@@ -91,6 +91,8 @@ class Watch:
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
         self._tests: dict[str, RunningTest] = {}
+        self._records: dict[str, RolloutEvidence] = {}
+        """What they said at the last look; the doors read it while the next one is under way."""
         self._tracks: dict[str, EvidenceTrack] = {}
         self._moved: list[Turn] = []
         """The turns that have changed since the last look."""
@@ -147,6 +149,7 @@ class Watch:
         for name in self._compare(quiet, here, rollouts, now):
             if name in rollouts:
                 self._note(name, now.timestamp())
+        self._records = {name: test.record for name, test in self._tests.items()}
         if "pop" in policies:
             for seen in quiet:
                 if not any(turn.cursor or turn.placebos for turn in here.get(seen.pop, [])):
@@ -195,8 +198,8 @@ class Watch:
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         """The rollout's evidence as of the last look."""
-        test = self._tests.get(rollout)
-        return test.record if test is not None and test.record.changes else None
+        kept = self._records.get(rollout)
+        return kept if kept is not None and kept.changes else None
 
     def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]:
         """What each PoP that is live in a rollout's test has said, as of the last look."""
