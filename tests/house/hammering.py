@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 ANSWER_WITHIN_S = 60.0
-EVERY_S = 0.04
+EVERY_S = 0.06
 
 
 class Hammer:

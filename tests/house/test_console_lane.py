@@ -120,7 +120,7 @@ class Office:
         (self.folder / "agent.toml").write_text(
             f'node = "{NODE}"\npop = "office"\ncontrol_plane = "{self.url}"\n'
             f'ca_file = "{self.control / "authority.pem"}"\njoin_file = "join"\nfolder = "agent"\nlog = "json"\n'
-            f"backoff_max_s = 1.0\nprobe_timeout_s = 12.0\n"
+            f"backoff_max_s = 1.0\nprobe_timeout_s = 10.0\n"
             f'[installer]\nkind = "slots"\ncomponent = "console"\nshared = "{self.shared}"\n'
             f'sockets = "{self.folder / "run"}"\nstop_grace_s = 10.0\n'
             f'listen = [{{ name = "door", address = "{self.address}" }}]\n'

@@ -45,21 +45,24 @@ def door(of: Installation) -> Iterator[Finding]:
         )
         return
     yield _judged(url, answer)
-    yield _succession(of.folder)
 
 
-def _succession(folder: Path) -> Finding:
-    """Whether the next release could take over from the one that runs."""
-    predecessor = handover.find(folder)
+def take_over(of: Installation) -> Iterator[Finding]:
+    """The next release could take over from the one that runs."""
+    if not (of.folder / handover.SOCKET).exists() or _taken(of.config.listen) != errno.EADDRINUSE:
+        yield well("take-over", "no control plane runs here that anything could be taken over from")
+        return
+    predecessor = handover.find(of.folder)
     if predecessor is None:
-        return warned(
+        yield warned(
             "take-over",
             f"the control plane that runs does not answer at {handover.SOCKET} in its folder",
             "the next release can take over from it",
             "stop it before the next one is started; see docs/updating.md",
         )
+        return
     predecessor.close()
-    return well("take-over", "the next release can take over: wavetrain up --take-over")
+    yield well("take-over", "the next release can take over: wavetrain up --take-over")
 
 
 def door_of(config: Config) -> str:

@@ -34,7 +34,7 @@ REQUEST_WITHIN_S = 2.0
 PROVE_S = 20.0
 """How long a new release may take from the moment that the doors are its own until it has proven itself."""
 PROVE_S_MAX = 120.0
-SPARE_S = 5.0
+SPARE_S = 3.0
 """How much longer the old one waits for that word: the new one knows best that its time is up."""
 GIVE_WITHIN_S = 60.0
 """How long the old one may take to end its tick and to answer its last request."""
