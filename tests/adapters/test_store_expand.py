@@ -12,8 +12,8 @@ from wavetrain.adapters import store_check
 from wavetrain.adapters.sql_place import open_place
 from wavetrain.adapters.sql_schema import REVISION, SCHEMA
 from wavetrain.adapters.sql_store import SqlStore
-from wavetrain.adapters.store_migrate import FOLDER, contract, expand, migrate
-from wavetrain.adapters.store_steps import LAST_WHOLE, steps
+from wavetrain.adapters.store_migrate import contract, expand, migrate
+from wavetrain.adapters.store_steps import FOLDER, LAST_WHOLE, steps
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Region
 
