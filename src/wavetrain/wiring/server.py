@@ -70,6 +70,7 @@ class Server(uvicorn.Server):
         self._begun = begun
         self._inside = inside
         self._leaves: list[asyncio.Task[None]] = []
+        self._told = False
         self.unproven = ""
 
     def leave(self) -> None:
@@ -113,8 +114,9 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
+        if self._told:
             os._exit(128 + sig)
+        self._told = True
         super().handle_exit(sig, frame)
 
     async def _turn_over(self) -> None:
