@@ -33,6 +33,7 @@ MAY = {
     Role.ADMIN: {*SEEING, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},
     Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
+    Role.EVALUATOR: {Act.EVALUATE},
 }
 
 
