@@ -139,14 +139,15 @@ class Standings:
         picture = self._now()
         return picture.sheet, self._standing(picture, account)
 
+    def asked(self, account: str) -> tuple[Sheet, Standing]:
+        """The same, and where nobody has heard of it, as such an account stands."""
+        picture = self._now()
+        standing = self._standing(picture, account)
+        return picture.sheet, standing if standing is not None else self._stranger(picture, account)
+
     def stranger(self, account: str) -> Standing:
         """How an account stands that nobody has heard of: features that need something are off."""
-        picture = self._now()
-        return Standing(
-            key=cohort.unit_key(account),
-            covered=picture.needless,
-            licensed=picture.licensed(0),
-        )
+        return self._stranger(self._now(), account)
 
     @property
     def version(self) -> int:
@@ -222,6 +223,9 @@ class Standings:
     def close(self) -> None:
         """Follow no more."""
         self._deafen()
+
+    def _stranger(self, picture: Picture, account: str) -> Standing:
+        return Standing(cohort.unit_key(account), covered=picture.needless, licensed=picture.licensed(0))
 
     def _now(self) -> Picture:
         picture = self._picture
