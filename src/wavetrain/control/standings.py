@@ -109,6 +109,8 @@ class Standings:
         self._anchor: tuple[float, datetime]
         """The machine's seconds, and what train time it was then."""
         self._picture: Picture
+        self._until_s = 0.0
+        """The machine's seconds when the clock alone changes the picture."""
         self._turn = Lock()
         self._pending = False
         self._changed = Condition()
@@ -229,7 +231,10 @@ class Standings:
 
     def _now(self) -> Picture:
         picture = self._picture
-        if self._time() < picture.when.until:
+        if self._running is not None:
+            if self._running() < self._until_s:
+                return picture
+        elif self._time() < picture.when.until:
             return picture
         self.follow()
         return self._picture
@@ -251,6 +256,7 @@ class Standings:
             is_due = not is_first and view.now >= self._picture.when.until
             sequence = self.followed = view.sequence
             if not (is_other or is_due):
+                self._until_s = self._anchor[0] + (self._picture.when.until - view.now).total_seconds()
                 return None
             self._steps = 0 if is_other else self._steps + 1
             self._sequence = sequence if is_other else self._sequence
@@ -258,6 +264,7 @@ class Standings:
             pops, everywhere = self._pop_bits(sheet)
             version = (self._sequence << STEP_BITS) + self._steps
             self._picture = Picture(sheet, pops, everywhere, self._roster, self._when(view), version)
+            self._until_s = self._anchor[0] + (self._picture.when.until - view.now).total_seconds()
         return version
 
     def _follow(self, view: View) -> bool:

@@ -281,9 +281,8 @@ async def _rest(receive: Callable[[], Awaitable[Message]], body: bytes, limit: i
 def _secret(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            scheme, _, secret = value.partition(b" ")
-            if scheme.lower() == b"bearer" and secret:
-                return str(secret.strip().decode("latin-1"))
+            if value[:7] == b"Bearer " or value[:7].lower() == b"bearer ":
+                return str(value[7:].strip().decode("latin-1"))
         elif name == b"x-api-key" and value:
             return str(value.strip().decode("latin-1"))
     return ""
