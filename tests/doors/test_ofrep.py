@@ -152,7 +152,11 @@ def test_bad_input_gets_the_protocols_own_code(door: Door, body: bytes, code: st
     for path, has_key in ((ALL, False), (f"{ALL}/switch", True)):
         answer = door.client.post(path, content=body, headers={"Content-Type": "application/json"})
         said = answer.json()
-        assert (answer.status_code, said["errorCode"], said.get("key")) == (400, code, "switch" if has_key else None)
+        assert (answer.status_code, said["errorCode"], said.get("key")) == (
+            400,
+            code,
+            "switch" if has_key else None,
+        )
         assert said["errorDetails"]
 
 

@@ -47,7 +47,14 @@ def test_whatever_is_sent_is_answered_as_the_document_says(
     @given(case=operations[path]["POST"].as_strategy(generation_mode=mode))
     def property_(case: Case) -> None:
         case.headers.update({"Authorization": f"Bearer {secret_of('evaluator')}"})
-        case.validate_response(case.call(), checks=[one for one in CHECKS if mode is GenerationMode.POSITIVE or one.__name__ != "negative_data_rejection"])
+        case.validate_response(
+            case.call(),
+            checks=[
+                one
+                for one in CHECKS
+                if mode is GenerationMode.POSITIVE or one.__name__ != "negative_data_rejection"
+            ],
+        )
 
     property_()
 

@@ -79,8 +79,16 @@ def _rows(bench: Bench) -> list[list[str]]:
     return [
         ["a flag of 100, of a new account", f"{bench.ns_per_flag:.0f} ns", ""],
         *(["the same: " + name, f"{ns:,.0f} ns", ""] for name, ns in bench.peers_ns_per_flag.items()),
-        ["to the fastest of these", "no peers here" if ratio is None else f"{ratio:.0f} x", f"at least {RATIO:g} x"],
-        ["OFREP, to a bare answer of the same size", f"{bench.ofrep_ratio_to_floor:.2f}", f"at least {FLOOR:.2f}"],
+        [
+            "to the fastest of these",
+            "no peers here" if ratio is None else f"{ratio:.0f} x",
+            f"at least {RATIO:g} x",
+        ],
+        [
+            "OFREP, to a bare answer of the same size",
+            f"{bench.ofrep_ratio_to_floor:.2f}",
+            f"at least {FLOOR:.2f}",
+        ],
         [
             f"a ramp's step, {bench.accounts:,} accounts x {bench.features} features",
             f"{bench.ramp_step_visible_s:.3f} s",

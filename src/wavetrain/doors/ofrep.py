@@ -82,9 +82,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Ofrep:
     """The door. Lives on one event loop."""
 
-    def __init__(
-        self, snapshot: Snapshot, bearers: Bearers, limits: Limits, streams: EventStreams
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, bearers: Bearers, limits: Limits, streams: EventStreams) -> None:
         self._snapshot, self._bearers, self._limits, self._streams = snapshot, bearers, limits, streams
         self._shown: Shown | None = None
 
@@ -218,7 +216,9 @@ class Ofrep:
             caller = asking[0]
         require(caller, Act.EVALUATE)
         if self._streams.is_full:
-            text = f"{STREAMS_MAX} programs listen, which is the most; ask again, and ask for features meanwhile"
+            text = (
+                f"{STREAMS_MAX} programs listen, which is the most; ask again, and ask for features meanwhile"
+            )
             return _trouble(429, text, (b"retry-after", b"60"))
         await self._streams.serve(receive, send)
         return None
@@ -274,7 +274,9 @@ async def _rest(receive: Callable[[], Awaitable[Message]], body: bytes, limit: i
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        raise NoEvaluationError(Code.PARSE_ERROR, f"the body took more than {BODY_S:g} s; send it at once") from None
+        raise NoEvaluationError(
+            Code.PARSE_ERROR, f"the body took more than {BODY_S:g} s; send it at once"
+        ) from None
     return b"".join(parts)
 
 

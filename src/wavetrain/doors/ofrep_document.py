@@ -35,8 +35,17 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "securitySchemes": {
-                _BEARER: {"type": "http", "scheme": "bearer", "description": "A token with the role evaluator."},
-                _KEY: {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same token."},
+                _BEARER: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token with the role evaluator.",
+                },
+                _KEY: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "The same token.",
+                },
             },
             "schemas": _schemas(),
         },
@@ -73,7 +82,10 @@ def _one() -> dict[str, Any]:
 
 
 def _all() -> dict[str, Any]:
-    etag = {"description": "Another one as soon as one of the account's answers is.", "schema": {"type": "string"}}
+    etag = {
+        "description": "Another one as soon as one of the account's answers is.",
+        "schema": {"type": "string"},
+    }
     return {
         "operationId": "evaluateFlagsBulk",
         "summary": "Every feature of an account",
@@ -102,7 +114,10 @@ def _all() -> dict[str, Any]:
         ],
         "requestBody": _body(),
         "responses": {
-            "200": {**_given("The values, and where changes are told.", "evaluations"), "headers": {"ETag": etag}},
+            "200": {
+                **_given("The values, and where changes are told.", "evaluations"),
+                "headers": {"ETag": etag},
+            },
             "304": {"description": "Nothing has changed for the account.", "headers": {"ETag": etag}},
             "400": _given("Nothing can be evaluated.", "bulkFailure"),
             **_refusals(),
@@ -126,7 +141,10 @@ def _events() -> dict[str, Any]:
             }
         ],
         "responses": {
-            "200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            "200": {
+                "description": "The stream.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
             **_refusals(),
         },
     }
@@ -171,13 +189,18 @@ def _schemas() -> dict[str, Any]:
         "evaluation": _object(
             ["key", "value", "reason", "variant"],
             key=text,
-            value={"description": "By the feature's kind.", "type": ["boolean", "string", "number", "object"]},
+            value={
+                "description": "By the feature's kind.",
+                "type": ["boolean", "string", "number", "object"],
+            },
             reason={"type": "string", "enum": [reason.value for reason in Reason]},
             variant=text,
             metadata=_object(["why"], why={"type": "string", "description": "The reason, for people."}),
         ),
         "failure": _object(["key", "errorCode"], key=text, errorCode=_enum(*codes), errorDetails=text),
-        "notFound": _object(["key", "errorCode"], key=text, errorCode=_enum(Code.FLAG_NOT_FOUND), errorDetails=text),
+        "notFound": _object(
+            ["key", "errorCode"], key=text, errorCode=_enum(Code.FLAG_NOT_FOUND), errorDetails=text
+        ),
         "bulkFailure": _object(["errorCode"], errorCode=_enum(*codes), errorDetails=text),
         "evaluations": _object(
             ["flags"],

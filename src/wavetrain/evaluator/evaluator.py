@@ -41,7 +41,7 @@ class Evaluator:
         accounts: Iterable[str] = (),
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`file` keeps the last snapshot; `changed` is called when another one came. Raises RefusedError for a bad url."""
+        """`file` keeps the last snapshot; `changed` is called when another came. Raises RefusedError for a bad url."""
         context = ssl.create_default_context(cafile=ca_file) if ca_file else None
         self._source, self._listening = (Source(url, token, context) for _ in range(2))
         self._file, self._on_change = file, changed
@@ -120,9 +120,13 @@ class Evaluator:
     def _evaluated(self, key: str, account: str, default: Any) -> Evaluation:
         local = self._local
         if local is None:
-            return self._failed(default, "PROVIDER_NOT_READY", "no features have come yet; see whether the url is right")
+            return self._failed(
+                default, "PROVIDER_NOT_READY", "no features have come yet; see whether the url is right"
+            )
         if not isinstance(account, str) or not account:
-            return self._failed(default, "TARGETING_KEY_MISSING", "give the id of the account that is asked for")
+            return self._failed(
+                default, "TARGETING_KEY_MISSING", "give the id of the account that is asked for"
+            )
         self._ask_for(account, local)
         answer = (self._local or local).answer(account, key)
         if answer is None:

@@ -52,7 +52,9 @@ class Source:
             answer = connection.getresponse()
             content = answer.read(ANSWER_BYTES_MAX + 1)
         except _BROKEN as error:
-            raise UnreachableError(f"the control plane does not answer: {error or type(error).__name__}") from error
+            raise UnreachableError(
+                f"the control plane does not answer: {error or type(error).__name__}"
+            ) from error
         finally:
             connection.close()
         if answer.status == http.client.NOT_MODIFIED:

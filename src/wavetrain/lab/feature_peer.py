@@ -1,9 +1,9 @@
 """Feature peer: how long do other feature flags' libraries take for the work that ours does?
 
-Run with the Python of the peers' environment, which has none of Wavetrain in it: each line on stdin, a peer's name and how
-many accounts to ask for, is answered by the nanoseconds of a flag. The work: 100 flags of one account that was never
-seen before, each with a share of the accounts; a fifth of them need another flag, and a twentieth are for accounts whose
-gateway is new. Each library is asked in the way that its documents show, with variant and reason where it has them.
+Run with the Python of the peers' environment, which has none of Wavetrain in it: each line on stdin, a peer's name and
+how many accounts to ask for, is answered by the nanoseconds of a flag. The work: 100 flags of one account that was
+never seen before, each with a share of the accounts; a fifth of them need another flag, and a twentieth are for
+accounts whose gateway is new. Each library is asked in the way that its documents show, with variant and reason where it has them.
 """
 
 import hashlib
@@ -63,7 +63,9 @@ def open_feature() -> Ask:
         return decide
 
     flags = {
-        f"flag-{number}": memory.InMemoryFlag("off", {"on": True, "off": False}, context_evaluator=rule(number))
+        f"flag-{number}": memory.InMemoryFlag(
+            "off", {"on": True, "off": False}, context_evaluator=rule(number)
+        )
         for number in range(FLAGS)
     }
     api.set_provider(memory.InMemoryProvider(flags))
@@ -109,8 +111,16 @@ def launch_darkly() -> Ask:
     flags: dict[str, Any] = {}
     for number in range(FLAGS):
         weight = share(number) * 1_000
-        split = {"variations": [{"variation": 0, "weight": weight}, {"variation": 1, "weight": 100_000 - weight}]}
-        clause = {"contextKind": "user", "attribute": "gateway", "op": "in", "values": ["old"], "negate": False}
+        split = {
+            "variations": [{"variation": 0, "weight": weight}, {"variation": 1, "weight": 100_000 - weight}]
+        }
+        clause = {
+            "contextKind": "user",
+            "attribute": "gateway",
+            "op": "in",
+            "values": ["old"],
+            "negate": False,
+        }
         before = needed(number)
         flags[f"flag-{number}"] = {
             "key": f"flag-{number}",
@@ -143,7 +153,9 @@ def unleash() -> Ask:
     cache = importlib.import_module("UnleashClient.cache").FileCache("wavetrain-bench")
     features = []
     for number in range(FLAGS):
-        limit = [{"contextName": "gateway", "operator": "IN", "values": ["new"]}] if is_covered(number) else []
+        limit = (
+            [{"contextName": "gateway", "operator": "IN", "values": ["new"]}] if is_covered(number) else []
+        )
         before = needed(number)
         features.append(
             {
@@ -170,7 +182,9 @@ def unleash() -> Ask:
                     }
                 ],
                 "variants": [],
-                "dependencies": [{"feature": f"flag-{before}", "enabled": True}] if before is not None else [],
+                "dependencies": [{"feature": f"flag-{before}", "enabled": True}]
+                if before is not None
+                else [],
             }
         )
     cache.bootstrap_from_dict({"version": 2, "features": features})
@@ -192,7 +206,7 @@ def unleash() -> Ask:
 
 
 def flagsmith() -> Ask:
-    """Flagsmith's engine, a segment of the identities for each feature; it has nothing that one feature needs of others."""
+    """Flagsmith's engine, a segment of the identities for each feature; none of them can need another."""
     evaluated = importlib.import_module("flag_engine.engine").get_evaluation_result
     features, segments = {}, {}
     for number in range(FLAGS):

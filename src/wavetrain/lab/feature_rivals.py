@@ -94,14 +94,16 @@ def ofrep_ratio(rounds: int, requests: int) -> float:
         told = server.first
         size = _asked(told, ALL, 1)[1]
         server.ask(f"size {size}")
-        _asked(told, ALL, requests), _asked(told, "/floor", requests)
-        ours, floor = [], []
+        _asked(told, ALL, requests)
+        _asked(told, "/floor", requests)
+        ours: list[float] = []
+        floor: list[float] = []
         for _ in range(rounds):
             for path, seen in ((ALL, ours), ("/floor", floor)):
                 before = server.ask("cpu")
                 _asked(told, path, requests)
                 seen.append(server.ask("cpu") - before)
-    return median(floor) / median(ours)
+    return float(median(floor) / median(ours))
 
 
 def kill_switch_s(evaluators: int, rounds: int) -> list[float]:

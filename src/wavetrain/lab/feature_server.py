@@ -64,7 +64,14 @@ def main() -> None:
     app = build(store, artifacts, trust, standings=standings)
     floor = Floor(app)
     config = uvicorn.Config(
-        floor, port=0, loop="uvloop", http=Connection, ws="none", access_log=False, log_level="error", lifespan="on"
+        floor,
+        port=0,
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        access_log=False,
+        log_level="error",
+        lifespan="on",
     )
     believed = folder / "believed.pem"
     if how == "tls":

@@ -137,17 +137,20 @@ def _because(body: bytes, error: Exception) -> NoEvaluationError:
         whole = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return NoEvaluationError(
-            Code.PARSE_ERROR, f'the body is not JSON: {error}; send {{"context": {{"targetingKey": "ACCOUNT"}}}}'
+            Code.PARSE_ERROR,
+            f'the body is not JSON: {error}; send {{"context": {{"targetingKey": "ACCOUNT"}}}}',
         )
     if not isinstance(whole, dict):
         return NoEvaluationError(
-            Code.PARSE_ERROR, "the body is no JSON object; send {\"context\": {\"targetingKey\": \"ACCOUNT\"}}"
+            Code.PARSE_ERROR, 'the body is no JSON object; send {"context": {"targetingKey": "ACCOUNT"}}'
         )
     context = whole.get("context")
     if context is None:
         return _missing()
     if not isinstance(context, dict):
-        return NoEvaluationError(Code.INVALID_CONTEXT, "the context is no object; send one with a targetingKey")
+        return NoEvaluationError(
+            Code.INVALID_CONTEXT, "the context is no object; send one with a targetingKey"
+        )
     if context.get("targetingKey") is None:
         return _missing()
     return NoEvaluationError(Code.INVALID_CONTEXT, "the targetingKey is no text; send an account's id")
@@ -155,5 +158,6 @@ def _because(body: bytes, error: Exception) -> NoEvaluationError:
 
 def _missing() -> NoEvaluationError:
     return NoEvaluationError(
-        Code.TARGETING_KEY_MISSING, "the context has no targetingKey; send the id of the account that is asked for"
+        Code.TARGETING_KEY_MISSING,
+        "the context has no targetingKey; send the id of the account that is asked for",
     )
