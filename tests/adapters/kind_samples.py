@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack, noted
+from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.placebo_proof import PlaceboProof
+from wavetrain.evidence.account_arms import ArmSums
 from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.preperiod import Preperiod, absorb
@@ -15,12 +17,14 @@ from wavetrain.model.feature import (
     FeatureKey,
     Killed,
     Kind,
+    Moved,
     Needs,
     Pause,
     Ramp,
     Step,
     Variant,
 )
+from wavetrain.model.feature_check import FeatureCheck, OnFail, Side
 from wavetrain.model.feature_choice import FeatureChoice, Word
 from wavetrain.model.fleet import (
     Account,
@@ -77,6 +81,11 @@ LATER = AT + timedelta(hours=4)
 FRA, NODE, ROLLOUT = PopId("fra1"), NodeId("fra1-n1"), RolloutId("edge-2.1.0")
 SECOND = Generation(1, 2)
 HOLD = Hold(Reason.OUTSIDE_WINDOW, until=LATER, detail="opens daily", asks=True)
+_CHECK = FeatureCheck(
+    name="errors",
+    on=Side(events='e{variant="on"}', exposure="r"),
+    off=Side(events="e", exposure="r"),
+)
 _MOVING = Progress(
     unit=UnitId(NODE), state=UnitState.DRAINING, generation=SECOND, release="2.1.0", since=1.5, late_at=61.5
 )
@@ -134,6 +143,11 @@ SAMPLES: tuple[Record, ...] = (
         ramp=Ramp(begins=AT, steps=(Step(0.0, 1_000_000),), pauses=(Pause(since=AT, until=LATER, by="ada"),)),
         killed=Killed(at=LATER, by="ada", reason="it blinks"),
         announced_at=AT,
+        moves=(Moved(AT, "ramp", LATER),),
+        told_at=LATER,
+        checks=(_CHECK,),
+        on_fail=OnFail.OFF,
+        alpha=0.01,
     ),
     Reported(
         node=NODE,
@@ -236,6 +250,17 @@ SAMPLES: tuple[Record, ...] = (
         over=1,
         certified=0.19,
         threshold=None,
+    ),
+    FeatureEvidence(
+        feature=FeatureKey("menu"),
+        begins=AT,
+        checks=(_CHECK,),
+        alpha=1e-3,
+        sums=(ArmSums(on_events=3.0, on_exposure=200.5, cells=2.0),),
+        compared_s=60.0,
+        last_at=LATER,
+        fell_at=LATER,
+        text="worse",
     ),
     noted(EvidenceTrack(rollout=ROLLOUT, metrics=("drops",)), 1_750_000_000.5, 1.25, (2.5,)),
     RolloutEvidence(

@@ -15,7 +15,15 @@ from wavetrain.adapters.scrape import ScrapeSource
 from wavetrain.control.ports import HealthSource
 from wavetrain.control.targets import Target
 from wavetrain.model.fleet import NodeId
-from wavetrain.model.health import RESTARTS, SAMPLES_ASKED, Observed, PopBin, bucket, observations
+from wavetrain.model.health import (
+    RESTARTS,
+    SAMPLES_ASKED,
+    Observed,
+    PopBin,
+    bucket,
+    labelled,
+    observations,
+)
 from wavetrain.simulate.clock import VirtualClock
 from wavetrain.simulate.health import SimHealth
 from wavetrain.simulate.nature import Nature, Span
@@ -274,3 +282,27 @@ def test_a_counter_that_is_none_makes_the_node_missing(real: Scraped | Asked) ->
     later = [made for _ in range(2) for made in real.observed().bins]
     assert later
     assert {(made.missing, made.samples[0].node) for made in later} == {((N1,), N2)}
+
+
+def test_a_counter_may_be_asked_for_under_some_of_its_labels(real: Scraped | Asked) -> None:
+    node = (real.nodes if isinstance(real, Scraped) else real.scraped.nodes)[N1]
+
+    def serve(on: int, off: int) -> None:
+        lines = [
+            f'asked_total{{node="n1",release="1.0",feature="menu",variant="{name}",path="{path}"}} {count}'
+            for name, count in (("on", on), ("off", off))
+            for path in ("a", "b")
+        ]
+        node.more = "\n".join(["# TYPE asked_total counter", *lines, ""])
+
+    on, off = (labelled("asked_total", {"feature": "menu", "variant": name}) for name in ("on", "off"))
+    serve(10, 20)
+    real.source.watch({N1: real.target(N1, "a", "operations_total", on, off, "asked_total")})
+    first_bin(real, 1)
+    real.observed()
+    serve(13, 40)
+    total, bins = grown(real, on)
+    assert total == 6
+    told = [sample for made in bins for sample in made.samples]
+    assert sum(sample.increments[off] for sample in told) == 40
+    assert sum(sample.increments["asked_total"] for sample in told) == 46

@@ -9,7 +9,7 @@ import pytest
 
 from wavetrain import model
 from wavetrain.adapters.kinds import KINDS, Shape, Shapes
-from wavetrain.decide import evidence_kept, evidence_track, placebo_proof
+from wavetrain.decide import evidence_kept, evidence_track, feature_evidence, placebo_proof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.fleet import Region
 from wavetrain.model.record import Record
@@ -18,7 +18,13 @@ from wavetrain.model.rollout import Rollout, Wave
 
 def test_every_record_of_the_model_is_kept() -> None:
     names = [f"{model.__name__}.{item.name}" for item in pkgutil.iter_modules(model.__path__)]
-    modules = [evidence_kept, evidence_track, placebo_proof, *map(importlib.import_module, names)]
+    modules = [
+        evidence_kept,
+        evidence_track,
+        feature_evidence,
+        placebo_proof,
+        *map(importlib.import_module, names),
+    ]
     defined = {
         each
         for module in modules

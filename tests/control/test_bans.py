@@ -15,8 +15,9 @@ from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Desired, Generation, NodeId, Phase, PopId
-from wavetrain.model.policy import CurrentPolicy
+from wavetrain.model.policy import CurrentPolicy, Policy
 from wavetrain.model.release import Floor, Release
+from wavetrain.model.rollout import Rollout
 from wavetrain.wire.agent_messages import bans_bytes
 from wavetrain.wire.told import told_of
 
@@ -185,6 +186,9 @@ class Nothing:
         return {}
 
     def source_fault(self) -> str:
+        return ""
+
+    def shadow_of(self, _: Rollout, __: Policy) -> str:
         return ""
 
 

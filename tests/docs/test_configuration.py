@@ -34,6 +34,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "wavetrain.toml: keys": wiring_config.Config,
     'alert.kind = "webhook"': channels.WebhookTable,
     'alert.kind = "mail"': channels.MailTable,
+    "[notes]": wiring_config.NotesConfig,
     "[tls]": wiring_config.TlsConfig,
     'health.source = "prometheus"': sources.PrometheusTable,
     "agent.toml: keys": agent.Config,

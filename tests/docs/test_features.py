@@ -11,7 +11,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
 
 
 def test_the_file_that_is_shown_is_read_and_fits_together() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    text, checked = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    (tiles,) = read_features(checked, datetime(2027, 1, 1, tzinfo=UTC))
+    assert [check.name for check in tiles.checks] == ["errors", "logins"]
     menu, dark = read_features(text, datetime(2027, 1, 1, tzinfo=UTC))
     assert prerequisites.order((menu, dark)) == (dark.id, menu.id)
     assert menu.ramp is not None

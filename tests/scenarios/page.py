@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.scenarios.session import PERSONS, Session
+from tests.scenarios.session import CUSTOMERS, PERSONS, Session
 
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 PROMPT = re.compile(r"^(?P<person>[a-z]+)\$ (?P<line>.+)$")
@@ -53,8 +53,9 @@ def _answer(session: Session, line: str) -> str:
     found = PROMPT.match(line.replace("\\\n", " "))
     assert found is not None
     person, words = found["person"], shlex.split(found["line"])
-    if person not in PERSONS:
-        raise UnplayableError(f"`{line}`: nobody is called {person}; take one of {', '.join(PERSONS)}")
+    if person not in {**PERSONS, **CUSTOMERS}:
+        names = ", ".join([*PERSONS, *CUSTOMERS])
+        raise UnplayableError(f"`{line}`: nobody is called {person}; take one of {names}")
     match words:
         case ["cat", name]:
             return (session.folder / name).read_text()
@@ -100,4 +101,5 @@ _SCENES: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"operators are told by (\S+)", Session.tell_by),
     (r"in truth nobody answers for (\S+) any more", Session.deafen),
     (r"somebody answers for (\S+) again", Session.hear),
+    (r"a program that evaluates features is connected, and slow", Session.connect),
 )

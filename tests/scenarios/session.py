@@ -19,7 +19,9 @@ from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.cli.main import app
 from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
+from wavetrain.control.audience import Audience
 from wavetrain.control.outbox import send_next
+from wavetrain.control.standings import Standings
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
@@ -47,6 +49,8 @@ PERSONS = {
     "ida": (Role.CI, Role.APPROVER),
     "ada": (Role.ADMIN,),
 }
+CUSTOMERS = {"cleo": "acme"}
+"""Who speaks for which account; their tokens are made when the fleet has it."""
 HOUSE = Caller("house", (Role.OPERATOR, Role.APPROVER))
 STEP_S, LOOK_S = 10.0, 120.0
 """How much time passes between two ticks while something moves, and while the fleet is only watched."""
@@ -59,6 +63,7 @@ LIVELY = frozenset(
         Reason.NOT_REPORTING,
         Reason.IN_PROGRESS,
         Reason.REVERTING,
+        Reason.FEATURES_OFF,
     }
 )
 """The reasons that small steps of time may end."""
@@ -81,6 +86,9 @@ class Session:
         }
         self.house = House(self.clock, self.nature, self.nodes, {}, planner.decide)
         self.store = self.house.store
+        self.standings = Standings(self.store)
+        self.house.evaluators = self.audience = Audience(self.standings)
+        self._programs: list[int] = []
         self._fleet = fleet
         self._policy = read_policy((files / "policy.toml").read_text(), fleet)
         self._secrets = {
@@ -134,7 +142,7 @@ class Session:
         environment = {
             "WAVETRAIN_URL": self._url,
             "WAVETRAIN_CA": self._ca,
-            "WAVETRAIN_TOKEN": self._secrets[person],
+            "WAVETRAIN_TOKEN": self._secret(person),
             "COLUMNS": COLUMNS,
             "NO_COLOR": "1",
         }
@@ -145,6 +153,17 @@ class Session:
         self.house.ticker.tick()
         self._tell()
         return result.output, result.exit_code
+
+    def _secret(self, person: str) -> str:
+        if person in CUSTOMERS and person not in self._secrets:
+            account = CUSTOMERS[person]
+            made = tokens.create(self.store, tokens.HOUSE, person, (Role.ACCOUNT,), account=account)
+            self._secrets[person] = made[1]
+        return self._secrets[person]
+
+    def connect(self) -> None:
+        """A program that evaluates features knows them as they are, and is slow from now on."""
+        self._programs.append(self.audience.join(self.standings.version))
 
     def settle(self, account: str, name: str, primary: str, second: str, kind: str, users: str) -> None:
         """A site is in the fleet from now on, as the operator's inventory has it."""

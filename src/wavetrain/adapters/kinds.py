@@ -8,6 +8,7 @@ import msgspec
 
 from wavetrain.decide.evidence_kept import PopCalibration, PopEvidence, PopWatch, RolloutEvidence
 from wavetrain.decide.evidence_track import EvidenceTrack
+from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
@@ -61,6 +62,7 @@ KINDS: tuple[type[Record], ...] = (
     Slot,
     Freeze,
     Feature,
+    FeatureEvidence,
     FeatureChoice,
     Token,
     Ledger,

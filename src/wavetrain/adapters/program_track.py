@@ -13,7 +13,7 @@ from wavetrain.adapters.native_histogram import Grid, between_bounds, reach
 from wavetrain.adapters.promql import STARTS, Labels
 from wavetrain.control.ports import Target
 from wavetrain.errors import RefusedError
-from wavetrain.model.health import bucket, observations
+from wavetrain.model.health import bucket, observations, selected
 from wavetrain.wire.prometheus_answer import Series, Spread
 
 FIGURE_MAX = 1e18
@@ -73,6 +73,7 @@ class Track:
         self._target, self._labels = target, labels
         self._rates = [name for name in target.gauges if name.endswith(RATE)]
         self._summed = {*target.counters, *self._rates}
+        self._picked = [(key, *selected(key)) for key in target.counters if selected(key)[1]]
         self._unasked = set(self._rates) - set(target.counters)
         self._loose: list[tuple[str, Sequence[float]]] = []
         self._programs: dict[tuple[str, str], _Program] = {}
@@ -158,6 +159,9 @@ class Track:
             return
         if not self._labels.release_info and release:
             program.releases.append((release, at))
+        for asked, base, wanted in self._picked:
+            if name == base and wanted.items() <= labels.items():
+                program.counters.setdefault(asked, []).append(_counted(name, item.samples))
         if name in self._summed:
             program.counters.setdefault(name, []).append(_counted(name, item.samples))
         elif name == target.sessions:

@@ -13,6 +13,7 @@ import msgspec
 
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId
+from wavetrain.model.health import selected
 
 STARTS = "_start_time_seconds"
 """The gauge that says when a program began ends in this, whatever it is called."""
@@ -60,7 +61,8 @@ def groups(targets: Iterable[tuple[NodeId, Target]]) -> Iterator[Group]:
 def names(target: Target) -> tuple[str, ...]:
     """The names of all metrics that say something of a target; a native histogram has its base name."""
     histograms = [name for base in target.histograms for name in (base, f"{base}_bucket", f"{base}_count")]
-    asked = (*target.counters, *histograms, *target.gauges, target.sessions)
+    counters = (selected(name)[0] for name in target.counters)
+    asked = (*counters, *histograms, *target.gauges, target.sessions)
     return tuple(dict.fromkeys(name for name in asked if name))
 
 

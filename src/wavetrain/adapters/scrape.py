@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from wavetrain.adapters.own_counts import OwnCounts
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, PopId
-from wavetrain.model.health import Observed, PopBin, Sample, SourceFigures, bucket, observations
+from wavetrain.model.health import Observed, PopBin, Sample, SourceFigures, bucket, observations, selected
 from wavetrain.wire.hurried import hurry
 
 INTERVAL_S = 1.0
@@ -55,10 +55,15 @@ def parse(
     levels: dict[str, float] = {}
     summed = {*counters, *(observations(name) for name in histograms), *_rates(gauges)}
     buckets = {f"{name}_bucket": name for name in histograms}
+    picked = _picked(counters)
     release, started, held = "", 0.0, 0.0
     for name, value, labels in _samples(text):
         if name in gauges and name not in summed:
             levels[name] = levels.get(name, 0.0) + value
+        for key, wanted in picked.get(name, ()):
+            if wanted.items() <= labels.items():
+                totals[key] = totals.get(key, 0.0) + value
+                release = labels.get("release", release)
         if name in summed:
             totals[name] = totals.get(name, 0.0) + value
             release = labels.get("release", release)
@@ -77,6 +82,16 @@ def parse(
             raise ValueError(f"{figure} counts nothing")
     levels = {name: level for name, level in levels.items() if abs(level) <= FIGURE_MAX}
     return Reading(at, release, started, totals, held, levels)
+
+
+def _picked(counters: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]:
+    """By metric, the names that ask for some of its labels alone."""
+    found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    for name in counters:
+        base, labels = selected(name)
+        if labels:
+            found.setdefault(base, []).append((name, labels))
+    return found
 
 
 def _rates(gauges: Sequence[str]) -> list[str]:

@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wavetrain.adapters.kinds import Ident, Shape
 from wavetrain.adapters.sql_session import Statement, literal
 
-SCHEMA = 9
+SCHEMA = 10
 """Raised whenever a table of an older store would no longer fit."""
 
-REVISION = "0009"
+REVISION = "0010"
 """Of the migrations: where a store of this schema stands."""
 
 CLOCKS = {

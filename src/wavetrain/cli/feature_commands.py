@@ -12,6 +12,8 @@ from wavetrain.errors import RefusedError
 
 app = typer.Typer(help="What is activated account by account.", no_args_is_help=True)
 Key = Annotated[str, typer.Argument(help="The feature's key.")]
+VERDICT_HEADS = ("check", "log e", "with it", "without", "ratio", "95 %", "accounts differ by")
+_CONSEQUENCE = {"pause": "is paused", "off": "is switched off"}
 HEADS = ("feature", "status", "accounts", "everywhere", "needs", "owner", "what")
 
 
@@ -117,6 +119,39 @@ def off(desk: Desk, feature: Key, reason: Reason) -> None:
 
 @app.command()
 @command
+def verdict(desk: Desk, feature: Key) -> None:
+    """What the accounts that have it say, against those that do not, check by check."""
+    from wavetrain.cli.client import at
+
+    answer = desk.client.get(at("features", feature, "verdict"))
+    desk.table(answer, VERDICT_HEADS, map(_judged, answer["checks"]), "")
+    if not desk.as_json:
+        log_e, least = answer["log_e"], answer["log_threshold"]
+        desk.console.print(
+            f"{answer['verdict']}: log e {log_e:.2f}, at {least:.2f} it {_CONSEQUENCE[answer['on_fail']]}; "
+            f"{answer['text']}"
+        )
+        if answer["fell_at"]:
+            desk.console.print(f"it fell {answer['fell_at'][:16]} UTC")
+
+
+def _judged(check: dict[str, Any]) -> list[str]:
+    ratio = "-" if check["ratio"] is None else f"{check['ratio']:.2f}"
+    low, high = check["ratio_low"], check["ratio_high"]
+    between = "-" if low is None else f"{low:.3g} to {'any' if high is None else format(high, '.3g')}"
+    return [
+        check["name"],
+        f"{check['log_e']:.2f}",
+        f"{check['on_events']:,.0f} of {check['on_exposure']:,.0f}",
+        f"{check['off_events']:,.0f} of {check['off_exposure']:,.0f}",
+        ratio,
+        between,
+        f"{check['tau']:.2f}",
+    ]
+
+
+@app.command()
+@command
 def choose(
     desk: Desk,
     feature: Key,
@@ -152,7 +187,7 @@ def account(desk: Desk, account: Annotated[str, typer.Argument(help="The account
 def _told(one: dict[str, Any]) -> list[str]:
     """A feature for an account, in a few lines."""
     lines = [f"{one['feature']}: {one['status']}{_when(one)}"]
-    if one["early"] == "open" and not one["is_on"]:
+    if one["early"] == "open" and one["status"] in ("announced", "rolling out"):
         lines.append("  may be had early")
     lines += [f"  moved   {what}" for what in one["moved"]]
     lines += [f"  waits   {what}" for what in one["waits"]]

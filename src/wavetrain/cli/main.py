@@ -15,6 +15,7 @@ from wavetrain.cli import (
     freeze_commands,
     history_commands,
     lab_command,
+    notes_command,
     place_commands,
     policy_commands,
     readiness_command,
@@ -62,6 +63,7 @@ app.command()(ask_commands.why)
 app.command()(ask_commands.when)
 app.command()(readiness_command.readiness)
 app.command()(ask_commands.journal)
+app.command()(notes_command.notes)
 app.command()(verdict_command.verdict)
 app.add_typer(check_commands.app, name="checks")
 app.command()(history_commands.record)

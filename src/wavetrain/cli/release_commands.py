@@ -30,6 +30,12 @@ def submit(
     ] = None,
     wave: Annotated[int | None, typer.Option(help="With restart: the wave to begin with.")] = None,
     pop: Annotated[list[str] | None, typer.Option(help="With affected: a PoP; may be given again.")] = None,
+    news: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with what customers read of it in the weekly notes, instead of the manifest's."
+        ),
+    ] = None,
 ) -> None:
     """Submit a release as a candidate."""
     import msgspec
@@ -45,6 +51,7 @@ def submit(
         desk.client.upload(digest, artifact)
     body = msgspec.to_builtins(candidate)
     body |= {"fixes": fixes} if fixes is not None else {}
+    body |= {"news": text_of(news)} if news is not None else {}
     said = {"how": how.value if how is not None else None, "wave": wave, "pops": pop}
     body["hotfix"] |= {key: value for key, value in said.items() if value is not None}
     answer = desk.client.post("/v1/releases", body)
@@ -81,7 +88,8 @@ def show(desk: Desk, release: Release) -> None:
     answer = desk.client.get(at("releases", release))
     item, tombstone = answer["release"], answer["tombstone"]
     rows = [
-        [name, str(item[name])] for name in ("id", "lane", "stage", "digest", "size", "submitted_by", "notes")
+        [name, str(item[name])]
+        for name in ("id", "lane", "stage", "digest", "size", "submitted_by", "notes", "news")
     ]
     rows.append(["gates", _gates(item)])
     if tombstone is not None:

@@ -32,7 +32,7 @@ class FeatureFor(msgspec.Struct, frozen=True, kw_only=True):
     is_on: bool
     why: str
     early: str
-    """Whether it may be had early: `no`, `later`, `open` or `opted in`."""
+    """Whether it may be had early: `no`, `later`, `open`, `opted in`, or `over` when its turn has come by itself."""
     earliest: datetime | None
     latest: datetime | None
     """From when on the account has it, at the earliest and at the latest; None where nobody can say."""
@@ -136,6 +136,8 @@ class _Picture:
             return "opted in"
         if feature.early is None:
             return "no"
+        if prospects.has_turn(self._seen[feature.id], self._now):
+            return "over"
         return "open" if feature.early.since <= self._now else "later"
 
     def _lacking(self, feature: Feature) -> dict[PopId, str]:

@@ -9,6 +9,8 @@ from wavetrain.control.tick import due
 from wavetrain.decide import alerts
 from wavetrain.decide.alerts import Answer, Key, Scene
 from wavetrain.decide.evidence_kept import RolloutEvidence
+from wavetrain.decide.feature_evidence import FeatureEvidence
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Quarantine
 from wavetrain.model.journal import Entry
 from wavetrain.model.notice import WRITER, Alert, AlertKind, Channel, Concern, Delivery, Outgoing, Tenure
@@ -168,6 +170,7 @@ def scene(view: View) -> Scene:
         turns=[turn for name in names for turn in view.find(Turn, rollout=name)],
         slots=view.find(Slot),
         quarantined={item.node: item for item in view.find(Quarantine)},
+        features=[(one, view.get(FeatureEvidence, one.id)) for one in view.find(Feature) if one.checks],
         standstills=view.find(Standstill),
         failing=frozenset(
             name for name in names if (kept := view.get(RolloutEvidence, name)) is not None and kept.failed

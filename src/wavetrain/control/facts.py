@@ -52,6 +52,7 @@ class Seen(Protocol):
     def pre_period_s(self) -> Mapping[PopId, float]: ...
     def unseen_s(self) -> Mapping[NodeId, float]: ...
     def source_fault(self) -> str: ...
+    def shadow_of(self, rollout: Rollout, policy: Policy) -> str: ...
 
 
 def load(
@@ -77,11 +78,12 @@ def load(
     earlier = older(image.all(Rollout), rollout)
     later = newer(image.all(Rollout), rollout)
     kept, placebo = seen.evidence_of(rollout.id), seen.evidence_of(placebo_of(rollout.id))
+    policy = policy_in(image.get(PolicyText, rollout.policy), rollout.policy)
     facts = Facts(
         now=view.now,
         steady=view.steady,
         lane=LANES[rollout.lane],
-        policy=policy_in(image.get(PolicyText, rollout.policy), rollout.policy),
+        policy=policy,
         fleet=image.fleet,
         rollout=rollout,
         release=release,
@@ -110,6 +112,7 @@ def load(
         ),
         evidence=kept.changed(version=0) if kept is not None else None,
         placebo=placebo.changed(version=0) if placebo is not None else None,
+        shadow=seen.shadow_of(rollout, policy),
         pop_evidence=seen.pops_of(rollout.id),
         pre_period_s=seen.pre_period_s() if rollout.status in (Status.PLANNED, Status.ANNOUNCED) else {},
         standstills=tuple(image.all(Standstill)),
@@ -259,6 +262,7 @@ class Basis(msgspec.Struct, frozen=True):
     """Of the nodes under way, in the order of their turns; None for one that is not asked for its metrics."""
     source_fault: str
     is_behind: bool
+    shadow: str
 
 
 def digest(facts: Facts) -> str:
@@ -291,6 +295,7 @@ def digest(facts: Facts) -> str:
         else {},
         unseen_s=[unseen(NodeId(unit)) for turn in under_way for unit in turn.exposed],
         source_fault=facts.source_fault,
+        shadow=facts.shadow,
         is_behind=facts.is_behind,
     )
     return hashlib.sha256(msgspec.json.encode(basis, order="deterministic")).hexdigest()

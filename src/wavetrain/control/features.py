@@ -7,7 +7,7 @@ import msgspec
 
 from wavetrain.control.chronicle import tell
 from wavetrain.control.ports import Store, Transaction, View
-from wavetrain.decide import prerequisites, ramp
+from wavetrain.decide import prerequisites, ramp, retelling
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.feature import FEATURES_MAX, WHOLE_PPM, Feature, FeatureKey, Killed, Ramp, Step
@@ -152,25 +152,37 @@ def _steered(
 ) -> FeatureSeen:
     require(caller, Act.STEER)
     with store.write() as transaction:
-        made, text = change(_found(transaction, key), transaction.now)
+        known, now = _found(transaction, key), transaction.now
+        made, text = change(known, now)
         tell(transaction, caller, "feature", made.id, text)
-        return _seen(transaction.put(made), transaction.now)
+        return _seen(transaction.put(retelling.retold(known, made, now)), now)
 
 
 def _merged(new: Feature, known: Feature | None, now: datetime) -> Feature:
     """What a file says of a feature, over what has happened to it."""
     if known is None:
         return new
-    made = new.changed(version=known.version, announced_at=known.announced_at, killed=known.killed)
+    made = new.changed(
+        version=known.version,
+        announced_at=known.announced_at,
+        killed=known.killed,
+        moves=known.moves,
+        told_at=known.told_at,
+    )
+    return retelling.retold(known, _ramped(made, known, now), now)
+
+
+def _ramped(made: Feature, known: Feature, now: datetime) -> Feature:
+    """With the ramp that a file gives it, as far as the one under way allows it."""
     if known.ramp is None or now < known.ramp.begins:
         return made
-    if new.ramp is None or new.ramp.begins != known.ramp.begins:
+    if made.ramp is None or made.ramp.begins != known.ramp.begins:
         raise RefusedError(
             f"the ramp of feature {known.id} began {known.ramp.begins:%Y-%m-%d %H:%M} UTC; the file must say so, too"
         )
-    if new.ramp.steps == known.ramp.steps:
+    if made.ramp.steps == known.ramp.steps:
         return made.changed(ramp=known.ramp)
-    return made.changed(ramp=ramp.rescheduled(known.ramp, new.ramp.steps, now))
+    return made.changed(ramp=ramp.rescheduled(known.ramp, made.ramp.steps, now))
 
 
 def _found(view: View | Transaction, key: str) -> Feature:

@@ -62,34 +62,34 @@ class PopRuns:
             pop.id: self._made(view, pop, said.get(pop.id, []), told.get(pop.id, []), retired) for pop in pops
         }
 
-    def follow(self, view: View, changes: Iterable[Change]) -> bool:
-        """Take in what has changed; whether anything runs otherwise, or another release is known."""
+    def follow(self, view: View, changes: Iterable[Change]) -> set[PopId] | None:
+        """Take in what has changed; the PoPs that run otherwise, or None where it may be any."""
         dirty: set[PopId] = set()
-        is_other = is_all = False
+        is_any = is_all = False
         for change in changes:
             if change.kind == Release.__name__:
                 record = change.record
-                is_other |= isinstance(record, Release) and self.catalogue.take(record)
+                is_any |= isinstance(record, Release) and self.catalogue.take(record)
             elif change.kind == Pop.__name__:
                 is_all = True
             else:
                 dirty |= self._touched(view, change)
         if is_all:
-            before = self._runs
             self.load(view)
-            return is_other or before != self._runs
-        if not dirty:
-            return is_other
-        self._ban(view)
-        retired = frozenset(one.node for one in view.find(Retired))
+            return None
+        if dirty:
+            self._ban(view)
+        retired = frozenset(one.node for one in view.find(Retired)) if dirty else frozenset()
+        others: set[PopId] = set()
         for name in dirty:
             pop = view.get(Pop, name)
             if pop is None:
                 continue
             made = self._read(view, pop, retired)
-            is_other |= made != self._runs.get(name)
-            self._runs[name] = made
-        return is_other
+            if made != self._runs.get(name):
+                others.add(name)
+                self._runs[name] = made
+        return None if is_any else others
 
     def _touched(self, view: View, change: Change) -> set[PopId]:
         """The PoPs that may run otherwise after a change."""

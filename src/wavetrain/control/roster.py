@@ -5,7 +5,7 @@ million accounts two share a key in one of 37 million fleets. What changes is la
 then they are made anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
 
@@ -16,7 +16,7 @@ from wavetrain.control.ports import View
 from wavetrain.decide import cohort, entitlement
 from wavetrain.decide.coverage import VISIT_DAYS
 from wavetrain.decide.entitlement import Facts
-from wavetrain.model.fleet import Account, AccountId, PopId, Site, Visit
+from wavetrain.model.fleet import Account, PopId, Site, Visit
 
 BESIDE_MAX = 50_000
 """So many accounts may differ from the arrays before these are made anew."""
@@ -45,6 +45,18 @@ class Keys:
             return int(self._order[place])
         return None
 
+    def rows(self, keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        """The rows of many keys, with new ones for those that have none."""
+        places = self._sorted.searchsorted(keys)
+        found = np.zeros(len(keys), np.uint32)
+        inside = places < len(self._sorted)
+        is_known = np.zeros(len(keys), np.bool_)
+        is_known[inside] = self._sorted[places[inside]] == keys[inside]
+        found[is_known] = self._order[places[is_known]]
+        for place in np.flatnonzero(~is_known):
+            found[place] = self.add(int(keys[place]))
+        return found
+
     def add(self, key: int) -> int:
         """Its row, a new one where it has none."""
         found = self.row(key)
@@ -52,6 +64,11 @@ class Keys:
             found = self._beside[key] = self.count
             self.count += 1
         return found
+
+    @property
+    def bytes_held(self) -> int:
+        """Of the arrays."""
+        return self._order.nbytes + self._sorted.nbytes
 
 
 class Lists:
@@ -73,6 +90,11 @@ class Lists:
             return ()
         start, end = int(self._starts[row]), int(self._starts[row + 1])
         return self._values[start:end].tolist() if end > start else ()
+
+    @property
+    def bytes_held(self) -> int:
+        """Of the arrays."""
+        return self._values.nbytes + self._starts.nbytes
 
 
 class Roster:
@@ -99,24 +121,25 @@ class Roster:
         """Everything, from the records; visits a day at a time, since there may be many."""
         accounts = view.find(Account)
         self._start(cohort.unit_keys(one.id for one in accounts))
-        known = {one.id: row for row, one in enumerate(accounts)}
-        self._facts_of = np.fromiter(
-            (self._facts_number(entitlement.of(one)) for one in accounts), np.uint32, len(accounts)
-        )
+        facts = (self._facts_number(entitlement.of(one)) for one in accounts)
+        self._facts_of = np.fromiter(facts, np.uint32, len(accounts))
         del accounts
-        rows, values = _Grown(np.uint32), _Grown(np.int64)
-        for site in view.find(Site):
-            row = self._row_of(known, site.account)
-            for pop in (site.primary, site.secondary):
-                if pop:
-                    rows.append(row)
-                    values.append(self.pop_number(pop))
-        self._homes = Lists(rows.array(), values.array(), self._keys.count)
-        last: dict[tuple[int, int], int] = {}
+        sites = view.find(Site)
+        rows = self._keys.rows(cohort.unit_keys(one.account for one in sites))
+        pops = np.fromiter(
+            (self.pop_number(pop) if pop else -1 for one in sites for pop in (one.primary, one.secondary)),
+            np.int64,
+            len(sites) * 2,
+        )
+        del sites
+        self._homes = Lists(np.repeat(rows, 2)[pops >= 0], pops[pops >= 0], self._keys.count)
         today = _ordinal(datetime.fromtimestamp(view.steady, UTC).date())
+        last: dict[tuple[int, int], int] = {}
         for day in range(today - VISIT_DAYS, today + 2):
-            for visit in view.find(Visit, day=_text(day)):
-                row, place = self._row_of(known, visit.account), self.pop_number(visit.pop)
+            visits = view.find(Visit, day=_text(day))
+            rows = self._keys.rows(cohort.unit_keys(one.account for one in visits))
+            for visit, row in zip(visits, rows.tolist(), strict=True):
+                place = self.pop_number(visit.pop)
                 if place not in self._homes.of(row):
                     last[row, place] = self._packed(visit, place)
         self._visits = Lists(
@@ -124,6 +147,12 @@ class Roster:
             np.fromiter(last.values(), np.int64, len(last)),
             self._keys.count,
         )
+
+    @property
+    def bytes_held(self) -> int:
+        """Of the arrays; what differs from them is held beside."""
+        arrays = (self._keys, self._homes, self._visits)
+        return self._facts_of.nbytes + sum(one.bytes_held for one in arrays)
 
     @property
     def is_grown(self) -> bool:
@@ -192,10 +221,6 @@ class Roster:
             self.pops.append(pop)
         return found
 
-    def _row_of(self, known: Mapping[AccountId, int], account: str) -> int:
-        row = known.get(AccountId(account))
-        return self._keys.add(cohort.unit_key(account)) if row is None else row
-
     def _facts_number(self, facts: Facts) -> int:
         found = self._facts_numbers.get(facts)
         if found is None:
@@ -211,24 +236,6 @@ class Roster:
                 had = self._had_numbers[visit.had] = len(self.had)
                 self.had.append(visit.had)
         return (pop << (_HAD_BITS + _DAY_BITS)) | (_ordinal(date.fromisoformat(visit.day)) << _HAD_BITS) | had
-
-
-class _Grown:
-    """Numbers that are added one by one, in little memory."""
-
-    def __init__(self, kind: type[np.uint32 | np.int64]) -> None:
-        self._kind = kind
-        self._parts: list[NDArray[np.uint32 | np.int64]] = []
-        self._last: list[int] = []
-
-    def append(self, number: int) -> None:
-        self._last.append(number)
-        if len(self._last) >= 65_536:
-            self._parts.append(np.array(self._last, self._kind))
-            self._last = []
-
-    def array(self) -> NDArray:  # type: ignore[type-arg]
-        return np.concatenate([*self._parts, np.array(self._last, self._kind)])
 
 
 def _ordinal(day: date) -> int:

@@ -5,20 +5,19 @@ matters, or a step of a ramp that is due, makes another one. So nobody sees half
 nodes back takes its features off all at once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from heapq import heappop, heappush
 from threading import Condition, Event, Lock
-
-import msgspec
 
 from wavetrain.control import pop_runs
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.pop_runs import PopRuns
 from wavetrain.control.ports import Change, Store, View
 from wavetrain.control.roster import Roster
-from wavetrain.decide import cohort, coverage, entitlement, ramp
+from wavetrain.control.standing_picture import Picture, When
+from wavetrain.decide import cohort, coverage, ramp
 from wavetrain.decide.activation import Bits, Sheet, Standing, bits_of
 from wavetrain.errors import StaleError, WavetrainError
 from wavetrain.model.feature import Feature, FeatureKey
@@ -31,72 +30,6 @@ STEP_BITS = 16
 LOOK_S = 0.25
 """How often the clock is looked at, and what others may have committed."""
 _KINDS = pop_runs.WATCHED | {kind.__name__ for kind in (Feature, FeatureChoice, Account, Site, Visit, Ledger)}
-
-
-class When(msgspec.Struct, frozen=True):
-    """The instant of a picture."""
-
-    until: datetime
-    """Then the clock alone changes an answer."""
-    today: date
-    """By the store's own clock, as the nodes count days."""
-
-
-class Picture:
-    """Everything that answers stand on, at one instant."""
-
-    def __init__(
-        self, sheet: Sheet, pops: Sequence[Bits], everywhere: Bits, roster: Roster, when: "When", version: int
-    ) -> None:
-        """`pops`: the features that each PoP has, by its number in the roster; `everywhere`: those that all have."""
-        self.sheet = sheet
-        self.pops = pops
-        self.everywhere = everywhere
-        self.roster = roster
-        self.when = when
-        self.version = version
-        self.all: Bits = (1 << len(sheet.features)) - 1
-        self.needless = coverage.bits(sheet.features, pop_runs.NOTHING, coverage.Catalogue())
-        """The features that need no release."""
-        self._licensed: dict[int, Bits] = {}
-        self._had: dict[int, Bits] = {}
-
-    def there(self, pop: int | None) -> Bits:
-        """What a PoP has, by its number; one that came since is not known to have any that need a release."""
-        return self.pops[pop] if pop is not None and pop < len(self.pops) else self.needless
-
-    def covered(self, homes: Iterable[int], visits: Iterable[tuple[int, int]]) -> Bits:
-        """What every PoP has that an account uses; where it uses none, what every PoP of the fleet has.
-
-        A visit takes nothing away that was on when it began.
-        """
-        bits, is_any = self.all, False
-        for pop in homes:
-            bits &= self.there(pop)
-            is_any = True
-        for pop, had in visits:
-            bits &= self.there(pop) | self.had(had)
-            is_any = True
-        return bits if is_any else self.everywhere
-
-    def licensed(self, number: int) -> Bits:
-        """What accounts may have of whom this is known."""
-        found = self._licensed.get(number)
-        if found is None:
-            facts = self.roster.facts[number]
-            found = self._licensed[number] = sum(
-                1 << place
-                for place, one in enumerate(self.sheet.features)
-                if not entitlement.missing(one.needs, facts)
-            )
-        return found
-
-    def had(self, number: int) -> Bits:
-        """A set of features by its number in the roster."""
-        found = self._had.get(number)
-        if found is None:
-            found = self._had[number] = bits_of(self.sheet, self.roster.had[number])
-        return found
 
 
 class Standings:
@@ -119,6 +52,9 @@ class Standings:
         self._features: dict[FeatureKey, Feature] = {}
         self._choices: dict[int, dict[FeatureKey, FeatureChoice]] = {}
         """By `cohort.unit_key`: most accounts leave everything to the ramps."""
+        self._bits: list[Bits] = []
+        self._known: dict[coverage.Runs, Bits] = {}
+        self._is_made_anew = False
         self._ends: list[datetime] = []
         """When deferrals end, the next first."""
         self.followed = -1
@@ -179,6 +115,11 @@ class Standings:
             return ()
         lost = picture.sheet.on(standing) & ~picture.there(picture.roster.number_of(pop))
         return tuple(one.id for place, one in enumerate(picture.sheet.features) if lost >> place & 1)
+
+    @property
+    def bytes_held(self) -> int:
+        """Of the arrays in which the accounts are."""
+        return self._roster.bytes_held
 
     def wait(self, after: int, timeout_s: float) -> int:
         """Until the version is greater, or time is up; the version."""
@@ -260,10 +201,16 @@ class Standings:
                 return None
             self._steps = 0 if is_other else self._steps + 1
             self._sequence = sequence if is_other else self._sequence
-            sheet = Sheet(self._features, view.now)
-            pops, everywhere = self._pop_bits(sheet)
             version = (self._sequence << STEP_BITS) + self._steps
-            self._picture = Picture(sheet, pops, everywhere, self._roster, self._when(view), version)
+            if self._is_made_anew or is_due:
+                self._is_made_anew = False
+                sheet = Sheet(self._features, view.now)
+                self._bits = self._all_bits(sheet)
+            else:
+                sheet = self._picture.sheet  # good still: none of its features has a step before `until`
+            self._picture = Picture(
+                sheet, self._bits, self._everywhere(sheet), self._roster, self._when(view), version
+            )
             self._until_s = self._anchor[0] + (self._picture.when.until - view.now).total_seconds()
         return version
 
@@ -293,14 +240,15 @@ class Standings:
         for choice in view.find(FeatureChoice):
             self._choose(choice.account, choice.feature, choice)
         self._roster, self._runs = roster, runs
+        self._is_made_anew = True
 
     def _take(self, view: View, changes: Sequence[Change]) -> bool:
-        is_other = self._runs.follow(view, changes)
         accounts: set[str] = set()
+        is_other = self._move(self._runs.follow(view, changes))
         for change in changes:
             match change.kind:
                 case "Feature":
-                    is_other = True
+                    is_other = self._is_made_anew = True
                     feature = view.get(Feature, *change.key)
                     if feature is None:
                         self._features.pop(FeatureKey(change.key[0]), None)
@@ -322,6 +270,7 @@ class Standings:
                 case "Ledger":
                     jump_s = ledger_of(view).jumped_s
                     is_other |= jump_s != self._jump_s
+                    self._is_made_anew |= jump_s != self._jump_s
                     self._jump_s = jump_s
                 case _:
                     pass
@@ -350,19 +299,38 @@ class Standings:
         there = picture.there(picture.roster.number_of(visit.pop)) | bits_of(picture.sheet, visit.had)
         return there & picture.all != picture.all
 
-    def _pop_bits(self, sheet: Sheet) -> tuple[list[Bits], Bits]:
-        """What each PoP has, and what all PoPs of the fleet have; most run the same as others."""
-        known: dict[coverage.Runs, Bits] = {}
-        made = []
-        for pop in self._roster.pops:
-            runs = self._runs.of(pop)
-            if runs not in known:
-                known[runs] = coverage.bits(sheet.features, runs, self._runs.catalogue)
-            made.append(known[runs])
-        everywhere = (1 << len(sheet.features)) - 1
-        for runs in {self._runs.of(pop) for pop in self._runs.pops} or {pop_runs.NOTHING}:
-            everywhere &= known.get(runs, coverage.bits(sheet.features, runs, self._runs.catalogue))
-        return made, everywhere
+    def _move(self, pops: set[PopId] | None) -> bool:
+        """PoPs run otherwise, or any may; whether they have other features by that."""
+        if pops is None:
+            self._is_made_anew = True
+            return True
+        made = list(self._bits)
+        for pop in pops:
+            number = self._roster.pop_number(pop)
+            made += [0] * (number + 1 - len(made))
+            made[number] = self._has(self._picture.sheet, self._runs.of(pop))
+        is_other, self._bits = made != self._bits, made
+        return is_other
+
+    def _all_bits(self, sheet: Sheet) -> list[Bits]:
+        """What each PoP has, by its number in the roster."""
+        self._known = {}
+        return [self._has(sheet, self._runs.of(pop)) for pop in self._roster.pops]
+
+    def _has(self, sheet: Sheet, runs: coverage.Runs) -> Bits:
+        """Most PoPs run the same as others."""
+        found = self._known.get(runs)
+        if found is None:
+            found = self._known[runs] = coverage.bits(sheet.features, runs, self._runs.catalogue)
+        return found
+
+    def _everywhere(self, sheet: Sheet) -> Bits:
+        """What all PoPs of the fleet have."""
+        bits = (1 << len(sheet.features)) - 1
+        pops = list(self._runs.pops)
+        for pop in pops:
+            bits &= self._has(sheet, self._runs.of(pop))
+        return bits if pops else self._has(sheet, pop_runs.NOTHING)
 
     def _when(self, view: View) -> When:
         while self._ends and self._ends[0] <= view.now:

@@ -63,6 +63,7 @@ def submit(store: Store, artifacts: Artifacts, caller: Caller, candidate: Candid
                 urgency=candidate.urgency,
                 notes=candidate.notes,
                 hotfix=candidate.hotfix,
+                news=candidate.news,
             )
         elif known.stage is Stage.CANDIDATE and candidate.gates.items() - known.gates.items():
             made = known.changed(gates={**known.gates, **candidate.gates})

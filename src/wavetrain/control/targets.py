@@ -1,6 +1,6 @@
 """Targets: by which metrics is a node measured?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -22,8 +22,8 @@ Asked = tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
 """Names of metrics: counters, the sessions, histograms, gauges; as a `Target` has them."""
 
 
-def asked_of(policies: Sequence[Policy]) -> Asked:
-    """What nodes are measured by under these policies."""
+def asked_of(policies: Sequence[Policy], more: Collection[str] = ()) -> Asked:
+    """What nodes are measured by under these policies, and by these counters besides."""
     rules = [rule for policy in policies for rule in policy.verdicts.metrics]
     counters = {name for rule in rules for name in (rule.events, rule.exposure) if name}
     gauges = {rule.gauge for rule in rules if rule.gauge}
@@ -31,7 +31,7 @@ def asked_of(policies: Sequence[Policy]) -> Asked:
         name for name in gauges if name.endswith("_total")
     }  # a counter: its growth per second is the level
     return (
-        tuple(sorted(counters | rising)),
+        tuple(sorted(counters | rising | set(more))),
         policies[0].verdicts.sessions if policies else "",
         tuple(sorted({rule.histogram for rule in rules if rule.histogram})),
         tuple(sorted(gauges - rising)),

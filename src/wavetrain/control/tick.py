@@ -96,7 +96,7 @@ class Ticker:
         steps: list[Callable[[], int]] = [self._watch.keep, self._admit_releases, self._settle_joiners]
         if self._clock is not None:
             steps.insert(0, self._clock.look)
-        for step in chain(steps, self._rollout_ticks(), self._joiners_again()):
+        for step in chain(steps, self._watch.features.steps(), self._rollout_ticks(), self._joiners_again()):
             try:
                 commits += step()
             except StaleError as error:

@@ -1,11 +1,12 @@
 """Watch: what was measured on the fleet, laid to the pre-periods and to the evidence of rollouts under way."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from wavetrain.control.facts import policy_in
+from wavetrain.control.feature_watch import FeatureWatch
 from wavetrain.control.image import Image
 from wavetrain.control.ports import HealthSource, Store, Transaction, View
 from wavetrain.control.quiet import Quiet
@@ -86,11 +87,14 @@ class Watch:
         self._health = health
         self._image = image or Image()
         self._quiet = Quiet(self._image)
+        self.features = FeatureWatch(store, self._image)
         self._at_rest = at_rest
         self._watches: dict[str, PopWatch] = {}
         self._watched_s: dict[PopId, float] = {}
         self._unwritten: set[str] = set()
         self._tests: dict[str, RunningTest] = {}
+        self._records: dict[str, RolloutEvidence] = {}
+        """What they said at the last look; the doors read it while the next one is under way."""
         self._tracks: dict[str, EvidenceTrack] = {}
         self._moved: list[Turn] = []
         """The turns that have changed since the last look."""
@@ -131,7 +135,7 @@ class Watch:
         ruling = [*policies.values(), *pinned.values()]
         self._pre_period_s = max((policy.verdicts.pre_period_s for policy in ruling), default=float("inf"))
         away_s = max((policy.bake.telemetry_away_s for policy in ruling), default=0.0)
-        self._aim(ruling, steady)
+        self._aim(ruling, steady, self.features.counters(now))
         observed = self._health.observe()
         self._unseen = Unseen(observed.last_seen, self._asked_at, steady, away_s)
         self._source_fault = observed.fault
@@ -140,6 +144,7 @@ class Watch:
         self._quiet.look(observed)
         quiet = [seen for seen in self._news((*observed.bins, *observed.counts)) if self._quiet.has(seen)]
         self._at_rest(quiet)
+        self.features.look(quiet, now, steady)
         for name, test in self._tests.items():
             if name in rollouts:
                 proof = self._image.get(PlaceboProof, rollouts[name].policy)
@@ -147,6 +152,7 @@ class Watch:
         for name in self._compare(quiet, here, rollouts, now):
             if name in rollouts:
                 self._note(name, now.timestamp())
+        self._records = {name: test.record for name, test in self._tests.items()}
         if "pop" in policies:
             for seen in quiet:
                 if not any(turn.cursor or turn.placebos for turn in here.get(seen.pop, [])):
@@ -195,8 +201,13 @@ class Watch:
 
     def evidence_of(self, rollout: str) -> RolloutEvidence | None:
         """The rollout's evidence as of the last look."""
-        test = self._tests.get(rollout)
-        return test.record if test is not None and test.record.changes else None
+        kept = self._records.get(rollout)
+        return kept if kept is not None and kept.changes else None
+
+    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:
+        """Why a `fail` of the rollout may be a feature's fault; empty for none, and while it has not failed."""
+        kept = self.evidence_of(rollout.id)
+        return self.features.shadow(rollout, policy) if kept is not None and kept.failed else ""
 
     def pops_of(self, rollout: str) -> Mapping[str, PopEvidence]:
         """What each PoP that is live in a rollout's test has said, as of the last look."""
@@ -251,9 +262,9 @@ class Watch:
         elif not item.live and stored is not None:
             transaction.remove(stored)
 
-    def _aim(self, policies: list[Policy], steady: float) -> None:
+    def _aim(self, policies: list[Policy], steady: float, more: Collection[str]) -> None:
         """Measure every node that is not retired, where it says; said again only when something of that changed."""
-        asked = asked_of(policies)
+        asked = asked_of(policies, more)
         others = self._image.readdressed(self._aimed_at) if asked == self._asked else None
         self._asked, self._aimed_at = asked, self._image.sequence
         if others is not None and not others:

@@ -4,8 +4,8 @@ Asked by programs for every page that they show, so that all features are answer
 ramps come from one vector of hashes, and what else counts are sets of features, one bit each, in the order of their
 prerequisites. The result is the same as asking one after the other.
 
-Reasons cost little, since most of them are the sheet's and not the account's: a feature that is on is so by its turn, one
-that is off waits for it. Only those of which that is not so are looked at one by one.
+Reasons cost little, since most of them are the sheet's and not the account's: a feature that is on is so by its turn,
+one that is off waits for it. Only those of which that is not so are looked at one by one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -27,6 +27,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency = Urgency.ROUTINE
     notes: str = ""
     hotfix: Hotfix = Hotfix()
+    news: str = ""
 
     @property
     def id(self) -> ReleaseId:

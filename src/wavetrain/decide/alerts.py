@@ -6,10 +6,13 @@ from hashlib import blake2b
 
 import msgspec
 
-from wavetrain.decide import stillness, way_out
+from wavetrain.decide import feature_evidence, ramp, stillness, way_out
+from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.plain_line import plain_line
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Quarantine
+from wavetrain.model.health import Verdict
 from wavetrain.model.notice import Alert, AlertKind, Channel, Tenure
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import Rollout, Slot, Status, Turn, TurnPhase, Wave
@@ -47,6 +50,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     standstills: Sequence[Standstill] = ()
     failing: frozenset[str] = frozenset()
     """The rollouts whose evidence says `fail`."""
+    features: Sequence[tuple[Feature, FeatureEvidence | None]] = ()
+    """Those that name checks, each with its running test."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +166,8 @@ def _alert(matter: _Matter, since: datetime) -> Alert:
 def _matters(scene: Scene) -> Iterator[_Matter]:
     for rollout in scene.rollouts:
         yield from _of_rollout(scene, rollout)
+    for feature, kept in scene.features:
+        yield from _of_feature(scene, feature, kept)
     for item in scene.standstills:
         yield _standstill(item)
     yield from _asking(scene)
@@ -206,6 +213,37 @@ def _of_rollout(scene: Scene, rollout: Rollout) -> Iterator[_Matter]:
             command=f"wavetrain why {rollout.release}",
             moment=True,
         )
+
+
+def _of_feature(scene: Scene, feature: Feature, kept: FeatureEvidence | None) -> Iterator[_Matter]:
+    """Its verdict fell, or it ramps and nothing is measured."""
+    if kept is not None and kept.fell_at is not None:
+        state = "off" if feature.killed is not None else "paused" if _stands(feature) else "going on"
+        yield _Matter(
+            kind=AlertKind.FAIL,
+            subject=feature.id,
+            reason="feature",
+            since=kept.fell_at,
+            title=f"feature {feature.id}: the verdict is fail; it is {state}",
+            why=kept.text,
+            command=f"wavetrain feature verdict {feature.id}",
+            moment=True,
+        )
+    elif feature.ramp is not None and feature_evidence.under_test(feature, scene.now):
+        said = feature_evidence.ruling(feature_evidence.begun(feature, kept), feature, scene.now)
+        if said.verdict is Verdict.ERRORED:
+            yield _Matter(
+                kind=AlertKind.ERRORED,
+                subject=feature.id,
+                reason="feature",
+                title=f"feature {feature.id}: no verdict, because telemetry is missing",
+                why=said.text,
+                command=f"wavetrain feature verdict {feature.id}",
+            )
+
+
+def _stands(feature: Feature) -> bool:
+    return feature.ramp is not None and ramp.is_paused(feature.ramp)
 
 
 def _goes_on(rollout: Rollout) -> bool:

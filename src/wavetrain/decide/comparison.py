@@ -150,8 +150,10 @@ def calibrated(rollout: str, pop: str, watch: PopWatch | None, policy: Policy) -
 def calibrated_by(rollout: str, fits: Fits, policy: Policy) -> PopCalibration:
     """The same of a pre-period that is fitted already."""
     floor, gauges = policy.verdicts.tau_floor, fits.gauges
-    known = [fit if fit is not None else _assumed(floor) for fit in fits.rows]
-    nodes = tuple(dict.fromkeys(node for fit in known for node, _ in fit.weights))
+    unseen = _assumed(floor)
+    known = [fit if fit is not None else unseen for fit in fits.rows]
+    apart = {id(fit): fit for fit in known}.values()  # rows that were watched as one are calibrated as one
+    nodes = tuple(dict.fromkeys(node for fit in apart for node, _ in fit.weights))
     together = calibration.together(known, nodes)
     figures = np.stack(
         [together.phis, together.taus, together.caps, together.rates, together.usual_s], axis=-1

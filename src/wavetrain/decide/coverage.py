@@ -129,5 +129,8 @@ def lacking(feature: Feature, runs: Runs, catalogue: Catalogue) -> str:
         if not catalogue.has(runs, name, least):
             suffix = catalogue.suffix(name)
             there = sorted({number or "nothing" for of, number in runs if of == suffix})
-            found.append(f"{name} {least} (there: {', '.join(there) or 'none'})")
+            said = f"there: {', '.join(there) or 'none'}"
+            found.append(
+                f"{name} {least} ({said if suffix is not None else 'no release of it was ever submitted'})"
+            )
     return ", ".join(found)

@@ -73,6 +73,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     evidence: RolloutEvidence | None = None
     placebo: RolloutEvidence | None = None
     """What the nodes that were only restarted have said against those that were left alone; None where none were."""
+    shadow: str = ""
+    """Why a `fail` by its evidence may be the fault of a feature on the same nodes; empty for none."""
     pop_evidence: Mapping[str, PopEvidence] = {}
     """Of the PoPs that are live in the rollout's test."""
     pre_period_s: Mapping[PopId, float] = {}

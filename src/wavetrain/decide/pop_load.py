@@ -1,6 +1,7 @@
 """Pop load: what do a PoP's pre-period and its canaries let each check see there?"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -50,12 +51,15 @@ def load_of(pop: str, nodes: int, watch: PopWatch | None, policy: Policy) -> Pop
 def load_by(nodes: int, fits: Fits, policy: Policy) -> PopLoad:
     """The same of a pre-period that is fitted already."""
     rates, exposures, phis, taus = figures = np.full((4, len(fits.pres)), np.nan)
+    said: dict[int, tuple[float, float, float, float]] = {}
     for place, (pre, fit) in enumerate(zip(fits.pres, fits.rows, strict=True)):
         if fit is None or pre.seconds <= 0:
             continue
-        exposure = sum(total.exposure for total in pre.totals)
-        rate = fit.rate or HALF_AN_EVENT / exposure
-        figures[:, place] = rate, exposure / pre.seconds / len(pre.totals), fit.phi, fit.tau
+        if id(pre) not in said:  # rows that were watched as one say the same
+            exposure = sum(total.exposure for total in pre.totals)
+            rate = fit.rate or HALF_AN_EVENT / exposure
+            said[id(pre)] = rate, exposure / pre.seconds / len(pre.totals), fit.phi, fit.tau
+        figures[:, place] = said[id(pre)]
     return PopLoad(fits.held.pop, nodes, rates, exposures, phis, taus, _gauges_of(fits.gauges, policy))
 
 
@@ -75,6 +79,7 @@ def _gauges_of(known: GaugeCalibration | None, policy: Policy) -> Array:
     return figures
 
 
+@lru_cache(maxsize=64)
 def rules_of(policy: Policy) -> tuple[MetricRule, ...]:
     """A rule for each row of the policy, with the row's name and its part of the weight; gauges have no row."""
     return tuple(

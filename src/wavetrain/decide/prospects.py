@@ -13,7 +13,7 @@ import msgspec
 
 from wavetrain.decide import entitlement, ramp
 from wavetrain.decide.entitlement import Facts
-from wavetrain.model.feature import Feature, FeatureKey, Ramp
+from wavetrain.model.feature import Feature, FeatureKey
 from wavetrain.model.feature_choice import FeatureChoice
 
 NAMED_MAX = 5
@@ -78,10 +78,13 @@ def status(seen: Seen, now: datetime) -> Status:
         return Status.GIVEN_BACK
     if choice is not None and choice.keeps_off(now):
         return Status.DEFERRED
-    has_turn = _turn(seen, now) is not None and ramp.share_ppm(_ramp(seen), now) > _place(seen)
     if seen.is_on:
-        return Status.AVAILABLE if has_turn else Status.AVAILABLE_EARLY
-    if has_turn or _is_early(seen, now) or (feature.ramp is not None and now >= feature.ramp.begins):
+        return Status.AVAILABLE if has_turn(seen, now) else Status.AVAILABLE_EARLY
+    if (
+        has_turn(seen, now)
+        or _is_early(seen, now)
+        or (feature.ramp is not None and now >= feature.ramp.begins)
+    ):
         return Status.ROLLING_OUT
     return Status.ANNOUNCED
 
@@ -137,7 +140,7 @@ def _own(
         if (one.until or now) > feature.ramp.begins
     ]
     turn = max(now, ramp.turn(feature.ramp, _place(seen), now))
-    if ramp.share_ppm(feature.ramp, now) > _place(seen):
+    if has_turn(seen, now):
         return now, now
     if ramp.is_paused(feature.ramp):
         waits.append("its ramp is paused; nobody knows when persons resume it")
@@ -160,14 +163,15 @@ def _of_gaps(gaps: Sequence[Gap]) -> list[str]:
     return [*said, f"and {more} more PoPs"] if more > 0 else said
 
 
+def has_turn(seen: Seen, now: datetime) -> bool:
+    """Whether its turn in the ramp has come."""
+    known = seen.feature.ramp
+    return known is not None and ramp.share_ppm(known, now) > _place(seen)
+
+
 def _is_early(seen: Seen, now: datetime) -> bool:
     offered, choice = seen.feature.early, seen.choice
     return offered is not None and offered.since <= now and choice is not None and choice.early is not None
-
-
-def _ramp(seen: Seen) -> Ramp:
-    assert seen.feature.ramp is not None
-    return seen.feature.ramp
 
 
 def _turn(seen: Seen, now: datetime) -> datetime | None:

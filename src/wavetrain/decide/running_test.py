@@ -52,6 +52,8 @@ class RunningTest:
         if kept is not None and kept.metrics != names:
             kept, pops = None, ()
         self._kept = (kept or RolloutEvidence(rollout=rollout, metrics=names)).changed(version=0)
+        self._is_behind = False
+        """Whether more was said than stands in the record."""
         verdicts = policy.verdicts
         self._rows = rows.rows_of(policy)
         totals = together = None
@@ -90,7 +92,18 @@ class RunningTest:
 
     @property
     def record(self) -> RolloutEvidence:
-        """The test as a whole."""
+        """The test as a whole, made when it is asked for."""
+        if self._is_behind:
+            self._is_behind = False
+            together = self._strata.together
+            self._kept = self._kept.changed(
+                totals=self._strata.totals.astype("<f8").tobytes(),
+                classes=tuple(together.classes),
+                together=together.rows.astype("<f8").tobytes(),
+                history=self._history.state(),
+                buckets=self._histograms.state(),
+                **self._gauges.totals(),
+            )
         return self._kept
 
     def pop(self, pop: str) -> PopEvidence | None:
@@ -256,16 +269,8 @@ class RunningTest:
         return [*(item for _, item in self._gone.values()), *(self.pops[pop] for pop in live)]
 
     def _change(self, pops: set[str]) -> None:
-        together = self._strata.together
-        self._kept = self._kept.changed(
-            changes=self._kept.changes + 1,
-            totals=self._strata.totals.astype("<f8").tobytes(),
-            classes=tuple(together.classes),
-            together=together.rows.astype("<f8").tobytes(),
-            history=self._history.state(),
-            buckets=self._histograms.state(),
-            **self._gauges.totals(),
-        )
+        self._kept = self._kept.changed(changes=self._kept.changes + 1)
+        self._is_behind = True
         self._touched.update(dict.fromkeys(pops, self._kept.changes))
 
     def _take(self, kept: PopEvidence, state: Array | None) -> None:

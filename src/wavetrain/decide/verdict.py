@@ -65,7 +65,8 @@ def _lost(draft: Draft, turn: Turn) -> list[UnitId]:
 def doubt(draft: Draft) -> str:
     """Why a statistical `fail` may not go back by itself; empty where its error rate is known well enough."""
     facts = draft.facts
-    return doubt_of(facts.evidence, facts.policy.verdicts) or placebo_doubt(facts.placebo)
+    own = doubt_of(facts.evidence, facts.policy.verdicts)
+    return own or placebo_doubt(facts.placebo) or facts.shadow
 
 
 def placebo_doubt(kept: RolloutEvidence | None) -> str:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetrain.control import account_features, choices, enquire, features
+from wavetrain.control import account_features, choices, enquire, feature_verdicts, features
 from wavetrain.decide.permit import Act, require
 from wavetrain.doors.answers import because, reading, reading_one, said
 from wavetrain.doors.house import house_of
@@ -45,6 +45,7 @@ ROUTES = [
     Route("/v1/features", reading(features.listed)),
     Route("/v1/features", _add, methods=["POST"]),
     Route("/v1/features/{name}", reading_one(features.show)),
+    Route("/v1/features/{name}/verdict", reading_one(feature_verdicts.verdict)),
     Route("/v1/features/{name}/ramp", _schedule, methods=["POST"]),
     Route("/v1/features/{name}/pause", because(features.pause, "pause"), methods=["POST"]),
     Route("/v1/features/{name}/resume", because(features.resume, "resume"), methods=["POST"]),

@@ -12,7 +12,7 @@ from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
-from wavetrain.doors import agents, health, openapi, operators
+from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
@@ -33,6 +33,8 @@ def build(
     *,
     authority: Authority | None = None,
     limits: Limits | None = None,
+    publisher: notes_written.House | None = None,
+    clock: Callable[[], float] = time.monotonic,
     standings: Standings | None = None,
     audience: Audience | None = None,
 ) -> Starlette:
@@ -40,10 +42,11 @@ def build(
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
-    `standings` nobody evaluates features, and a visit may take one away.
+    `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
+    are.
     """
     herald = Herald(store)
-    limits = limits or Limits(time.monotonic)
+    limits = limits or Limits(clock)
 
     known = audience or (Audience(standings) if standings is not None else None)
     streams = EventStreams(standings, known) if standings is not None and known is not None else None
@@ -56,6 +59,7 @@ def build(
     own = [Route("/healthz", health.alive)]
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
+    own += notes.Reading(publisher or notes_written.House(), clock).routes
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},

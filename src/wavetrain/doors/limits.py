@@ -34,10 +34,12 @@ FAILED = Rate(20, 20 / 60)
 """Requests from one address that nobody stands behind."""
 JOIN = Rate(60, 10 / 60)
 """Attempts to join from one address: a rack of new nodes at once."""
+PAGE = Rate(120, 10.0)
+"""Public pages to one address, behind which a whole office may be."""
 NODE = Rate(20, 5.0)
 PERSON = Rate(200, 50.0)
 EVALUATOR = Rate(50_000, 20_000.0)
-"""A program asks for each page that it shows, and official clients ask nothing more for a while once they were refused."""
+"""A program asks for each page that it shows; official clients ask nothing for a while once they were refused."""
 
 
 class Buckets:
@@ -83,7 +85,7 @@ class Limits:
 
         self._addresses, self._failed, self._joins = buckets(ADDRESS), buckets(FAILED), buckets(JOIN)
         self._nodes, self._persons = buckets(NODE), buckets(PERSON)
-        self._evaluators = buckets(EVALUATOR)
+        self._evaluators, self._pages = buckets(EVALUATOR), buckets(PAGE)
 
     def ask(self, caller: Caller) -> None:
         """Somebody known asks; `TooOftenError`."""
@@ -101,6 +103,10 @@ class Limits:
     def join(self, address: str) -> None:
         """A node without a certificate asks for one; `TooOftenError`."""
         _check(self._joins, key_of(address), address, "asks to join")
+
+    def page(self, address: str) -> None:
+        """Anybody asks for a public page; `TooOftenError`."""
+        _check(self._pages, key_of(address), address, "asks for pages")
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application behind the limit of each address."""

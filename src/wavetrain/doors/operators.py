@@ -22,6 +22,7 @@ from wavetrain.control import (
     joins,
     measured,
     nodes,
+    notes,
     policies,
     progress,
     readiness,
@@ -335,4 +336,6 @@ ROUTES = [
     Route("/v1/tokens/{name}", removing(tokens.revoke), methods=["DELETE"]),
     *alerts.ROUTES,
     *features.ROUTES,
+    Route("/v1/notes", reading(notes.read)),
+    Route("/v1/notes/{name}", reading_one(notes.read_one)),
 ]

@@ -6,10 +6,13 @@ from typing import Annotated, Any
 import msgspec
 
 from wavetrain.control import (
+    account_features,
     bans,
+    choices,
     cordons,
     enquire,
     explain,
+    feature_verdicts,
     features,
     fleets,
     forecast,
@@ -19,6 +22,7 @@ from wavetrain.control import (
     joins,
     measured,
     nodes,
+    notes,
     notices,
     policies,
     progress,
@@ -39,7 +43,7 @@ from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
-from wavetrain.wire.feature_messages import ScheduleRamp
+from wavetrain.wire.feature_messages import Choose, ScheduleRamp
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
@@ -75,6 +79,8 @@ BECAUSE = Body(kind=Because, example={"reason": "alerts are open"})
 RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
+WEEK = Param("name", "The week: one of its days, or its ISO number.", required=True)
+ACCOUNT = Param("name", "The account.", required=True)
 FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
@@ -309,9 +315,14 @@ OPERATORS = (
     _read("/v1/policy", "policy.show", policies.current),
     _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
     _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    _read("/v1/notes", "notes.list", notes.read),
+    _read("/v1/notes/{name}", "notes.show", notes.read_one, WEEK, refusals=(404,)),
     _read("/v1/features", "feature.list", features.listed),
     _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
     _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
+    _read(
+        "/v1/features/{name}/verdict", "feature.verdict", feature_verdicts.verdict, FEATURE, refusals=(404,)
+    ),
     _deed(
         "/v1/features/{name}/ramp",
         "feature.ramp",
@@ -323,6 +334,23 @@ OPERATORS = (
     _deed("/v1/features/{name}/pause", "feature.pause", Act.STEER, features.pause, BECAUSE, FEATURE),
     _deed("/v1/features/{name}/resume", "feature.resume", Act.STEER, features.resume, BECAUSE, FEATURE),
     _deed("/v1/features/{name}/off", "feature.off", Act.STEER, features.off, BECAUSE, FEATURE),
+    _read(
+        "/v1/accounts/{name}/features",
+        "feature.account",
+        account_features.seen,
+        ACCOUNT,
+        act=Act.SEE_ACCOUNT,
+        refusals=(404,),
+    ),
+    _deed(
+        "/v1/accounts/{name}/features/{feature}",
+        "feature.choose",
+        Act.CHOOSE,
+        choices.choose,
+        Body(kind=Choose, example={"word": "early"}),
+        ACCOUNT,
+        Param("feature", "The feature's key.", required=True),
+    ),
     _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
     _deed(
         "/v1/tokens",

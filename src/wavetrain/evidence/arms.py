@@ -85,7 +85,7 @@ def split_each(
     np.minimum(capped, counted, out=capped)
     np.square(weighted, out=said[:, 3])
     masks = np.stack([mask for arms in pairs for mask in arms], axis=-1).astype(float)
-    sums = said @ masks  # (metrics, what, pair and arm)
+    sums = (said.reshape(-1, events.shape[1]) @ masks).reshape(len(events), 4, -1)  # what, pair and arm
     if (counted < 0).any() or (exposure < 0).any() or not np.isfinite(sums).all():
         raise RefusedError(
             "a bin counts infinitely or negatively: events and exposure must be finite and not negative; treat a "

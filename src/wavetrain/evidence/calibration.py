@@ -83,12 +83,13 @@ class Calibrations(Struct, frozen=True, eq=False):
 
 def together(known: Sequence[Calibration], nodes: tuple[str, ...]) -> Calibrations:
     """Calibrations side by side, for these nodes."""
-    weights = [dict(each.weights) for each in known]
+    alike = {id(each): each for each in known}
+    places = {name: place for place, name in enumerate(alike)}
+    held = [dict(each.weights) for each in alike.values()]
+    weights = np.array([[each.get(node, 1.0) for node in nodes] for each in held]).reshape(len(held), -1)
     return Calibrations(
         nodes=nodes,
-        weights=np.array([[held.get(node, 1.0) for node in nodes] for held in weights]).reshape(
-            len(known), -1
-        ),
+        weights=weights[[places[id(each)] for each in known]],
         phis=np.array([each.phi for each in known]),
         taus=np.array([each.tau for each in known]),
         caps=np.array([float(each.cap_per_bin) for each in known]),
@@ -127,20 +128,25 @@ def calibrate_class(
     }
     fits = [found[id(pre)] for pre in pres]
     pooled = _pooled_tau_squared([(pre, fit) for pre, fit in zip(pres, fits, strict=True) if fit is not None])
-    return tuple(
-        None
+    said = {
+        name: None
         if fit is None
-        else Calibration(
-            weights=tuple(fit.weights.items()),
-            phi=fit.phi,
-            tau=max(tau_floor, sqrt(pooled + fit.offset_error)),
-            cap_per_bin=count_cap(pre),
-            bins=pre.bins,
-            seconds=pre.seconds,
-            rate=sum(total.events for total in pre.totals) / sum(total.exposure for total in pre.totals),
-            offset_error=fit.offset_error,
-        )
-        for pre, fit in zip(pres, fits, strict=True)
+        else _said(alike[name], fit, max(tau_floor, sqrt(pooled + fit.offset_error)))
+        for name, fit in found.items()
+    }
+    return tuple(said[id(pre)] for pre in pres)
+
+
+def _said(pre: Preperiod, fit: "_Fit", tau: float) -> Calibration:
+    return Calibration(
+        weights=tuple(fit.weights.items()),
+        phi=fit.phi,
+        tau=tau,
+        cap_per_bin=count_cap(pre),
+        bins=pre.bins,
+        seconds=pre.seconds,
+        rate=sum(total.events for total in pre.totals) / sum(total.exposure for total in pre.totals),
+        offset_error=fit.offset_error,
     )
 
 

@@ -81,6 +81,8 @@ def seconds_to_pass(plan: GaugePlan, beta: float) -> Array:
 
 def passed(plan: GaugePlan, beta: float, seconds: Array) -> NDArray[np.bool_]:
     """Whether a release that shifts nothing has passed the gates by these times, both by gauge and stratum."""
+    if not plan.noises.size:
+        return np.zeros(plan.noises.shape, dtype=bool)
     return _passed(plan, laws_of(plan.widths()), beta, seconds)
 
 

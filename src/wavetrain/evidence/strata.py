@@ -216,8 +216,9 @@ class Strata:
         for margin in set(self._margins[metrics].tolist()):
             some = self._margins[metrics] == margin
             at, of = rows[places[some]], metrics[some]
-            self._laws[at, of] = laws_of(wanted[places[some], of], margin)
-            self._widths[at, of] = wanted[places[some], of]
+            each, which = np.unique(wanted[places[some], of], return_inverse=True)
+            self._laws[at, of] = laws_of(each, margin)[which]
+            self._widths[at, of] = each[which]
 
     def _weigh(self, states: Array, rows: NDArray[np.intp]) -> None:
         weighed(states, self._laws[rows], self._gates, self._beta / WAYS)

@@ -3,7 +3,8 @@
 Run with the Python of the peers' environment, which has none of Wavetrain in it: each line on stdin, a peer's name and
 how many accounts to ask for, is answered by the nanoseconds of a flag. The work: 100 flags of one account that was
 never seen before, each with a share of the accounts; a fifth of them need another flag, and a twentieth are for
-accounts whose gateway is new. Each library is asked in the way that its documents show, with variant and reason where it has them.
+accounts whose gateway is new. Each library is asked in the way that its documents show, with variant and reason where
+it has them.
 """
 
 import hashlib

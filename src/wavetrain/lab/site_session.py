@@ -40,7 +40,7 @@ class Surroundings:
 class Session:
     """One session of a site, from its first packet to its last."""
 
-    __slots__ = ("acked", "asked", "greeted", "node", "release", "sent", "site", "stream")
+    __slots__ = ("acked", "asked", "before", "greeted", "node", "release", "sent", "site", "stream")
 
     def __init__(self, site: "Site") -> None:
         self.site = site
@@ -49,6 +49,7 @@ class Session:
         self.release = ""
         self.sent = 0
         self.acked = 0
+        self.before = 0  # sent before the measuring span, and not answered yet
         self.asked = ""  # why the gateway asked to move
         self.greeted = False
 
@@ -67,8 +68,7 @@ class Session:
                 self.site.acknowledged(self)
             elif line.startswith(b"failed "):
                 self.acked += 1
-                self.site.failed += 1
-                self.site.acknowledged(self)
+                self.site.acknowledged(self, failed=True)
             elif line.startswith(b"hello "):
                 _, self.node, self.release, state = line.decode().split(" ")
                 self.greeted = True
@@ -106,7 +106,10 @@ class Site:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new measuring span."""
+        """Begin a new measuring span; the answers to what was sent before belong to none."""
+        for session in (self.session, self._opening, self._retiring):
+            if session is not None:
+                session.before = session.sent - session.acked
         self.moves = self.cut = self.sent = self.acked = self.failed = 0
         self.lost = self.not_sent = self.bounces = self.roams = 0
         self.reconnects_ms: list[float] = []
@@ -165,10 +168,14 @@ class Site:
         session.sent += 1
         session.stream.write(b"op %d\n" % self._number)
 
-    def acknowledged(self, session: Session) -> None:
+    def acknowledged(self, session: Session, failed: bool = False) -> None:
         """An operation was answered, on the present session or on the one that is being left."""
         now = time.monotonic()
-        self.acked += 1
+        if session.before:  # answers come in the order of the operations
+            session.before -= 1
+        else:
+            self.acked += 1
+            self.failed += failed
         gap = 0.0
         if self._last_ack is not None:
             gap = now - self._last_ack - PERIOD_S

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NewType
 
 import msgspec
 
+from wavetrain.model.feature_check import ALPHA, FeatureCheck, OnFail
 from wavetrain.model.record import Record
 
 FeatureKey = NewType("FeatureKey", str)
@@ -16,6 +17,7 @@ VARIANTS_MAX = 20
 STEPS_MAX = 100
 PAUSES_MAX = 100
 NEEDED_MAX = 20
+MOVES_MAX = 20
 VALUE_BYTES_MAX = 16 * 1024
 DEFER_DAYS, DEFER_DAYS_MAX = 30, 366
 WHOLE_PPM = 1_000_000
@@ -99,6 +101,15 @@ class Killed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """A beginning that was announced and then given up for another one, or for none."""
+
+    at: datetime
+    what: str
+    """`ramp`, or `early` for early availability."""
+    was: datetime
+
+
 class Feature(Record, frozen=True, kw_only=True):
     """One feature of the management application or of the service, as its owner announced it."""
 
@@ -126,3 +137,11 @@ class Feature(Record, frozen=True, kw_only=True):
     """By when its key is to be taken out of the programs that ask for it."""
     notes: tuple[str, ...] = ()
     """Links to what was written about it."""
+    moves: tuple[Moved, ...] = ()
+    """The last beginnings that were announced and did not come, oldest first."""
+    told_at: datetime | None = None
+    """When what customers read of it was last made to say something else; None: when it was announced."""
+    checks: tuple[FeatureCheck, ...] = ()
+    on_fail: OnFail = OnFail.PAUSE
+    alpha: float = ALPHA
+    """At most this share of harmless features is stopped by its evidence, over a whole ramp."""

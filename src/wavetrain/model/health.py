@@ -1,5 +1,6 @@
 """Health: what was measured on nodes."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,22 @@ SAMPLES_MISSED: Final = "wavetrain_samples_missed"
 SAMPLES_ASKED: Final = "wavetrain_samples_asked"
 RESTARTS: Final = "wavetrain_restarts"
 """Starts of a node's program on the release that it ran already, by the start time that it serves."""
+
+
+_LABELLED = re.compile(r'([A-Za-z_:][A-Za-z0-9_:]*)\{((?:[A-Za-z_][A-Za-z0-9_]*="[A-Za-z0-9._-]*",?)+)\}')
+_LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([A-Za-z0-9._-]*)"')
+
+
+def labelled(counter: str, labels: Mapping[str, str]) -> str:
+    """The name of what a counter counts under some of its labels alone."""
+    said = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return f"{counter}{{{said}}}" if said else counter
+
+
+def selected(name: str) -> tuple[str, Mapping[str, str]]:
+    """The counter and the labels that such a name stands for; the name itself and none where it is no such name."""
+    found = _LABELLED.fullmatch(name)
+    return (found[1], dict(_LABEL.findall(found[2]))) if found is not None else (name, {})
 
 
 def bucket(histogram: str, bound: float) -> str:

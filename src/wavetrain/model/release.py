@@ -53,6 +53,8 @@ class Release(Record, frozen=True, kw_only=True):
     notes: str = ""
     hotfix: Hotfix = Hotfix()
     """How it enters while an older release of its component is under way."""
+    news: str = ""
+    """What customers read of it in the weekly notes: plain text, in paragraphs. `notes` is for the operator's own."""
 
 
 class Tombstone(Record, frozen=True, kw_only=True):

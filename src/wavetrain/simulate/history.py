@@ -103,6 +103,8 @@ class History:
         self._quiet = self._stuck_at = 0
         self._frozen: tuple[int, list[Entry]] | None = None
         self._on_release: dict[str, tuple[str, datetime]] = {}
+        self._ran: dict[str, tuple[str, datetime]] = {}
+        """What those ran until then that have broken since the last tick."""
         self._deeds: dict[NodeId, int] = dict.fromkeys(self.nodes, 0)
         rules = practice.policies(random)
         if schedule.asks_for_placebos(self.nature, self.fleet.pops):
@@ -233,6 +235,8 @@ class History:
     def _note_release(self, node: SimNode) -> None:
         known = self._on_release.get(node.node)
         if not node.serves or known is None or known[0] != node.memory.running:
+            if not node.serves and known is not None and known[0]:
+                self._ran[node.node] = known
             self._on_release[node.node] = (node.memory.running if node.serves else "", self.moment)
 
     def _tick(self) -> None:
@@ -274,7 +278,10 @@ class History:
         ages = {name: self.clock() - at for name, at in measured.items()}
         told = invariants.told_by(self.mirror)
         blind = whole and sampled == self.house.health.last_sampled
-        seen = Seen(self.mirror, self.moment, self.house.steady(), told, ages, self._on_release, blind)
+        ran = {**self._on_release, **self._ran}
+        seen = Seen(self.mirror, self.moment, self.house.steady(), told, ages, ran, blind)
+        if whole:
+            self._ran.clear()
         self._say_all([*invariants.broken(seen, whole=whole), *self.successions.broken(seen)])
         if whole:
             self._say_all(self.probes.broken(self.house.store, self.mirror, self.house.ticker.watch))

@@ -7,7 +7,9 @@ import msgspec
 
 from wavetrain.adapters.memory_view import MemoryChange
 from wavetrain.control import poll
+from wavetrain.control.audience import Nobody
 from wavetrain.control.poll import Report
+from wavetrain.control.ports import Evaluators
 from wavetrain.control.tick import Ticker
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.decide.permit import Caller
@@ -71,6 +73,7 @@ class House:
         self.broken: list[str] = []
         self.told: Callable[[str], None] = lambda _: None
         """Hears what happens to the house, for people."""
+        self.evaluators: Evaluators = Nobody()
         self._decide = decide
         self._trust = Seal()
         self.channel = Channel(nature)
@@ -88,7 +91,11 @@ class House:
         self.store.committed = self._committed
         self.health = SimHealth(self.clock, self.nodes, self.nature)
         running = self.clock if self.nature.cut.clock_steps else None
-        self.ticker = Ticker(self.store, self.health, self._decide, running)
+        self.ticker = Ticker(self.store, self.health, self._decide, running, evaluators=self)
+
+    def behind(self, sequence: int) -> bool:
+        """Whether an evaluator of features has not seen a change yet; a house without such programs has none."""
+        return self.evaluators.behind(sequence)
 
     def _crash(self, changes: Sequence[MemoryChange]) -> None:
         self.commits += 1

@@ -57,7 +57,10 @@ class Seen(msgspec.Struct, frozen=True):
     sampled_s: dict[str, float]
     """Really: seconds since each node was last measured."""
     on_release: dict[str, tuple[str, datetime]]
-    """Really: what each node has run without a break in service, and since when (train time)."""
+    """Really: what each node has run without a break in service, and since when (train time).
+
+    Of one that has broken since the tick before it is what it ran until then: nobody can have heard of that yet.
+    """
     blind: bool = False
     """Whether no node of the fleet was measured since the tick before."""
 

@@ -11,6 +11,7 @@ from wavetrain.decide import planner
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.facts import Choice, Facts
 from wavetrain.model.fleet import NodeId, PopId
+from wavetrain.model.policy import Policy
 from wavetrain.model.rollout import Rollout
 
 
@@ -61,6 +62,10 @@ class Then:
     def source_fault(self) -> str:
         """As noted."""
         return self._facts.source_fault
+
+    def shadow_of(self, rollout: Rollout, policy: Policy) -> str:  # noqa: ARG002 (a port's)
+        """As noted."""
+        return self._facts.shadow
 
 
 def differs(

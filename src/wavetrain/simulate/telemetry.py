@@ -5,10 +5,13 @@ follows. Each PoP and bin has a stream of chance of its own, so that the same se
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import exp
+from functools import lru_cache
+from itertools import repeat
+from math import exp, sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavetrain.control.ports import Target
 from wavetrain.model.fleet import NodeId, Pop, PopId
@@ -24,7 +27,12 @@ EXPOSURE_PER_S = 20.0
 """Of one node that carries its share."""
 REFILL_S = 40.0
 """A returned node fills with this time constant, its sites being invited back."""
+INVERTED = 60.0
+"""Up to this mean, looking a count up in its law is less work than drawing it."""
+GUIDES = 256
 COMPARED = (TurnPhase.BAKING, TurnPhase.REST)
+
+Array = NDArray[np.float64]
 
 
 class Ages(Mapping[str, float]):
@@ -119,19 +127,21 @@ class Telemetry:
     def _bin(self, pop: Pop, began: float, now: float, away: Mapping[NodeId, float]) -> PopCounts:
         """What a PoP's nodes have counted; who is down is missing, who has just come back is still filling."""
         crowd, seconds, runs = self._crowd, now - began, self._crowd.runs
-        nodes = tuple(node for node in pop.nodes if node not in away) if away else pop.nodes
-        releases = tuple([runs.get(node, crowd.baseline) for node in nodes])
+        nodes = pop.nodes
+        if not away.keys().isdisjoint(nodes):
+            nodes = tuple(node for node in nodes if node not in away)
+        releases = tuple(map(runs.get, nodes, repeat(crowd.baseline)))
         new = [place for place, release in enumerate(releases) if release != crowd.baseline]
         weights = np.ones(len(nodes))
         weights[new] = [self._filled(nodes[place], now) for place in new]
-        if crowd.failed:
+        if not crowd.failed.isdisjoint(nodes):
             weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
         sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
         chance = np.random.Generator(np.random.SFC64([self._mishaps.seed, self._places[pop.id], int(now)]))
         exposure = np.round(EXPOSURE_PER_S * seconds * sessions)
         rates = np.full(len(nodes), BASE_RATE)
         rates[new] *= self.factor
-        events = chance.poisson(exposure * rates, (len(self.rules), len(nodes)))
+        events = drawn(chance, exposure * rates, len(self.rules))
         counted = np.empty((2 * len(self.rules), len(nodes)))
         counted[::2] = events
         counted[1::2] = exposure
@@ -149,3 +159,39 @@ class Telemetry:
     def _filled(self, node: NodeId, now: float) -> float:
         back = self._crowd.returned_at.get(node)
         return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)
+
+
+def drawn(chance: np.random.Generator, means: Array, rows: int) -> Array:
+    """Poisson counts with these means, by row and place; those of the mean that most have are drawn by inversion."""
+    if not len(means):
+        return np.zeros((rows, 0))
+    values, which, many = np.unique(means, return_inverse=True, return_counts=True)
+    usual = int(many.argmax())
+    mean, alike = float(values[usual]), which == usual
+    if mean > INVERTED:
+        return np.asarray(chance.poisson(means, (rows, len(means))), dtype=float)
+    counts = np.empty((rows, len(means)))
+    counts[:, alike] = _inverted(chance, mean, rows * int(many[usual])).reshape(rows, -1)
+    counts[:, ~alike] = chance.poisson(means[~alike], (rows, len(means) - int(many[usual])))
+    return counts
+
+
+def _inverted(chance: np.random.Generator, mean: float, many: int) -> NDArray[np.intp]:
+    """So many Poisson counts of one mean by inversion with a guide table (Chen & Asau 1974)."""
+    law, guide = _law(mean)
+    shares = chance.random(many)
+    counts = guide[(shares * GUIDES).astype(np.intp)]
+    behind = np.flatnonzero(shares >= law[counts])
+    while len(behind):
+        counts[behind] += 1
+        behind = behind[shares[behind] >= law[counts[behind]]]
+    return counts
+
+
+@lru_cache(maxsize=256)
+def _law(mean: float) -> tuple[Array, NDArray[np.intp]]:
+    """The distribution function of a Poisson count, up to where nothing is left of it; the count to begin with."""
+    steps = mean / np.arange(1.0, mean + 12 * sqrt(mean) + 24)
+    law = np.cumsum(np.cumprod([exp(-mean), *steps]))
+    law[-1] = 1.0
+    return law, law.searchsorted(np.arange(GUIDES) / GUIDES, side="right")

@@ -24,6 +24,7 @@ from wavetrain.model.feature import (
     Step,
     Variant,
 )
+from wavetrain.wire.feature_checks import read_checks, read_consequence
 from wavetrain.wire.toml_table import ID, Table, open_table
 
 FEATURE_FILE_BYTES_MAX = 1024 * 1024
@@ -74,6 +75,8 @@ def _feature(table: Table, now: datetime) -> Feature | None:
     off = table.one_of("off", names, default_off) if default_off else table.one_of("off", names)
     if on and on == off:
         table.fault("off", f"it is `{off}` with the feature and without it", "give two different variants")
+    checks = read_checks(table, key, on, off)
+    on_fail, alpha = read_consequence(table, bool(checks))
     feature = Feature(
         id=key,
         kind=kind,
@@ -90,6 +93,9 @@ def _feature(table: Table, now: datetime) -> Feature | None:
         announced_at=now,
         expires=table.instant("expires", ramp.YEARS) if table.has("expires") else None,
         notes=_links(table),
+        checks=checks,
+        on_fail=on_fail,
+        alpha=alpha,
     )
     table.end()
     return feature if len(table.faults.found) == before else None

@@ -39,6 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     urgency: Urgency = Urgency.ROUTINE
     notes: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX * 20)] = ""
     hotfix: Way = Way()
+    news: Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX * 20)] = ""
 
 
 def read_release(
@@ -61,6 +62,7 @@ def read_release(
         urgency=Urgency(top.one_of("urgency", [way.value for way in Urgency], "routine") or "routine"),
         notes=top.text("notes", "", long=True),
         hotfix=_hotfix(top.table("hotfix")),
+        news=top.text("news", "", long=True),
     )
     top.end()
     top.faults.refuse()

@@ -33,6 +33,14 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Names and addresses that others reach the doors by, beside `listen` and this machine's own."""
 
 
+class NotesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[notes]`: whose weekly notes they are."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "Release notes"
+    address: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]{1,253})?$")] = ""
+    """Where customers reach the doors, e.g. `https://updates.example.net`; the feed's ids are made of it."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`wavetrain.toml`. Paths are relative to the file's own folder."""
 
@@ -52,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alert: tuple[channels.Table, ...] = ()
     """How operators are told."""
     tls: TlsConfig = TlsConfig()
+    notes: NotesConfig = NotesConfig()
     health: sources.Table = sources.ScrapeTable()
     """Where measurements come from."""
 

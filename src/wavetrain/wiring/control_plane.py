@@ -28,6 +28,7 @@ from wavetrain.control.vitals import Vitals
 from wavetrain.doors.health import Checked, Readiness, ReadySeen
 from wavetrain.doors.http import build
 from wavetrain.doors.metrics import Metrics, Traffic, version
+from wavetrain.doors.notes_written import House
 from wavetrain.errors import LockedError, StaleError, UnreachableError, WavetrainError
 from wavetrain.wiring import checks, sources
 from wavetrain.wiring.alerts import Couriers
@@ -100,6 +101,7 @@ class ControlPlane:
         ready = Readiness(self._checks(), time.monotonic, self._turned)
         metrics = Metrics(self._vitals, Traffic(), time.monotonic, ready, self.health.figures)
         live = self.ticker.watch.evidence_of
+        publisher = House(title=self._config.notes.title, address=self._config.notes.address)
         app = build(
             self._timed,
             self.artifacts,
@@ -108,6 +110,7 @@ class ControlPlane:
             ready,
             metrics,
             authority=self.authority,
+            publisher=publisher,
             standings=self.standings,
             audience=self.audience,
         )
