@@ -27,6 +27,9 @@ class FeatureDesk:
     def look(self, account: str) -> tuple[Sheet, Standing | None]:
         return self._sheet, self.standings.get(account)
 
+    def asked(self, account: str) -> tuple[Sheet, Standing]:
+        return self._sheet, self.standings.get(account) or self.stranger(account)
+
     def stranger(self, account: str) -> Standing:
         needs = [(one.needs.releases, one.needs.licences) for one in self._sheet.features]
         covered = sum(1 << place for place, (releases, _) in enumerate(needs) if not releases)

@@ -46,9 +46,9 @@ def feature(key: str, percent: float | None = 100, kind: Kind = Kind.SWITCH, **m
     ).changed(**more)
 
 
-def killed(key: str, **more: object) -> Feature:
+def killed(key: str) -> Feature:
     """One that is switched off."""
-    return feature(key, killed=Killed(at=NOW, by="olga", reason="it blinks"), **more)
+    return feature(key, killed=Killed(at=NOW, by="olga", reason="it blinks"))
 
 
 def needing(key: str, **needs: object) -> Feature:

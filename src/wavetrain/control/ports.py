@@ -275,6 +275,10 @@ class Snapshot(Protocol):
         """The sheet, and of the same instant what is known of an account; None where nobody has heard of it."""
         ...
 
+    def asked(self, account: str) -> tuple[Sheet, Standing]:
+        """The same, and where nobody has heard of it, as such an account stands."""
+        ...
+
     @property
     def now(self) -> datetime:
         """Train time."""

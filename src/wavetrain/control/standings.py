@@ -73,14 +73,15 @@ class Standings:
         picture = self._now()
         return picture.sheet, self._standing(picture, account)
 
+    def asked(self, account: str) -> tuple[Sheet, Standing]:
+        """The same, and where nobody has heard of it, as such an account stands."""
+        picture = self._now()
+        standing = self._standing(picture, account)
+        return picture.sheet, standing if standing is not None else self._stranger(picture, account)
+
     def stranger(self, account: str) -> Standing:
         """How an account stands that nobody has heard of: features that need something are off."""
-        picture = self._now()
-        return Standing(
-            key=cohort.unit_key(account),
-            covered=picture.needless,
-            licensed=picture.licensed(0),
-        )
+        return self._stranger(self._now(), account)
 
     @property
     def version(self) -> int:
@@ -89,8 +90,9 @@ class Standings:
 
     @property
     def now(self) -> datetime:
-        """Train time."""
-        return self._time()
+        """Train time, as the store has it."""
+        with self._store.read() as view:
+            return view.now
 
     def version_of(self, sequence: int) -> int:
         """The least version that shows what a change has done, where it has altered an answer."""
@@ -161,6 +163,9 @@ class Standings:
     def close(self) -> None:
         """Follow no more."""
         self._deafen()
+
+    def _stranger(self, picture: Picture, account: str) -> Standing:
+        return Standing(cohort.unit_key(account), covered=picture.needless, licensed=picture.licensed(0))
 
     def _now(self) -> Picture:
         if not self._is_kept:

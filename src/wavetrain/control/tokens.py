@@ -167,7 +167,7 @@ def authenticate(store: Store, secret: str) -> Caller | None:
 
 
 def ticket_of(secret: str) -> str:
-    """What stands in an address in place of a token's secret, where no header can be sent: it opens event streams alone.
+    """What stands in an address in place of a secret, where no header can be sent: it opens event streams alone.
 
     Always the same for the same token, and good for as long; nobody can tell the secret from it.
     """

@@ -4,8 +4,8 @@ Asked by programs for every page that they show, so that all features are answer
 ramps come from one vector of hashes, and what else counts are sets of features, one bit each, in the order of their
 prerequisites. The result is the same as asking one after the other.
 
-Reasons cost little, since most of them are the sheet's and not the account's: a feature that is on is so by its turn, one
-that is off waits for it. Only those of which that is not so are looked at one by one.
+Reasons cost little, since most of them are the sheet's and not the account's: a feature that is on is so by its turn,
+one that is off waits for it. Only those of which that is not so are looked at one by one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,7 +91,6 @@ class Sheet:
             for place, one in enumerate(self.features)
             if one.needs.features
         ]
-        self._bytes = (len(order) + 7) // 8
         self._answers = Board(self, _answer)
 
     def on(self, account: Standing) -> Bits:
@@ -134,11 +133,6 @@ class Sheet:
             return Why.OFF, on
         return (Why.NOT_YET if self._begun & bit else Why.ANNOUNCED), on
 
-    def flags(self, which: Bits) -> list[int]:
-        """0 or 1 for each place."""
-        packed = np.frombuffer(which.to_bytes(self._bytes, "little"), dtype=np.uint8)
-        return np.unpackbits(packed, count=len(self.features), bitorder="little").tolist()
-
     def _having(self, account: Standing, turned: Bits) -> Bits:
         have = turned | (account.early & self._early)
         have &= account.covered & account.licensed & self._live & ~account.held
@@ -169,6 +163,11 @@ class Choices(msgspec.Struct, frozen=True, gc=False):
     waiting: Bits
     early: Bits
 
+    @property
+    def is_odd(self) -> bool:
+        """Whether there is any such reason."""
+        return bool(self.held | self.unlicensed | self.uncovered | self.waiting | self.early)
+
     def odd(self) -> tuple[tuple[Why, Bits], ...]:
         """Reasons of the account's own, with their features."""
         return (
@@ -184,12 +183,16 @@ class Board(Generic[T]):
     """What is said of each feature of a sheet for each reason, made ready once: answers, or their bytes."""
 
     def __init__(self, sheet: Sheet, make: Callable[[Feature, Why], T]) -> None:
-        self._sheet = sheet
         plain = [sheet.plain(place) for place in range(len(sheet.features))]
         self._pairs = [
             (make(one, off), make(one, on)) for one, (off, on) in zip(sheet.features, plain, strict=True)
         ]
         self._odd = {why: [make(one, why) for one in sheet.features] for why in _OWN}
+        fours = [self._pairs[first : first + 4] for first in range(0, len(self._pairs), 4)]
+        tables = [[_picked(four, which) for which in range(1 << len(four))] for four in fours]
+        tables += [[[]]] * (len(tables) % 2)
+        self._tables = list(zip(tables[::2], tables[1::2], strict=True))
+        """By four features: what is said of them, for each of the sets that they can be on in."""
 
     def every(self) -> Iterator[T]:
         """All that can be said."""
@@ -200,12 +203,19 @@ class Board(Generic[T]):
 
     def chosen(self, choices: Choices) -> list[T]:
         """Of all features, in the order of the sheet."""
-        made = [pair[is_on] for pair, is_on in zip(self._pairs, self._sheet.flags(choices.on), strict=True)]
-        for why, which in choices.odd():
-            if which:
+        made: list[T] = []
+        on = choices.on.to_bytes(len(self._tables), "little")
+        for eight, (low, high) in zip(on, self._tables, strict=True):
+            made += low[eight & 15]
+            made += high[eight >> 4]
+        if choices.is_odd:
+            for why, which in choices.odd():
                 texts = self._odd[why]
-                for place in _places(which):
+                while which:
+                    lowest = which & -which
+                    place = lowest.bit_length() - 1
                     made[place] = texts[place]
+                    which ^= lowest
         return made
 
     def one(self, choices: Choices, place: int) -> T:
@@ -244,8 +254,5 @@ def _answer(feature: Feature, why: Why) -> Answer:
     return Answer(key=feature.id, value=value, variant=variant, is_on=why in ON, why=why)
 
 
-def _places(which: Bits) -> Iterator[int]:
-    while which:
-        lowest = which & -which
-        yield lowest.bit_length() - 1
-        which ^= lowest
+def _picked(pairs: Sequence[tuple[T, T]], which: Bits) -> list[T]:
+    return [pair[which >> place & 1] for place, pair in enumerate(pairs)]

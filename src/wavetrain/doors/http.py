@@ -60,16 +60,17 @@ def build(
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
-    around = [Middleware(metrics.traffic.around)] if metrics is not None else []
-    if standings is not None and streams is not None:
-        door = Ofrep(standings, Bearers(store, time.monotonic), limits, streams)
-        around.append(Middleware(door.around))
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
         lifespan=lifespan,
-        middleware=[*around, Middleware(limits.around)],
+        middleware=[Middleware(limits.around)],
     )
+    # Around the whole of the other doors: what only these need is not on the way of an evaluation.
+    stack = app.build_middleware_stack()
+    if standings is not None and streams is not None:
+        stack = Ofrep(standings, Bearers(store, time.monotonic), limits, streams).around(stack)
+    app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
     app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
     app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)
     return app

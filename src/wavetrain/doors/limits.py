@@ -39,7 +39,7 @@ PAGE = Rate(120, 10.0)
 NODE = Rate(20, 5.0)
 PERSON = Rate(200, 50.0)
 EVALUATOR = Rate(50_000, 20_000.0)
-"""A program asks for each page that it shows, and official clients ask nothing more for a while once they were refused."""
+"""A program asks for each page that it shows; official clients ask nothing for a while once they were refused."""
 
 
 class Buckets:

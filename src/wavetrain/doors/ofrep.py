@@ -67,7 +67,7 @@ class Shown:
 
     def etag(self, choices: Choices) -> bytes:
         """Of all of an account's answers: another one as soon as one of them is."""
-        bits = repr(msgspec.structs.astuple(choices)).encode()
+        bits = b"%x.%x.%x.%x.%x.%x" % msgspec.structs.astuple(choices)
         return b'"%s"' % blake2b(bits, digest_size=12, key=self._mark).hexdigest().encode()
 
 
@@ -153,7 +153,9 @@ class Ofrep:
         return Answer(200, shown.board.one(shown.sheet.choices(standing), place))
 
     async def _all(self, account: str, scope: Scope, secret: str) -> Answer:
-        mark, version = await self._caught_up(scope)
+        mark, version = "", 0
+        if scope["query_string"]:
+            mark, version = await self._caught_up(scope)
         shown, standing = self._look(account)
         choices = shown.sheet.choices(standing)
         etag = shown.etag(choices)
@@ -223,11 +225,11 @@ class Ofrep:
 
     def _look(self, account: str) -> tuple[Shown, Standing]:
         """The features as they are told, and how an account stands to them."""
-        sheet, standing = self._snapshot.look(account)
+        sheet, standing = self._snapshot.asked(account)
         shown = self._shown
         if shown is None or shown.sheet is not sheet:
             self._shown = shown = Shown(sheet)
-        return shown, standing if standing is not None else self._snapshot.stranger(account)
+        return shown, standing
 
     def _known(self, scope: Scope) -> tuple[Caller, str] | None:
         secret = _secret(scope)
@@ -281,9 +283,8 @@ async def _rest(receive: Callable[[], Awaitable[Message]], body: bytes, limit: i
 def _secret(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            scheme, _, secret = value.partition(b" ")
-            if scheme.lower() == b"bearer" and secret:
-                return str(secret.strip().decode("latin-1"))
+            if value[:7] == b"Bearer " or value[:7].lower() == b"bearer ":
+                return str(value[7:].strip().decode("latin-1"))
         elif name == b"x-api-key" and value:
             return str(value.strip().decode("latin-1"))
     return ""

@@ -129,8 +129,8 @@ def _events() -> dict[str, Any]:
     return {
         "operationId": "listen",
         "summary": "Changes, as server-sent events",
-        "description": "Each event's data is a JSON object of the schema `event`. The first comes at once. Clients take "
-        "the address from `eventStreams`, with its ticket, where they can send no header.",
+        "description": "Each event's data is a JSON object of the schema `event`. The first comes at once. Clients "
+        "take the address from `eventStreams`, with its ticket, where they can send no header.",
         "parameters": [
             {
                 "name": "ticket",

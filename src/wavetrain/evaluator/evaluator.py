@@ -41,7 +41,7 @@ class Evaluator:
         accounts: Iterable[str] = (),
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`file` keeps the last snapshot; `changed` is called when another one came. Raises RefusedError for a bad url."""
+        """`file` keeps the last snapshot; `changed` is called when another came. Raises RefusedError for a bad url."""
         context = ssl.create_default_context(cafile=ca_file) if ca_file else None
         self._source, self._listening = (Source(url, token, context) for _ in range(2))
         self._file, self._on_change = file, changed

@@ -4,7 +4,7 @@ Needs `openfeature-sdk`, the extra `evaluator`. The targeting key is the account
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
@@ -84,7 +84,8 @@ class WavetrainProvider(AbstractProvider):
                 error_message=made.error_text,
             )
         value: Any = made.value
-        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+        is_other = not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool)
+        if is_other:
             return FlagResolutionDetails(
                 value=default,
                 reason=Reason.ERROR,
@@ -92,7 +93,7 @@ class WavetrainProvider(AbstractProvider):
                 error_message=f"feature {key} has values of another kind; ask for that",
             )
         return FlagResolutionDetails(
-            value=float(value) if kinds == (float, int) else value,
+            value=cast(T, float(value)) if kinds == (float, int) else value,
             reason=Reason(made.reason) if not made.age_s else Reason.STALE,
             variant=made.variant,
             flag_metadata={"why": made.why, "age_s": made.age_s or 0.0},

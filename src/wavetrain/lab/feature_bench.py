@@ -14,7 +14,7 @@ from wavetrain.decide.permit import Caller
 from wavetrain.lab.feature_peer import FLAGS, is_covered, needed, share
 from wavetrain.model.access import Role
 from wavetrain.model.feature import Feature, FeatureKey, Needs, Ramp, Step, Variant
-from wavetrain.model.fleet import Account, AccountId, Pop, PopId, RegionId, Site, SiteId
+from wavetrain.model.fleet import Account, AccountId, NodeId, Pop, PopId, RegionId, Site, SiteId
 from wavetrain.model.window import WindowRule
 
 OPERATOR = Caller("bench", (Role.OPERATOR,))
@@ -51,8 +51,10 @@ def ramp_step_s(accounts: int, many: int, now: datetime, rounds: int) -> list[fl
             transaction.put_many(Account(id=AccountId(f"account-{number}")) for number in numbers)
             transaction.put_many(_site(number) for number in numbers)
     features.add(store, OPERATOR, announced(many, now))
-    standings = Standings(store, time.monotonic)
-    return [_step(store, standings, number, accounts) for number in range(rounds)]
+    standings = Standings(store, kept=True)
+    plain = (number for number in range(many) if needed(number) is None and not is_covered(number))
+    growing = [number for number in plain if share(number) < 100]
+    return [_step(store, standings, number, accounts) for number in growing[:rounds]]
 
 
 def _step(store: MemoryStore, standings: Standings, number: int, accounts: int) -> float:
@@ -97,7 +99,12 @@ def _feature(number: int, now: datetime) -> Feature:
 def _pop(number: int) -> Pop:
     window = WindowRule(rule="FREQ=DAILY", starts="02:00", minutes=240, zone="UTC")
     return Pop(
-        id=PopId(f"pop{number}"), region=RegionId("bench"), place="bench", zone="UTC", nodes=(), window=window
+        id=PopId(f"pop{number}"),
+        region=RegionId("bench"),
+        place="bench",
+        zone="UTC",
+        nodes=(NodeId(f"pop{number}-n1"),),
+        window=window,
     )
 
 

@@ -1,9 +1,10 @@
 """Feature peer: how long do other feature flags' libraries take for the work that ours does?
 
-Run with the Python of the peers' environment, which has none of Wavetrain in it: each line on stdin, a peer's name and how
-many accounts to ask for, is answered by the nanoseconds of a flag. The work: 100 flags of one account that was never
-seen before, each with a share of the accounts; a fifth of them need another flag, and a twentieth are for accounts whose
-gateway is new. Each library is asked in the way that its documents show, with variant and reason where it has them.
+Run with the Python of the peers' environment, which has none of Wavetrain in it: each line on stdin, a peer's name and
+how many accounts to ask for, is answered by the nanoseconds of a flag. The work: 100 flags of one account that was
+never seen before, each with a share of the accounts; a fifth of them need another flag, and a twentieth are for
+accounts whose gateway is new. Each library is asked in the way that its documents show, with variant and reason where
+it has them.
 """
 
 import hashlib
@@ -206,7 +207,7 @@ def unleash() -> Ask:
 
 
 def flagsmith() -> Ask:
-    """Flagsmith's engine, a segment of the identities for each feature; it has nothing that one feature needs of others."""
+    """Flagsmith's engine, a segment of the identities for each feature; none of them can need another."""
     evaluated = importlib.import_module("flag_engine.engine").get_evaluation_result
     features, segments = {}, {}
     for number in range(FLAGS):

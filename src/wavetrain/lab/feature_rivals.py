@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -87,20 +88,22 @@ def pace(rounds: int) -> Pace:
 def ofrep_ratio(rounds: int, requests: int) -> float:
     """The share of the floor's pace that our door reaches: answers a second of the processor, medians of rounds.
 
-    One process serves both, each by one connection, without TLS; a new account each time.
+    One process serves both, each by one connection with TLS, as every door has it; a new account each time.
     """
-    with _serving("plain") as (server, folder):
+    with _serving("tls") as (server, _):
         told = server.first
         size = _asked(told, ALL, 1)[1]
         server.ask(f"size {size}")
-        _asked(told, ALL, requests), _asked(told, "/floor", requests)
-        ours, floor = [], []
+        _asked(told, ALL, requests)
+        _asked(told, "/floor", requests)
+        ours: list[float] = []
+        floor: list[float] = []
         for _ in range(rounds):
             for path, seen in ((ALL, ours), ("/floor", floor)):
                 before = server.ask("cpu")
                 _asked(told, path, requests)
                 seen.append(server.ask("cpu") - before)
-    return median(floor) / median(ours)
+    return float(median(floor) / median(ours))
 
 
 def kill_switch_s(evaluators: int, rounds: int) -> list[float]:
@@ -166,7 +169,11 @@ _FRESH = count()
 def _asked(told: dict[str, Any], path: str, requests: int) -> tuple[int, int]:
     """So many requests, one after the other; how many, and the length of the last answer's body."""
     size = 0
-    with socket.create_connection(("127.0.0.1", told["port"]), timeout=WITHIN_S) as connection:
+    context = ssl.create_default_context(cafile=told["ca"])
+    with (
+        socket.create_connection(("127.0.0.1", told["port"]), timeout=WITHIN_S) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
         reader = connection.makefile("rb")
         for _ in range(requests):
             body = b'{"context":{"targetingKey":"account-%d","user":"bench"}}' % next(_FRESH)

@@ -14,7 +14,7 @@ from wavetrain.wire.json_message import read_message
 ACCOUNTS_MAX = 10_000
 SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024
 """Of the request: the longest list of the longest names."""
-Bits = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,%d}$" % (FEATURES_MAX // 4 + 1))]
+Bits = Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{1,{FEATURES_MAX // 4 + 1}}}$")]
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
