@@ -192,8 +192,8 @@ def test_the_clock_is_the_databases_own(file: Path) -> None:
     [
         (["UPDATE meta SET schema = 0"], "schema 0, .* uses schema 10.*store migrate"),
         (["UPDATE meta SET schema = 11"], "schema 11, .* uses schema 10.*start the version"),
-        (["DELETE FROM meta"], "schema None"),
-        (["ALTER TABLE region ADD COLUMN flag TEXT"], "other columns .* region"),
+        (["DELETE FROM meta"], "schema 0, "),
+        (["ALTER TABLE region RENAME COLUMN body TO flag"], "other columns .* region"),
         (["DROP TABLE meta"], "another program"),
     ],
 )

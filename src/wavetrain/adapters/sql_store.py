@@ -194,7 +194,7 @@ class SqlStore:
             )
         found = store_steps.stand(connection)
         why = store_steps.newer(found)
-        if not why and found.revision < REVISION:
+        if not why and (found.schema < 1 or found.revision < REVISION):
             why = (
                 f"was written with schema {found.schema}, this version of wavetrain uses schema {SCHEMA}; "
                 "run: wavetrain store migrate"
