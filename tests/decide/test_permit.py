@@ -14,10 +14,13 @@ from wavetrain.errors import ForbiddenError
 from wavetrain.model.access import Role
 
 MAY = {
-    Role.VIEWER: {Act.READ},
-    Role.CI: {Act.READ, Act.SUBMIT},
+    Role.VIEWER: {Act.READ, Act.SEE_ACCOUNT},
+    Role.CI: {Act.READ, Act.SEE_ACCOUNT, Act.SUBMIT},
     Role.OPERATOR: {
         Act.READ,
+        Act.SEE_ACCOUNT,
+        Act.CHOOSE,
+        Act.HOLD_BACK,
         Act.STEER,
         Act.CORDON,
         Act.FREEZE,
@@ -26,9 +29,11 @@ MAY = {
         Act.DESCRIBE,
         Act.ALERT,
     },
-    Role.APPROVER: {Act.READ, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
-    Role.ADMIN: {Act.READ, Act.ADMIT, Act.ENROL},
+    Role.APPROVER: {Act.READ, Act.SEE_ACCOUNT, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
+    Role.ADMIN: {Act.READ, Act.SEE_ACCOUNT, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},
+    Role.EVALUATOR: {Act.EVALUATE},
+    Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
 }
 
 
