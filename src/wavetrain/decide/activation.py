@@ -210,12 +210,10 @@ class Board(Generic[T]):
             made += high[eight >> 4]
         if choices.is_odd:
             for why, which in choices.odd():
-                texts = self._odd[why]
-                while which:
-                    lowest = which & -which
-                    place = lowest.bit_length() - 1
-                    made[place] = texts[place]
-                    which ^= lowest
+                if which:
+                    texts = self._odd[why]
+                    for place in _places(which):
+                        made[place] = texts[place]
         return made
 
     def one(self, choices: Choices, place: int) -> T:
@@ -252,6 +250,16 @@ def value_of(feature: Feature, why: Why) -> tuple[str, Any]:
 def _answer(feature: Feature, why: Why) -> Answer:
     variant, value = value_of(feature, why)
     return Answer(key=feature.id, value=value, variant=variant, is_on=why in ON, why=why)
+
+
+def _places(which: Bits) -> list[int]:
+    """Those of a set, in order."""
+    made = []
+    while which:
+        lowest = which & -which
+        made.append(lowest.bit_length() - 1)
+        which ^= lowest
+    return made
 
 
 def _picked(pairs: Sequence[tuple[T, T]], which: Bits) -> list[T]:

@@ -94,7 +94,9 @@ class Limits:
 
     def evaluate(self, caller: Caller) -> None:
         """Somebody known asks for features; `TooOftenError`."""
-        _check(self._evaluators, caller.name, caller.name, "asks")
+        wait_s = self._evaluators.take(caller.name)
+        if wait_s:
+            raise TooOftenError(caller.name, "asks", wait_s)
 
     def fail(self, address: str) -> None:
         """Somebody who is not known asks; `TooOftenError`."""
