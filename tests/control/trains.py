@@ -65,7 +65,7 @@ class Trains:
 
     def submit(self, number: str, fixes: str = "", hotfix: Hotfix | None = None, lane: str = "pop") -> str:
         """CI brings a release; its rollout's id. What the doors would refuse is refused."""
-        component = "gateway" if lane == "pop" else "rules"
+        component = {"pop": "gateway", "console": "console"}.get(lane, "rules")
         with self.store.write() as transaction:
             made = Release(
                 id=ReleaseId(f"{component}@{number}"),

@@ -13,14 +13,12 @@ from wavetrain.decide.permit import (
 from wavetrain.errors import ForbiddenError
 from wavetrain.model.access import Role
 
+SEEING = (Act.READ, Act.SEE_ACCOUNT)
 MAY = {
-    Role.VIEWER: {Act.READ, Act.SEE_ACCOUNT},
-    Role.CI: {Act.READ, Act.SEE_ACCOUNT, Act.SUBMIT},
+    Role.VIEWER: {*SEEING},
+    Role.CI: {*SEEING, Act.SUBMIT},
     Role.OPERATOR: {
-        Act.READ,
-        Act.SEE_ACCOUNT,
-        Act.CHOOSE,
-        Act.HOLD_BACK,
+        *SEEING,
         Act.STEER,
         Act.CORDON,
         Act.FREEZE,
@@ -28,12 +26,14 @@ MAY = {
         Act.TEND,
         Act.DESCRIBE,
         Act.ALERT,
+        Act.CHOOSE,
+        Act.HOLD_BACK,
     },
-    Role.APPROVER: {Act.READ, Act.SEE_ACCOUNT, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
-    Role.ADMIN: {Act.READ, Act.SEE_ACCOUNT, Act.ADMIT, Act.ENROL},
+    Role.APPROVER: {*SEEING, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
+    Role.ADMIN: {*SEEING, Act.ADMIT, Act.ENROL},
     Role.NODE: {Act.POLL},
-    Role.EVALUATOR: {Act.EVALUATE},
     Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
+    Role.EVALUATOR: {Act.EVALUATE},
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.adapters.sql_view import SqlTransaction
 from wavetrain.wiring import control_plane
+from wavetrain.wiring.serve import serve
 
 
 def mortal(commits: int, when: str) -> Callable[..., SqlStore]:
@@ -41,7 +42,7 @@ def main() -> None:
     config, commits, when = sys.argv[1:]
     plain: Any = control_plane
     plain.SqlStore = mortal(int(commits), when)
-    control_plane.serve(Path(config))
+    serve(Path(config))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from wavetrain.wiring import (
     doctor_store,
 )
 from wavetrain.wiring.findings import Finding, Installation, Station, listed
+from wavetrain.wiring.handover import Reception
 
 NOW = datetime.now(UTC)
 Check = Callable[[Installation], Iterable[Finding]]
@@ -610,3 +611,30 @@ def test_the_documents_list_every_check_with_its_own_sentence() -> None:
     assert told.keys() == {*every, "configuration", "agent configuration"}
     for name, check in every.items():
         assert told[name] == " ".join((check.__doc__ or "").split()), name
+
+
+def test_whether_the_next_release_can_take_over_is_said_where_one_runs(house: House) -> None:
+    only(house.asked(doctor_door.take_over), "ok", "no control plane runs here")
+    reception = Reception(house.folder, lambda successor: successor.refuse("no"))
+    reception.open()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        listen = f"127.0.0.1:{door.getsockname()[1]}"
+        only(house.asked(doctor_door.take_over, listen=listen), "ok", "the next release can take over")
+        reception.close()
+        only(
+            house.asked(doctor_door.take_over, listen=listen),
+            "warn",
+            "does not answer at handover.sock",
+            "stop it",
+        )
+
+
+def test_a_store_that_a_newer_release_has_expanded_is_this_ones_until_it_is_contracted(house: House) -> None:
+    house.fill()
+    meta = house.folder / "store.sqlite"
+    with closing(sqlite3.connect(meta)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9998'")
+    only(house.asked(doctor_store.store), "ok", "")
+    with closing(sqlite3.connect(meta)) as connection, connection:
+        connection.execute("UPDATE meta SET schema = 9998")
+    assert next(iter(house.asked(doctor_store.store))).state == "fail"

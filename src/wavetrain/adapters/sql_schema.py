@@ -12,10 +12,10 @@ from wavetrain.adapters.kinds import Ident, Shape
 from wavetrain.adapters.sql_session import Statement, literal
 
 SCHEMA = 10
-"""Raised whenever a table of an older store would no longer fit."""
+"""The number of the last migration. A store that is contracted to a higher one does not fit any more."""
 
 REVISION = "0010"
-"""Of the migrations: where a store of this schema stands."""
+"""The last migration: a store that is expanded less far does not fit yet."""
 
 CLOCKS = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
@@ -221,9 +221,9 @@ class Schema:
         return [self.journal.c[field] == sa.bindparam(f"is_{field}") for field in fields]
 
     def misfits(self, existing: Mapping[str, set[str]]) -> list[str]:
-        """The tables, among those that exist with these columns, that are not as this schema lays them out."""
+        """The tables, among those that exist with these columns, that lack some of this schema's."""
         return [
             table.name
             for table in self.metadata.sorted_tables
-            if table.name in existing and existing[table.name] != {column.name for column in table.c}
+            if table.name in existing and not existing[table.name] >= {column.name for column in table.c}
         ]

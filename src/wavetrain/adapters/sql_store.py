@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from wavetrain.adapters import store_steps
 from wavetrain.adapters.commit_bell import CommitBell
 from wavetrain.adapters.kinds import Shapes
 from wavetrain.adapters.sql_place import open_place
@@ -170,7 +171,10 @@ class SqlStore:
             yield opened
 
     def _prepare(self, connection: sa.Connection) -> None:
-        """Make the tables that are missing; refuse a file of another program or another schema."""
+        """Make the tables that are missing; refuse a file of another program or another schema.
+
+        A store that a newer release has expanded, and not contracted, is as good as our own.
+        """
         schema = self._layout.schema
         inspector = sa.inspect(connection)
         existing = {
@@ -188,16 +192,15 @@ class SqlStore:
             raise RefusedError(
                 f"{self._place.name} holds another program's tables; name a file of its own for the store"
             )
-        found = connection.execute(sa.select(schema.meta.c.schema)).scalar_one_or_none()
-        if found != SCHEMA:
-            raise RefusedError(
-                f"{self._place.name} was written with schema {found}, this version of wavetrain uses schema {SCHEMA}; "
-                + (
-                    "run: wavetrain store migrate"
-                    if (found or 0) < SCHEMA
-                    else "start the version that wrote it"
-                )
+        found = store_steps.stand(connection)
+        why = store_steps.newer(found)
+        if not why and found.revision < REVISION:
+            why = (
+                f"was written with schema {found.schema}, this version of wavetrain uses schema {SCHEMA}; "
+                "run: wavetrain store migrate"
             )
+        if why:
+            raise RefusedError(f"{self._place.name} {why}")
         misfits = schema.misfits(existing)
         if misfits:
             raise RefusedError(

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from wavetrain.adapters import store_steps
 from wavetrain.adapters.kinds import Shapes
 from wavetrain.adapters.postgresql_server import copy_rows
 from wavetrain.adapters.sql_place import open_place
-from wavetrain.adapters.sql_schema import SCHEMA, Schema
+from wavetrain.adapters.sql_schema import REVISION, SCHEMA, Schema
 from wavetrain.adapters.sql_session import Place
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.errors import RefusedError
@@ -77,7 +78,8 @@ def load(parts: Iterable[Part], place: str | Path) -> dict[str, int]:
                 raise RefusedError("the rows have no `meta`: they are no whole store; take another backup")
             meta = schema.meta
             connection.execute(meta.update().values(epoch=meta.c.epoch + 1, holder="", expires_at=0.0))
-            if connection.execute(sa.select(meta.c.schema)).scalar() != SCHEMA:
+            found = store_steps.stand(connection)
+            if found.schema > SCHEMA or found.revision != REVISION:
                 raise RefusedError(
                     "the rows are of another schema than this release's; use the release they are of"
                 )

@@ -234,7 +234,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         pid = os.fork()
         if pid == 0:
-            self._become(program.slot)
+            self._become(program.slot, program.crashes)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         program.pid = pid
         program.state = RUNNING
@@ -246,7 +246,7 @@ class Supervisor:
     def _admin(self, slot: str, pid: int) -> Path:
         return self._sockets / f"{slot}-{pid}.sock"
 
-    def _become(self, slot: str) -> NoReturn:
+    def _become(self, slot: str, crashes: int) -> NoReturn:
         """In the child: from here to the program."""
         try:
             os.setsid()
@@ -266,12 +266,12 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
             os.chdir(path)
-            os.execve("./start", [str(path / "start")], self._environment(slot, pid))  # noqa: S606
-        except BaseException as error:  # whatever it was, the child must not go on as a second supervisor
+            os.execve("./start", [str(path / "start")], self._environment(slot, pid, crashes))  # noqa: S606
+        except BaseException as error:  # or the child would go on as a second supervisor
             os.write(2, f"slot {slot} cannot be started: {error!r}\n".encode())
         os._exit(127)
 
-    def _environment(self, slot: str, pid: int) -> dict[str, str]:
+    def _environment(self, slot: str, pid: int, crashes: int) -> dict[str, str]:
         return {
             **os.environ,
             "LISTEN_PID": str(pid),
@@ -282,6 +282,7 @@ class Supervisor:
             "WAVETRAIN_PYTHON": str(self._settings["python"]),
             "WAVETRAIN_ADMIN_SOCKET": str(self._admin(slot, pid)),
             "WAVETRAIN_STOP_GRACE_S": str(self._grace_s),
+            "WAVETRAIN_RESTARTS": str(crashes),
         }
 
     def _bind(self, address: str) -> socket.socket:

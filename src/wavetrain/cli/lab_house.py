@@ -126,12 +126,13 @@ class LabHouse:
             f'folder = "control"\nlisten = "{self.address}"\ntick_s = {self.setting.tick_s}\njump = {jump}\nnice = 2\n'
             f"{source}"
         )
-        process = self.lab.processes.start(CONTROL_PLANE, self.control_plane_command, self.log, tied=True)
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not _is_ready(self.log, process.pid):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise UnreachableError(f"the control plane did not start; see {self.log}")
-            time.sleep(LOOK_EVERY_S)
+        self._start_control_plane(CONTROL_PLANE, self.control_plane_command)
+
+    def update_control_plane(self) -> int:
+        """Let another process of the control plane take over from the one that runs; that one's exit code."""
+        newer = f"{CONTROL_PLANE}, newer"
+        self._start_control_plane(newer, [*self.control_plane_command, "--take-over"])
+        return self.lab.processes.succeed(CONTROL_PLANE, newer, READY_WITHIN_S)
 
     def kill_control_plane(self) -> None:
         """End it as a crash does."""
@@ -174,6 +175,14 @@ class LabHouse:
         submit(self.desk["ci"], artifact, fixes, notes)
         return f"{artifact.component}-{number}"
 
+    def _start_control_plane(self, name: str, command: list[str]) -> None:
+        process = self.lab.processes.start(name, command, self.log, tied=True)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not _is_ready(self.log, process.pid):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise UnreachableError(f"the control plane did not start; see {self.log}")
+            time.sleep(LOOK_EVERY_S)
+
     def _start(self) -> None:
         is_new = not self.admin_token.exists()
         self.start_source()  # it takes a while until it begins to scrape
@@ -211,13 +220,15 @@ class LabHouse:
         )
 
 
-def submit(desk: Client, artifact: Artifact, fixes: str = "", notes: str = "") -> dict[str, Any]:
+def submit(
+    desk: Client, artifact: Artifact, fixes: str = "", notes: str = "", lane: str = "pop"
+) -> dict[str, Any]:
     """Upload an artifact, and submit it as a candidate whose gates have passed; what the door answered."""
     desk.upload(artifact.sha256, artifact.path)
     manifest = {
         "component": artifact.component,
         "number": artifact.version,
-        "lane": "pop",
+        "lane": lane,
         "digest": artifact.sha256,
         "size": artifact.size,
         "gates": {"build": True, "tests": True},

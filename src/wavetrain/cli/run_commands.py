@@ -15,15 +15,28 @@ def up(
     config: Annotated[Path, typer.Option("--config", help="The control plane's configuration.")] = Path(
         CONFIG
     ),
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="Ask the control plane that runs for its doors and its store; no request fails.",
+        ),
+    ] = False,
+    prove_within: Annotated[
+        float,
+        typer.Option(
+            min=1.0, max=120.0, help="Seconds until it has proven itself, or gives everything back."
+        ),
+    ] = 20.0,
 ) -> None:
-    """Run the control plane until told to stop."""
+    """Run the control plane until told to stop, or until another one takes over."""
     with exit_codes():
         gc.disable()  # what is imported stays: to look for garbage in it, now or later, is work for nothing
-        from wavetrain.wiring.control_plane import serve
+        from wavetrain.wiring.serve import serve
 
         gc.freeze()
         gc.enable()
-        serve(config)
+        serve(config, take_over=take_over, prove_s=prove_within)
 
 
 def agent(

@@ -20,12 +20,35 @@ CONFIG = Path("wavetrain.toml")
 
 @app.command()
 @command
-def migrate(desk: Desk, config: Config = CONFIG, store: Store = "") -> None:
-    """Bring a store of an older release to this one's schema; stop the control plane first."""
-    from wavetrain.adapters.store_migrate import migrate
+def migrate(
+    desk: Desk,
+    config: Config = CONFIG,
+    store: Store = "",
+    expand: Annotated[
+        bool,
+        typer.Option("--expand", help="Only add, beside a control plane that runs; as a take-over does."),
+    ] = False,
+    contract: Annotated[
+        bool,
+        typer.Option(
+            "--contract", help="Take away what only older releases need; none of them may come back."
+        ),
+    ] = False,
+) -> None:
+    """Bring a store of an older release to this one's schema; without an option, stop the control plane first."""
+    from wavetrain.adapters import store_migrate
 
-    done = migrate(_place(config, store))
-    moved = f"migrated from {done.before} to {done.after}"
+    if expand and contract:
+        raise RefusedError("--expand and --contract are two steps, days apart; give one of them")
+    place = _place(config, store)
+    if contract:
+        done = store_migrate.contract(place)
+        desk.say(
+            msgspec.to_builtins(done), f"contracted to {done.schema:04d}: no older release opens it any more"
+        )
+        return
+    done = store_migrate.expand(place) if expand else store_migrate.migrate(place)
+    moved = f"{'expanded' if expand else 'migrated'} from {done.before} to {done.after}"
     desk.say(
         msgspec.to_builtins(done),
         moved if done.before != done.after else f"nothing to do: the store is at {done.after}",

@@ -84,7 +84,7 @@ def load(
         steady=view.steady,
         lane=LANES[rollout.lane],
         policy=policy,
-        fleet=image.fleet,
+        fleet=image.fleet.serving(LANES[rollout.lane].serves),
         rollout=rollout,
         release=release,
         ledger=ledger_of(view),

@@ -12,7 +12,7 @@ from wavetrain.control.rollouts import active
 from wavetrain.decide import desired
 from wavetrain.decide.alteration import homes
 from wavetrain.decide.permit import Caller
-from wavetrain.model.fleet import Cordon, Desired, Fleet, NodeId, Pop, PopId, Reported, UnitId
+from wavetrain.model.fleet import Cordon, Desired, Fleet, NodeId, Pop, PopId, Reported, Serves, UnitId
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.plan import Hold
@@ -54,7 +54,10 @@ def take_in(transaction: Transaction, caller: Caller, before: Fleet, after: Flee
     if not new or not known:
         return ()
     shunned = _shunned(transaction)
-    of_fleet = "" if all(name in before.pops for name in new) else _of_fleet(transaction, known, shunned)
+    of_fleet: dict[Serves, str] = {}
+    for serves in {after.pops[name].serves for name in new if name not in before.pops}:
+        alike = homes(before.serving(serves))
+        of_fleet[serves] = _of_fleet(transaction, alike, shunned)
     under_way = [rollout for rollout in active(transaction) if LANES[rollout.lane].unit is UnitKind.NODE]
     made: list[Joined] = []
     orders: list[Desired] = []
@@ -62,7 +65,7 @@ def take_in(transaction: Transaction, caller: Caller, before: Fleet, after: Flee
     generation = ledger.generation
     for name, nodes in new.items():
         said = [item for item in transaction.find(Reported, pop=name) if item.node in known]
-        release = desired.majority(said, shunned) or of_fleet
+        release = desired.majority(said, shunned) or of_fleet.get(after.pops[name].serves, "")
         rollouts = _add(transaction, under_way, name, nodes)
         if release:
             for node in nodes:

@@ -10,6 +10,7 @@ from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Pop
+from wavetrain.model.lane import LANES
 from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
 
 
@@ -63,10 +64,16 @@ def current(store: Store, caller: Caller) -> dict[str, Policy]:
 def _applied(view: View, policy: Policy) -> Applied:
     for ring in policy.rings:
         for pop in ring.pops:
-            if view.get(Pop, pop) is None:
+            found = view.get(Pop, pop)
+            if found is None:
                 raise RefusedError(
                     f"ring {ring.name} names PoP {pop}, which the fleet does not have; "
                     "correct the name, or apply a fleet that has it"
+                )
+            if found.serves is not LANES[policy.lane].serves:
+                raise RefusedError(
+                    f"ring {ring.name} names PoP {pop}, which serves {found.serves.value}; lane {policy.lane} moves "
+                    f"places that serve {LANES[policy.lane].serves.value}: name one of those"
                 )
     known = view.get(CurrentPolicy, policy.lane)
     digest = digest_of(policy)

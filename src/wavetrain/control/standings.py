@@ -35,15 +35,11 @@ _KINDS = pop_runs.WATCHED | {kind.__name__ for kind in (Feature, FeatureChoice, 
 class Standings:
     """The snapshot that the doors read. Reading takes no lock and asks no store; following is done by one thread."""
 
-    def __init__(self, store: Store, running: Callable[[], float] | None = None) -> None:
-        """`running` counts the seconds that this machine has run; without it the store is asked what time it is."""
+    def __init__(self, store: Store, *, kept: bool = False) -> None:
+        """`kept`: a thread keeps it up with the clock (`keep`); else each look asks the store what time it is."""
         self._store = store
-        self._running = running
-        self._anchor: tuple[float, datetime]
-        """The machine's seconds, and what train time it was then."""
+        self._is_kept = kept
         self._picture: Picture
-        self._until_s = 0.0
-        """The machine's seconds when the clock alone changes the picture."""
         self._turn = Lock()
         self._pending = False
         self._changed = Condition()
@@ -94,8 +90,9 @@ class Standings:
 
     @property
     def now(self) -> datetime:
-        """Train time."""
-        return self._time()
+        """Train time, as the store has it."""
+        with self._store.read() as view:
+            return view.now
 
     def version_of(self, sequence: int) -> int:
         """The least version that shows what a change has done, where it has altered an answer."""
@@ -171,33 +168,21 @@ class Standings:
         return Standing(cohort.unit_key(account), covered=picture.needless, licensed=picture.licensed(0))
 
     def _now(self) -> Picture:
-        picture = self._picture
-        if self._running is not None:
-            if self._running() < self._until_s:
-                return picture
-        elif self._time() < picture.when.until:
-            return picture
-        self.follow()
-        return self._picture
-
-    def _time(self) -> datetime:
-        """Train time, from memory where the machine's seconds are counted."""
-        if self._running is None:
+        if not self._is_kept:
             with self._store.read() as view:
-                return view.now
-        at, now = self._anchor
-        return now + timedelta(seconds=self._running() - at)
+                is_due = view.now >= self._picture.when.until
+            if is_due:
+                self.follow()
+        return self._picture
 
     def _take_in(self) -> int | None:
         """Another picture, where anything is otherwise; its version."""
         with self._store.read() as view:
-            self._anchor = (self._running() if self._running is not None else 0.0), view.now
             is_first = self.followed < 0
             is_other = self._follow(view)
             is_due = not is_first and view.now >= self._picture.when.until
             sequence = self.followed = view.sequence
             if not (is_other or is_due):
-                self._until_s = self._anchor[0] + (self._picture.when.until - view.now).total_seconds()
                 return None
             self._steps = 0 if is_other else self._steps + 1
             self._sequence = sequence if is_other else self._sequence
@@ -211,7 +196,6 @@ class Standings:
             self._picture = Picture(
                 sheet, self._bits, self._everywhere(sheet), self._roster, self._when(view), version
             )
-            self._until_s = self._anchor[0] + (self._picture.when.until - view.now).total_seconds()
         return version
 
     def _follow(self, view: View) -> bool:

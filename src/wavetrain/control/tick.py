@@ -317,7 +317,8 @@ def previous(view: View, release: Release) -> str:
 
 def majority(view: View, lane: Lane, is_banned: Callable[[str], bool] = lambda _: False) -> str:
     """The release that most of a lane's devices report; empty where none reports one."""
-    devices = {NodeId(node + lane.suffix) for pop in view.find(Pop) for node in pop.nodes}
+    places = (pop for pop in view.find(Pop) if pop.serves is lane.serves)
+    devices = {NodeId(node + lane.suffix) for pop in places for node in pop.nodes}
     said = (item for item in view.find(Reported) if item.node in devices and not is_banned(item.release))
     return desired.majority(said, ())
 

@@ -129,6 +129,7 @@ def outlook(
     lane = LANES[policy.lane]
     if not lane.windowed:
         raise RefusedError(f"lane {lane.name} has no windows, so its trains have no timetable; plan lane pop")
+    fleet = fleet.serving(lane.serves)
     asked = Asked(
         lane=lane,
         policy=policy,
@@ -210,7 +211,7 @@ def show(
             raise RefusedError(f"rollout {rollout.id} has no timetable yet; see: wavetrain why {rollout.id}")
         first, table = table_of(view, rollout.id, 1), table_of(view, rollout.id, number or rollout.timetable)
         stops = stops_of(view, rollout, table.number)
-        fleet, policy = fleet_of(view), policy_of(view, rollout.policy)
+        fleet, policy = fleet_of(view).serving(lane.serves), policy_of(view, rollout.policy)
         rings = tuple(
             wave.ring for wave in sorted(view.find(Wave, rollout=rollout.id), key=lambda wave: wave.ordinal)
         )

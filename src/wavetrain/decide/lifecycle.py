@@ -115,16 +115,18 @@ def _unit_table(path: tuple[tuple[Phase, UnitState], ...]) -> dict[tuple[UnitSta
     return table
 
 
+_NODE = _unit_table(
+    (
+        (P.STAGING, U.ADMITTED),
+        (P.DRAINING, U.DRAINING),
+        (P.UPDATING, U.UPDATING),
+        (P.VERIFYING, U.VERIFYING),
+        (P.RETURNING, U.RETURNING),
+    )
+)
 UNITS: dict[str, dict[tuple[UnitState, Phase], UnitState]] = {
-    "pop": _unit_table(
-        (
-            (P.STAGING, U.ADMITTED),
-            (P.DRAINING, U.DRAINING),
-            (P.UPDATING, U.UPDATING),
-            (P.VERIFYING, U.VERIFYING),
-            (P.RETURNING, U.RETURNING),
-        )
-    ),
+    "pop": _NODE,
+    "console": _NODE,
     "content": _unit_table(((P.STAGING, U.STAGED),)),
     "feature": {},
 }

@@ -51,7 +51,7 @@ def ramp_step_s(accounts: int, many: int, now: datetime, rounds: int) -> list[fl
             transaction.put_many(Account(id=AccountId(f"account-{number}")) for number in numbers)
             transaction.put_many(_site(number) for number in numbers)
     features.add(store, OPERATOR, announced(many, now))
-    standings = Standings(store, time.monotonic)
+    standings = Standings(store, kept=True)
     plain = (number for number in range(many) if needed(number) is None and not is_covered(number))
     growing = [number for number in plain if share(number) < 100]
     return [_step(store, standings, number, accounts) for number in growing[:rounds]]

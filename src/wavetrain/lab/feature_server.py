@@ -26,7 +26,7 @@ from wavetrain.decide.permit import Caller
 from wavetrain.doors.http import build
 from wavetrain.lab.feature_bench import announced
 from wavetrain.model.access import Role
-from wavetrain.wiring.clock import running_s, utc_now
+from wavetrain.wiring.clock import utc_now
 from wavetrain.wiring.connection import Connection
 from wavetrain.wiring.tls import Tls, own_pair
 
@@ -58,7 +58,8 @@ def main() -> None:
     how, folder = sys.argv[1], Path(sys.argv[2])
     store = MemoryStore(time.time)
     features.add(store, OPERATOR, announced(FLAGS, utc_now()))
-    standings = Standings(store, running_s)
+    standings = Standings(store, kept=True)
+    threading.Thread(target=standings.keep, args=(threading.Event(),), daemon=True).start()
     secret = tokens.create(store, tokens.HOUSE, "bench", [Role.EVALUATOR])[1]
     artifacts, trust = ArtifactStore(folder / "artifacts"), SigningKey(folder / "key")
     app = build(store, artifacts, trust, standings=standings)

@@ -99,6 +99,12 @@ class Processes:
         process.kill()
         process.wait()
 
+    def succeed(self, name: str, successor: str, within_s: float) -> int:
+        """Wait for one to end by itself, and give its name to another one; its exit code. `TimeoutExpired`."""
+        code = self._running[name].wait(within_s)
+        self._running[name] = self._running.pop(successor)
+        return code
+
     def stop_all(self) -> None:
         """End everything that was started here."""
         self.stop(*self._running)

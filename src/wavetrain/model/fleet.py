@@ -34,6 +34,15 @@ class Region(Record, frozen=True, kw_only=True):
     name: str
 
 
+class Serves(StrEnum):
+    """What the nodes of a place are for; a lane moves the nodes of one kind of place."""
+
+    EDGE = "edge"
+    """Customers' sites and users."""
+    CONSOLE = "console"
+    """A web application, such as the control plane itself; its nodes are the replicas."""
+
+
 class Pop(Record, frozen=True, kw_only=True, dict=True, gc=True):
     """A location made of nodes; any node can serve any site or user.
 
@@ -60,6 +69,7 @@ class Pop(Record, frozen=True, kw_only=True, dict=True, gc=True):
     """The account that has this PoP to itself, or empty; its black-outs bind the PoP."""
     latitude: float | None = None
     longitude: float | None = None
+    serves: Serves = Serves.EDGE
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -190,6 +200,19 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def groups_of(self, pop: PopId) -> tuple[Group, ...]:
         """The redundancy groups that a PoP belongs to."""
         return self._by_member.get(pop, ())
+
+    def serving(self, what: Serves) -> "Fleet":
+        """Itself with the places alone that serve this: one of the other kind is in nobody's ring here."""
+        if all(pop.serves is what for pop in self.pops.values()):
+            return self
+        if what not in self._by_service:
+            pops = {name: pop for name, pop in self.pops.items() if pop.serves is what}
+            self._by_service[what] = msgspec.structs.replace(self, pops=pops)
+        return self._by_service[what]
+
+    @cached_property
+    def _by_service(self) -> dict[Serves, "Fleet"]:
+        return {}
 
     @cached_property
     def _by_region(self) -> dict[str, tuple[PopId, ...]]:

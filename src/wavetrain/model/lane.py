@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from wavetrain.model.fleet import NodeId
+from wavetrain.model.fleet import NodeId, Serves
 
 
 class UnitKind(StrEnum):
@@ -30,6 +30,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether canary units bake against control units before the rest follows."""
     suffix: str = ""
     """Added to a node's id to name the device of this lane on it, where a node runs several components."""
+    serves: Serves = Serves.EDGE
+    """Which places' nodes it moves."""
 
 
 def node_of(device: str) -> NodeId:
@@ -39,6 +41,16 @@ def node_of(device: str) -> NodeId:
 
 POP = Lane(
     name="pop", unit=UnitKind.NODE, disturbs=True, reports=True, windowed=True, can_go_back=True, bakes=True
+)
+CONSOLE = Lane(
+    name="console",
+    unit=UnitKind.NODE,
+    disturbs=True,
+    reports=True,
+    windowed=True,
+    can_go_back=True,
+    bakes=True,
+    serves=Serves.CONSOLE,
 )
 CONTENT = Lane(
     name="content",
@@ -59,4 +71,4 @@ FEATURE = Lane(
     can_go_back=True,
     bakes=False,
 )
-LANES = {lane.name: lane for lane in (POP, CONTENT, FEATURE)}
+LANES = {lane.name: lane for lane in (POP, CONSOLE, CONTENT, FEATURE)}

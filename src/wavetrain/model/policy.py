@@ -209,6 +209,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return 2 * timedelta(minutes=self.unit_minutes)
 
 
+TIMINGS = {"console": Timing(cadence_weeks=1, spread_days=7, planned_to_day=6)}
+"""Of the lanes that keep another time than `Timing` says, where their policy does not say when."""
+
+
 class Succession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a newer release may follow one that is under way."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from wavetrain.decide import calendar
 from wavetrain.errors import RefusedError
-from wavetrain.model.fleet import HOURS, NODES_PER_POP_MAX, AccountId, NodeId, Pop, PopId, RegionId
+from wavetrain.model.fleet import HOURS, NODES_PER_POP_MAX, AccountId, NodeId, Pop, PopId, RegionId, Serves
 from wavetrain.model.window import MINUTES_MAX, WindowRule
 from wavetrain.wire.toml_table import Table
 
@@ -40,6 +40,7 @@ def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -
         table.fault("capacity", "it is 0", "give more than 0, in a unit that is the same for all PoPs")
     dedicated = AccountId(table.name("dedicated") if table.has("dedicated") else _absent(table, "dedicated"))
     latitude, longitude = _coordinates(table)
+    serves = table.one_of("serves", [one.value for one in Serves], Serves.EDGE.value)
     window = _window(table.table("window", required=True), zone, now)
     nodes = _nodes(table, pop, homes)
     hardware = _hardware(table, pop, nodes)
@@ -60,6 +61,7 @@ def read_pop(table: Table, pop: PopId, now: datetime, homes: dict[str, PopId]) -
         dedicated=dedicated,
         latitude=latitude,
         longitude=longitude,
+        serves=Serves(serves or Serves.EDGE.value),
     )
     return PopRead(region, dedicated, made)
 

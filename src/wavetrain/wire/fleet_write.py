@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from wavetrain.model.fleet import Account, Fleet, Group, Pop, Region, Site, SiteKind
+from wavetrain.model.fleet import Account, Fleet, Group, Pop, Region, Serves, Site, SiteKind
 
 _encode = msgspec.json.Encoder().encode
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -55,6 +55,7 @@ def _pop(pop: Pop) -> dict[str, Any]:
     made |= {"load": pop.load, "capacity": pop.capacity}
     made |= {"hours": pop.hours} if pop.hours else {}
     made |= {"dedicated": pop.dedicated} if pop.dedicated else {}
+    made |= {"serves": pop.serves.value} if pop.serves is not Serves.EDGE else {}
     made["nodes"] = pop.nodes
     made |= {"hardware": pop.hardware} if pop.hardware else {}
     return made

@@ -10,6 +10,7 @@ from wavetrain.model.lane import LANES, UnitKind
 from wavetrain.model.policy import (
     COVER_MAX,
     RINGS_MAX,
+    TIMINGS,
     Bake,
     Budgets,
     Pace,
@@ -92,7 +93,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
     budgets = _numbers(top.table("budgets"), Budgets())
     bake = _numbers(top.table("bake"), Bake())
     verdicts = _verdicts(top.table("verdicts"))
-    timing = _timing(top.table("timing"))
+    timing = _timing(top.table("timing"), TIMINGS.get(lane, Timing()))
     wishes = _numbers(top.table("wishes"), Wishes())
     succession = _succession(top.table("succession"))
     if timing.planned_to_day > timing.spread_days:
@@ -133,8 +134,7 @@ def _numbers(table: Table, defaults: P, *, end: bool = True) -> P:
     return msgspec.structs.replace(defaults, **values)
 
 
-def _timing(table: Table) -> Timing:
-    default = Timing()
+def _timing(table: Table, default: Timing) -> Timing:
     pace = table.one_of("pace", [one.value for one in Pace]) if table.has("pace") else default.pace.value
     numbers = _numbers(table, default)
     return msgspec.structs.replace(numbers, pace=Pace(pace)) if pace else numbers

@@ -81,6 +81,13 @@ class Connection(HttpToolsProtocol):
         self._is_head = False
         self._untime()
         super().on_headers_complete()
+        if getattr(self.server_state, "leaving", False):
+            self.end_with_answer()
+
+    def end_with_answer(self) -> None:
+        """The answer that is due says that it is the connection's last one."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def _count(self, size: int) -> None:
         self._counted += size

@@ -1,7 +1,6 @@
 """Control plane: which parts does the running program consist of?"""
 
 import os
-import signal
 import socket
 import threading
 import time
@@ -29,12 +28,13 @@ from wavetrain.doors.health import Checked, Readiness, ReadySeen
 from wavetrain.doors.http import build
 from wavetrain.doors.metrics import Metrics, Traffic, version
 from wavetrain.doors.notes_written import House
-from wavetrain.errors import LockedError, StaleError, UnreachableError, WavetrainError
+from wavetrain.errors import LockedError, StaleError, WavetrainError
 from wavetrain.wiring import checks, sources
 from wavetrain.wiring.alerts import Couriers
 from wavetrain.wiring.clock import running_s, utc_now
-from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, load, server_names, store_place
-from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection, allow_files
+from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, server_names, store_place
+from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection
+from wavetrain.wiring.handover import Reception, Successor
 from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
 from wavetrain.wiring.notify import Notify
@@ -48,6 +48,8 @@ TRIM_EVERY_S = 3600.0
 """How often changes and journal lines beyond the store's limits are forgotten."""
 STOP_S = 5.0
 """How long open requests may take to end when the control plane is told to stop."""
+INSIDE = "WAVETRAIN_ADMIN_SOCKET"
+"""Names the unix socket on which this process alone answers, where an agent's supervisor runs it."""
 
 
 class ControlPlane:
@@ -68,6 +70,7 @@ class ControlPlane:
         self._ended = threading.Event()
         self._lost = ""
         self._server: Server | None = None
+        self._successor: Successor | None = None
         self._keeper = LeaseKeeper(self.store, name, self._lose) if is_url(config.store) else None
         if self._keeper is None:
             self.store.take(name)
@@ -78,12 +81,12 @@ class ControlPlane:
         self.trust = SigningKey(folder / "signing.key")
         (folder / "signing.pub").write_text(self.trust.public() + "\n")
         self.authority = OwnAuthority(folder, utc_now())
-        self._tls = self._tls_of(config, folder)
+        self._tls = tls_of(config, folder, self.authority, self._log)
         self.health = sources.opened(config.health)
         self._source_log = SourceLog(self._log)
         self._timed = TimedStore(self.store, self._vitals.wrote)
         prover = Prover(self._timed)
-        self.standings = Standings(self._timed, running_s)
+        self.standings = Standings(self._timed, kept=True)
         self.audience = Audience(self.standings, self.store.wake)
         self.ticker = Ticker(
             self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
@@ -94,8 +97,20 @@ class ControlPlane:
         self._follower = threading.Thread(target=self.standings.keep, args=(self._ended,), name="standings")
         first_token(self.store, folder / "admin.token")
 
-    def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT. Prints one line of JSON when the doors are open."""
+    def serve(
+        self,
+        door: socket.socket,
+        prove_s: float = 0.0,
+        proven: Callable[[], None] = lambda: None,
+        *,
+        begin_s: float = 0.0,
+    ) -> str:
+        """Serve on `door`, which stays open, until SIGTERM or SIGINT, or until somebody takes over: see `successor`.
+
+        Prints one line of JSON when the doors are open. With `prove_s` they open, and `proven` is called, only when
+        /readyz has answered with 200 within that time; else this returns why not. With `begin_s` they open after the
+        first tick, where that does not take longer.
+        """
         self._log.take_over()
         self._log.say("starts", version=version(), folder=str(self._folder), listen=self._config.listen)
         ready = Readiness(self._checks(), time.monotonic, self._turned)
@@ -128,29 +143,53 @@ class ControlPlane:
             timeout_graceful_shutdown=int(STOP_S),
             timeout_keep_alive=60,
         )
+        reception = Reception(self._folder, self._hear)
+
+        def opened(where: str) -> None:
+            self._manager.ready(where)
+            self._log.say("ready", where=where)
+            proven()
+            reception.open()
+
         self._server = server = Server(
-            config, self._config.listen, app.state.let_go, self._opened, self._tls.refresh
+            config,
+            self._config.listen,
+            app.state.let_go,
+            opened,
+            self._tls.refresh,
+            prove_s=prove_s,
+            begin_s=begin_s,
+            begun=lambda: self._vitals.pulse.ended_at is not None,
+            inside=os.environ.get(INSIDE, ""),
         )
         try:
-            with self._listening() as door:
-                server.should_exit = self._ended.is_set()  # the lease may be lost already
-                self._thread.start()
-                self._follower.start()
-                self._couriers.start()
-                self._placebos.start()
-                server.run([door])
+            server.should_exit = self._ended.is_set()  # the lease may be lost already
+            self._thread.start()
+            self._follower.start()
+            self._couriers.start()
+            self._placebos.start()
+            server.run([door.dup()])
         finally:
+            reception.close()
             self.close()
         if self._lost:
             raise LockedError(f"{self._lost}; this one has ended: start it again as its standby")
+        return server.unproven
 
-    def _tls_of(self, config: Config, folder: Path) -> Tls:
-        """The own certificate, or by configuration the operator's."""
-        if config.tls.certificate:
-            pair = given_pair(Path(config.tls.certificate), Path(config.tls.key))
-        else:
-            pair = own_pair(self.authority, folder, server_names(config))
-        return Tls(self.authority, pair, utc_now, self._log.say)
+    @property
+    def successor(self) -> Successor | None:
+        """Who takes over, when `serve` has ended for that."""
+        return self._successor
+
+    def _hear(self, successor: Successor) -> None:
+        """Somebody asks to take over: the tick ends first, while the doors are still open."""
+        if self._successor is not None or self._ended.is_set() or self._server is None:
+            successor.refuse("it ends already, or hands over to another one; try again in a moment")
+            return
+        self._successor = successor
+        self._log.say("hands over", release=successor.asked.release, pid=successor.pid)
+        self._rest()
+        self._server.leave()
 
     def _wait_for_lease(self) -> None:
         self._manager.waits("another control plane holds the lease")
@@ -164,16 +203,6 @@ class ControlPlane:
         if self._server is not None:
             self._server.should_exit = True
 
-    def _listening(self) -> socket.socket:
-        host, _, port = self._config.listen.rpartition(":")
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=2048)
-        except OSError as error:
-            raise UnreachableError(
-                f"cannot listen on {self._config.listen}: {error.strerror}; end what listens there, or change listen"
-            ) from None
-
     def _checks(self) -> dict[str, Callable[[], Checked]]:
         """What /readyz asks."""
         keeper = self._keeper
@@ -185,10 +214,6 @@ class ControlPlane:
             "certificate": checks.certificate(door_certificate(self._config, self._folder), utc_now),
         }
 
-    def _opened(self, where: str) -> None:
-        self._manager.ready(where)
-        self._log.say("ready", where=where)
-
     def _turned(self, seen: ReadySeen) -> None:
         if seen.ready:
             self._log.say("ready again")
@@ -197,20 +222,26 @@ class ControlPlane:
 
     def close(self) -> None:
         """End the ticker, then let go of the store."""
-        self._manager.ends()
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._successor is None:
+            self._manager.ends()
+        self._rest()
         if self._follower.is_alive():
             self._follower.join()
         self.standings.close()
         self.health.close()
-        self._couriers.end()
-        self._placebos.end()
         if self._keeper is not None:
             self._keeper.end()
         self.store.close()
         self._log.say("ends")
+
+    def _rest(self) -> None:
+        """Nothing is decided or carried out any more; a second call does nothing."""
+        self._ended.set()
+        while self._thread.is_alive():
+            self.store.wake()  # it may just be about to wait
+            self._thread.join(0.05)
+        self._couriers.end()
+        self._placebos.end()
 
     def _run(self) -> None:
         """Tick when something changed, at the latest after `tick_s`; an error is said, and the next tick goes on.
@@ -249,8 +280,8 @@ class ControlPlane:
             self._couriers.after_tick()
             self._source_log.after_tick(self.health.figures())
             self._take_picture()
-            self._ended.wait(TICK_S_MIN)
-            self.store.wait_change(seen, self._config.tick_s)
+            if not self._ended.wait(TICK_S_MIN):
+                self.store.wait_change(seen, self._config.tick_s)
 
     def _take_picture(self) -> None:
         """For /metrics; what cannot be gathered now is left as it was."""
@@ -260,26 +291,6 @@ class ControlPlane:
             self._log.say("picture failed", error=str(error))
         except Exception:
             self._log.say("picture failed", trace=traceback.format_exc())
-
-
-def serve(file: Path) -> None:
-    """`wavetrain up`: run the control plane that `file` describes until told to stop."""
-    config, folder = load(file)
-    if config.nice:
-        os.nice(config.nice)
-    allow_files()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # The server hears them while it serves, and raises them again when it has ended: by then we close.
-        signal.signal(number, lambda *_: stopped.set())
-    try:
-        plane = ControlPlane(config, folder, stopped.is_set)
-    except LockedError:
-        if stopped.is_set():
-            return  # a standby that was told to stop did as it was told
-        raise
-    plane.serve()
 
 
 def first_token(store: Store, file: Path) -> None:
@@ -296,3 +307,12 @@ def first_token(store: Store, file: Path) -> None:
     if secret is not None:
         write_private(file, f"{secret}\n".encode())
         tokens.ensure_first(store, secret)
+
+
+def tls_of(config: Config, folder: Path, authority: OwnAuthority, log: Log) -> Tls:
+    """The own certificate, or by configuration the operator's."""
+    if config.tls.certificate:
+        pair = given_pair(Path(config.tls.certificate), Path(config.tls.key))
+    else:
+        pair = own_pair(authority, folder, server_names(config))
+    return Tls(authority, pair, utc_now, log.say)

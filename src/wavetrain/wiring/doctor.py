@@ -33,6 +33,7 @@ CONTROL_PLANE: dict[str, Callable[[Installation], Iterable[Finding]]] = {
     "disk": doctor_folder.disk,
     "certificates": doctor_folder.certificates,
     "door": doctor_door.door,
+    "take-over": doctor_door.take_over,
     "store": doctor_store.store,
     "fleet": doctor_store.fleet,
     "policy": doctor_store.policy,

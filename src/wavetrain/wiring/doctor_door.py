@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
+from wavetrain.wiring import handover
 from wavetrain.wiring.config import Config, door_certificate
-from wavetrain.wiring.findings import Finding, Installation, failed, well
+from wavetrain.wiring.findings import Finding, Installation, failed, warned, well
 
 AUTHORITY = "authority.pem"
 ANSWER_S = 3.0
@@ -44,6 +45,24 @@ def door(of: Installation) -> Iterator[Finding]:
         )
         return
     yield _judged(url, answer)
+
+
+def take_over(of: Installation) -> Iterator[Finding]:
+    """The next release could take over from the one that runs."""
+    if not (of.folder / handover.SOCKET).exists() or _taken(of.config.listen) != errno.EADDRINUSE:
+        yield well("take-over", "no control plane runs here that anything could be taken over from")
+        return
+    predecessor = handover.find(of.folder)
+    if predecessor is None:
+        yield warned(
+            "take-over",
+            f"the control plane that runs does not answer at {handover.SOCKET} in its folder",
+            "the next release can take over from it",
+            "stop it before the next one is started; see docs/updating.md",
+        )
+        return
+    predecessor.close()
+    yield well("take-over", "the next release can take over: wavetrain up --take-over")
 
 
 def door_of(config: Config) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from wavetrain.adapters.sql_schema import SCHEMA
+from wavetrain.adapters.sql_schema import REVISION, SCHEMA
 from wavetrain.errors import UnreachableError
 from wavetrain.model.access import Certificate, Role, Token
 from wavetrain.model.fleet import Pop, Reported, Retired
@@ -49,21 +49,35 @@ def store(of: Installation) -> Iterator[Finding]:
                     "store", shown(place), "it holds wavetrain's tables", "name another place for the store"
                 )
                 return
-            found = look.rows("SELECT schema FROM meta")
-            schema = found[0][0] if found else None
-            if schema != SCHEMA:
-                yield failed(
-                    "store",
-                    f"{shown(place)} has schema {schema}",
-                    f"it has schema {SCHEMA}, that of this version",
-                    "run: wavetrain store migrate, or start the version that wrote it",
-                )
+            yield from _schema(look, shown(place))
             yield from (
                 _whole(look, shown(place), restore) if look.is_file else _in_time(look, shown(place), of.now)
             )
     except UnreachableError as error:
         yield failed(
             "store", shown(place), f"it can be opened ({error})", f"see that it can be read; else {restore}"
+        )
+
+
+def _schema(look: Glance, place: str) -> Iterator[Finding]:
+    """It is expanded to this version, and not contracted beyond it."""
+    found = look.rows("SELECT schema FROM meta")
+    schema = found[0][0] if found else None
+    seen = look.rows("SELECT version_num FROM alembic_version") if "alembic_version" in look.tables() else ()
+    revision = seen[0][0] if seen else f"{schema or 0:04d}"
+    if schema is None or schema > SCHEMA or revision < REVISION:
+        yield failed(
+            "store",
+            f"{place} has schema {schema}, expanded to {revision}",
+            f"it has schema {SCHEMA}, that of this version",
+            "run: wavetrain store migrate, or start the version that wrote it",
+        )
+    elif schema < SCHEMA:
+        yield warned(
+            "store",
+            f"{place} still keeps what releases of schema {schema} need",
+            f"it is contracted to {SCHEMA}, once no older release may come back",
+            "run: wavetrain store migrate --contract",
         )
 
 

@@ -17,6 +17,11 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "starts": ("info", "the control plane begins, with its version, its folder and its place"),
     "ready": ("info", "the doors are open"),
     "ends": ("info", "it was told to stop, and has"),
+    "takes over": ("info", "it asks the control plane that runs for its doors and its store"),
+    "store expanded": ("info", "a new release has added to the store what it needs; the older one works on"),
+    "hands over": ("info", "another release asks for the doors and the store; `pid` is its process"),
+    "handed over": ("info", "the other release has proven itself; the epoch has moved"),
+    "handed back": ("error", "the other release is not well, and `why`; this one goes on in its place"),
     "tick stale": (
         "info",
         "somebody changed a rollout while its choice was made; the next tick chooses again",
