@@ -71,17 +71,18 @@ class Standings:
     def look(self, account: str) -> tuple[Sheet, Standing | None]:
         """Both, of the same instant."""
         picture = self._now()
-        return picture.sheet, self._standing(picture, account)
+        return picture.sheet, self._standing(picture, cohort.unit_key(account))
 
     def asked(self, account: str) -> tuple[Sheet, Standing]:
         """The same, and where nobody has heard of it, as such an account stands."""
         picture = self._now()
-        standing = self._standing(picture, account)
-        return picture.sheet, standing if standing is not None else self._stranger(picture, account)
+        key = cohort.unit_key(account)
+        standing = self._standing(picture, key)
+        return picture.sheet, standing if standing is not None else self._stranger(picture, key)
 
     def stranger(self, account: str) -> Standing:
         """How an account stands that nobody has heard of: features that need something are off."""
-        return self._stranger(self._now(), account)
+        return self._stranger(self._now(), cohort.unit_key(account))
 
     @property
     def version(self) -> int:
@@ -107,7 +108,7 @@ class Standings:
     def latched(self, account: str, pop: PopId) -> tuple[FeatureKey, ...]:
         """What an account has on now that a PoP does not have: a visit there that begins now takes none of it away."""
         picture = self._now()
-        standing = self._standing(picture, account)
+        standing = self._standing(picture, cohort.unit_key(account))
         if standing is None:
             return ()
         lost = picture.sheet.on(standing) & ~picture.there(picture.roster.number_of(pop))
@@ -164,8 +165,8 @@ class Standings:
         """Follow no more."""
         self._deafen()
 
-    def _stranger(self, picture: Picture, account: str) -> Standing:
-        return Standing(cohort.unit_key(account), covered=picture.needless, licensed=picture.licensed(0))
+    def _stranger(self, picture: Picture, key: int) -> Standing:
+        return Standing(key, covered=picture.needless, licensed=picture.licensed(0))
 
     def _now(self) -> Picture:
         if not self._is_kept:
@@ -329,8 +330,8 @@ class Standings:
                 ends.append(one.early.since)
         return When(min(ends), clock.date())
 
-    def _standing(self, picture: Picture, account: str) -> Standing | None:
-        key, roster = cohort.unit_key(account), picture.roster
+    def _standing(self, picture: Picture, key: int) -> Standing | None:
+        roster = picture.roster
         row, chosen = roster.row(key), self._choices.get(key)
         if row is None and chosen is None:
             return None

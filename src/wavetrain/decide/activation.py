@@ -212,7 +212,7 @@ class Board(Generic[T]):
             for why, which in choices.odd():
                 if which:
                     texts = self._odd[why]
-                    for place in _places(which):
+                    for place in _places(which, len(self._tables)):
                         made[place] = texts[place]
         return made
 
@@ -252,13 +252,16 @@ def _answer(feature: Feature, why: Why) -> Answer:
     return Answer(key=feature.id, value=value, variant=variant, is_on=why in ON, why=why)
 
 
-def _places(which: Bits) -> list[int]:
+_IN: Final = tuple(tuple(bit for bit in range(8) if eight >> bit & 1) for eight in range(256))
+"""The places in each set of eight."""
+
+
+def _places(which: Bits, eights: int) -> list[int]:
     """Those of a set, in order."""
-    made = []
-    while which:
-        lowest = which & -which
-        made.append(lowest.bit_length() - 1)
-        which ^= lowest
+    made: list[int] = []
+    for first, eight in enumerate(which.to_bytes(eights, "little")):
+        if eight:
+            made += [first * 8 + bit for bit in _IN[eight]]
     return made
 
 

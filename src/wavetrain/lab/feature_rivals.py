@@ -86,7 +86,7 @@ def pace(rounds: int) -> Pace:
 
 
 def ofrep_ratio(rounds: int, requests: int) -> float:
-    """The share of the floor's pace that our door reaches: answers a second of the processor, medians of rounds.
+    """The share of the floor's pace that our door reaches: answers a second of the processor, the median of rounds.
 
     One process serves both, each by one connection with TLS, as every door has it; a new account each time.
     """
@@ -103,7 +103,7 @@ def ofrep_ratio(rounds: int, requests: int) -> float:
                 before = server.ask("cpu")
                 _asked(told, path, requests)
                 seen.append(server.ask("cpu") - before)
-    return float(median(floor) / median(ours))
+    return median(bare / mine for bare, mine in zip(floor, ours, strict=True))
 
 
 def kill_switch_s(evaluators: int, rounds: int) -> list[float]:
