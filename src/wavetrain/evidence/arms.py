@@ -74,10 +74,10 @@ def split_each(
     rounded down. Raises RefusedError for counts that are infinite or negative.
     """
     seen = (exposure > 0) & (events == events)  # NaN is not itself
-    said = np.empty((len(events), 4, events.shape[1]))
+    said = np.zeros((len(events), 4, events.shape[1]))
     counted, capped, weighted = said[:, 0], said[:, 1], said[:, 2]
-    counted[:] = np.where(seen, events, 0.0)
-    weighted[:] = np.where(seen, exposure * known.weights, 0.0)
+    np.copyto(counted, events, where=seen)
+    np.multiply(exposure, known.weights, out=weighted, where=seen)
     usual = np.where(known.usual_s > 0, known.usual_s, seconds)
     caps = np.ceil(known.caps * np.maximum(1.0, seconds / usual))
     np.multiply(weighted, CAP_RATIO * known.rates[:, None], out=capped)

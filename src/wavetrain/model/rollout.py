@@ -226,7 +226,7 @@ class Turn(Record, frozen=True, kw_only=True):
     def settled(self) -> tuple[UnitId, ...]:
         """The units that run the release and are in service."""
         busy = {item.unit for item in self.progress} | set(self.quarantined)
-        return tuple(unit for unit in self.exposed if unit not in busy)
+        return tuple([unit for unit in self.exposed if unit not in busy]) if busy else self.exposed
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,7 +7,7 @@ follows. Each PoP and bin has a stream of chance of its own, so that the same se
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,7 @@ class Telemetry:
         releases = tuple(map(runs.get, nodes, repeat(crowd.baseline)))
         new = [place for place, release in enumerate(releases) if release != crowd.baseline]
         weights = np.ones(len(nodes))
-        weights[new] = [self._filled(nodes[place], now) for place in new]
+        weights[new] = self._filled([nodes[place] for place in new], now)
         if not crowd.failed.isdisjoint(nodes):
             weights *= np.array([node not in crowd.failed for node in nodes], dtype=float)
         sessions = weights * (len(pop.nodes) / max(float(weights.sum()), 1e-9))
@@ -156,9 +156,11 @@ class Telemetry:
             sessions=sessions,
         )
 
-    def _filled(self, node: NodeId, now: float) -> float:
-        back = self._crowd.returned_at.get(node)
-        return 1.0 if back is None or now - back > 10 * REFILL_S else 1.0 - exp(-(now - back) / REFILL_S)
+    def _filled(self, nodes: Sequence[NodeId], now: float) -> Array:
+        """What share of its own each of these carries again."""
+        back = map(self._crowd.returned_at.get, nodes, repeat(-inf))
+        full: Array = 1.0 - np.exp((np.fromiter(back, float, len(nodes)) - now) / REFILL_S)
+        return full
 
 
 def drawn(chance: np.random.Generator, means: Array, rows: int) -> Array:
