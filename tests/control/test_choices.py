@@ -130,7 +130,7 @@ def test_a_token_for_an_account(settled: Practice) -> None:
     ):
         with pytest.raises(RefusedError, match=why):
             tokens.create(settled.store, ADMIN, "ann", roles, account=account)
-    with pytest.raises(UnknownError, match="no account nobody"):
+    with pytest.raises(RefusedError, match="no account nobody"):
         tokens.create(settled.store, ADMIN, "ann", (Role.ACCOUNT,), account="nobody")
 
 

@@ -226,7 +226,7 @@ def _check_account(store: Store, name: str, roles: Sequence[Role], account: str)
         raise RefusedError(f"token {name} has the role account, and names none; say which: --account ACCOUNT")
     with store.read() as view:
         if view.get(Account, account) is None:
-            raise UnknownError(f"there is no account {account[:120]} in the fleet; apply a fleet that has it")
+            raise RefusedError(f"there is no account {account[:120]} in the fleet; apply a fleet that has it")
 
 
 def _check_admin_left(view: View, token: Token) -> None:

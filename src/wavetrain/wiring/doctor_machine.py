@@ -42,7 +42,8 @@ def python(version: tuple[int, int] = sys.version_info[:2]) -> Iterator[Finding]
 
 def libraries(pinned: Path = PINNED) -> Iterator[Finding]:
     """All there, in the versions that were tested, and made for this machine."""
-    wanted = [re.split(r"[\s\[;<>=!~]", item)[0] for item in metadata.requires("wavetrain") or ()]
+    own = [item for item in metadata.requires("wavetrain") or () if "extra ==" not in item]
+    wanted = [re.split(r"[\s\[;<>=!~]", item)[0] for item in own]
     known = _pinned(pinned.read_text()) if pinned.is_file() else {}
     has: dict[str, str] = {}
     for name in wanted:
