@@ -7,6 +7,7 @@ from tests.control.practice import OPERATOR, START, VIEWER, Practice
 
 from wavetrain.control import alerts as facts
 from wavetrain.control import enquire, feature_verdicts, features
+from wavetrain.control.facts import ledger_of
 from wavetrain.control.ports import Target
 from wavetrain.control.tick import Ticker
 from wavetrain.decide import alerts
@@ -158,7 +159,7 @@ def test_while_nothing_is_measured_nothing_passes_nothing_is_paused_and_somebody
     seen = watched.verdict()
     assert seen.verdict == "errored"
     assert "both sides were not measured since" in seen.text
-    assert features.show(house.store, VIEWER, "menu").status == "rolling out"
+    assert features.show(house.store, VIEWER, "menu").status == "paused", "what is missing never advances"
     with house.store.read() as view:
         answer = alerts.answer(facts.scene(view), {})
     assert [(one.kind, one.subject) for one in answer.lasting if one.subject == "menu"] == [
@@ -167,6 +168,37 @@ def test_while_nothing_is_measured_nothing_passes_nothing_is_paused_and_somebody
     watched.served = True
     watched.run(5)
     assert watched.verdict().verdict == "pass"
+    assert features.show(house.store, VIEWER, "menu").status == "rolling out"
+    with house.store.read() as view:
+        said = [line.text for line in view.journal_tail(100, subject="menu") if line.who == "verdict"]
+    share = features.show(house.store, VIEWER, "menu").share
+    assert said[0].startswith(f"paused at {100 * share:g} %: both sides were not measured since")
+    assert said[1] == f"resumed at {100 * share:g} %: both sides are measured again"
+    assert len(said) == 2
+
+
+def test_a_person_may_let_a_ramp_go_on_that_nothing_is_measured_of(house: Practice) -> None:
+    watched = Watched(house)
+    watched.run(100)
+    watched.served = False
+    watched.run(60)
+    features.resume(house.store, OPERATOR, "menu", "the source is being moved")
+    watched.run(60)
+    assert features.show(house.store, VIEWER, "menu").status == "rolling out"
+    watched.served = True
+    watched.run(5)
+    watched.served = False
+    watched.run(60)
+    assert features.show(house.store, VIEWER, "menu").status == "paused", "that was for once"
+
+
+def test_train_time_that_jumps_misses_no_measurement(house: Practice) -> None:
+    watched = Watched(house)
+    watched.run(100)
+    with house.store.write() as transaction:
+        transaction.put(ledger_of(transaction).changed(jumped_s=7_200.0))
+    watched.ticker.tick()
+    assert features.show(house.store, VIEWER, "menu").status == "rolling out"
 
 
 def test_the_evidence_outlives_the_control_plane(house: Practice) -> None:

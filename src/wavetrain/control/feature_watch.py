@@ -9,7 +9,7 @@ import numpy as np
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import Store, Transaction
-from wavetrain.decide import feature_blame, feature_evidence, ramp, retelling
+from wavetrain.decide import blind_ramp, feature_blame, feature_evidence, ramp, retelling
 from wavetrain.decide.feature_blame import Slot
 from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.lifecycle import ACTIVE
@@ -36,6 +36,10 @@ class FeatureWatch:
         self._unwritten: set[FeatureKey] = set()
         self._written_at = float("-inf")
         self._steady = 0.0
+        self._measured_at: dict[FeatureKey, float] = {}
+        """By the machine's seconds: when both sides of a feature were last measured, or it was first looked at."""
+        self._turning: set[FeatureKey] = set()
+        """Those whose ramps are to stand still, or to grow on."""
         self._slots: dict[FeatureKey, deque[Slot]] = {}
         self._open: dict[tuple[FeatureKey, str], tuple[float, Slot]] = {}
 
@@ -56,12 +60,18 @@ class FeatureWatch:
         for key in [key for key in self._slots if key not in features]:
             del self._slots[key]
             self._open = {place: kept for place, kept in self._open.items() if place[0] != key}
+        self._measured_at = {key: at for key, at in self._measured_at.items() if key in features}
+        self._turning.clear()
         accounts = len(self._image.by_name(Account)) if features else 0
         for key, feature in features.items():
             known = self._test(feature)
             assert feature.ramp is not None
             made = feature_evidence.observed(known, bins, accounts, ramp.share_ppm(feature.ramp, now), now)
+            measured_at = self._measured_at.setdefault(key, steady)
+            if blind_ramp.turned(made, feature, now, steady - measured_at, WHO) is not None:
+                self._turning.add(key)
             if made is not known:
+                self._measured_at[key] = steady
                 self._tests[key] = made
                 self._unwritten.add(key)
                 for seen in bins:
@@ -72,6 +82,8 @@ class FeatureWatch:
         for key, test in list(self._tests.items()):
             if test.fell_at is None and feature_evidence.total_log_e(test) >= -np.log(test.alpha):
                 yield lambda key=key: self._fall(key)  # type: ignore[misc]
+        for key in sorted(self._turning):
+            yield lambda key=key: self._turn(key)  # type: ignore[misc]
         yield self._keep
 
     def shadow(self, rollout: Rollout, policy: Policy) -> str:
@@ -169,6 +181,20 @@ class FeatureWatch:
             transaction.note([entry])
             self._tests[key] = _put(transaction, test.changed(fell_at=now, text=text))
         self._unwritten.discard(key)
+        return 1
+
+    def _turn(self, key: FeatureKey) -> int:
+        """A ramp that nothing is measured of stands still; it grows on when both sides are measured again."""
+        with self._store.write() as transaction:
+            feature, test, now = transaction.get(Feature, key), self._tests[key], transaction.now
+            if feature is None or not feature_evidence.under_test(feature, now):
+                return 0
+            turned = blind_ramp.turned(test, feature, now, self._steady - self._measured_at[key], WHO)
+            if turned is None:
+                return 0
+            made, text = turned
+            transaction.put(retelling.retold(feature, feature.changed(ramp=made), now))
+            transaction.note([Entry(at=now, who=WHO, kind="feature", subject=key, text=text, body={})])
         return 1
 
     def _keep(self) -> int:
