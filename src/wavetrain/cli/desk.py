@@ -9,6 +9,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -173,6 +174,17 @@ def text_of(file: Path) -> str:
         raise RefusedError(f"{file} cannot be read: {error.strerror}; name a file that can") from None
     except UnicodeDecodeError:
         raise RefusedError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+
+
+def instant(option: str, text: str) -> str:
+    """The ISO 8601 instant that an option gives, in UTC. Raises RefusedError with the option's name."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(
+            f"{option} {text} is no time; give one like 2026-12-20T00:00 or 2026-12-20T00:00+01:00"
+        ) from None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 def _found(url: str | None, token: str | None, ca: Path | None) -> tuple[str, str, Path | None]:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavetrain.cli.desk import Desk, Reason, command, text_of
-from wavetrain.cli.freeze_commands import instant
+from wavetrain.cli.desk import Desk, Reason, command, instant, text_of
 from wavetrain.errors import RefusedError
 
 app = typer.Typer(help="What is activated account by account.", no_args_is_help=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavetrain.cli.desk import Desk, Reason, command, text_of
+from wavetrain.cli.desk import Desk, Reason, command, instant, text_of
 from wavetrain.errors import RefusedError
 
 File = Annotated[Path, typer.Argument(help="A freeze file (TOML).")]
@@ -90,17 +90,6 @@ def remove(desk: Desk, freeze: Annotated[str, typer.Argument(help="The freeze's 
 
     desk.client.delete(at("freezes", freeze))
     desk.say({"removed": freeze}, f"freeze {freeze} is removed")
-
-
-def instant(option: str, text: str) -> str:
-    """The ISO 8601 instant that an option gives, in UTC. Raises RefusedError with the option's name."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RefusedError(
-            f"{option} {text} is no time; give one like 2026-12-20T00:00 or 2026-12-20T00:00+01:00"
-        ) from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 def _row(item: dict[str, Any]) -> list[str]:
