@@ -17,6 +17,9 @@ from wavetrain.adapters.sql_session import Place
 from wavetrain.adapters.store_steps import FOLDER, LAST_WHOLE, Stand, Step
 from wavetrain.errors import RefusedError
 
+SILENT_MS = 60_000
+"""As long as who only reads may be silent on a database server."""
+
 
 class Migrated(msgspec.Struct, frozen=True, kw_only=True):
     """The revision before and after, the same where there was nothing to do; the schema that it is contracted to."""
@@ -36,6 +39,7 @@ def migrate(place: str | Path, folder: Path = FOLDER) -> Migrated:
     opened = open_place(place, holder="wavetrain store migrate", exclusive=True)
     try:
         with opened.explained(), opened.engine.begin() as connection:
+            _takes_its_time(connection)
             return _expanded(connection, opened, store_steps.steps(folder), is_alone=True)
     finally:
         opened.let_go()
@@ -49,6 +53,7 @@ def expand(place: str | Path, folder: Path = FOLDER) -> Migrated:
     opened = open_place(place)
     try:
         with opened.explained(), opened.engine.begin() as connection:
+            _takes_its_time(connection)
             return _expanded(connection, opened, store_steps.steps(folder), is_alone=False)
     finally:
         opened.let_go()
@@ -63,6 +68,7 @@ def contract(place: str | Path, folder: Path = FOLDER) -> Migrated:
     opened = open_place(place)
     try:
         with opened.explained(), opened.engine.begin() as connection:
+            _takes_its_time(connection)
             found = _found(connection, opened)
             if found.revision != REVISION and folder == FOLDER:
                 raise RefusedError(
@@ -79,6 +85,12 @@ def contract(place: str | Path, folder: Path = FOLDER) -> Migrated:
             return Migrated(before=found.revision, after=found.revision, schema=last)
     finally:
         opened.let_go()
+
+
+def _takes_its_time(connection: sa.Connection) -> None:
+    """Between two statements a step may think for longer than a writer may be silent."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_MS}"))
 
 
 def _expanded(connection: sa.Connection, place: Place, steps: list[Step], *, is_alone: bool) -> Migrated:
