@@ -144,6 +144,20 @@ def test_a_slow_server_is_left_when_the_time_is_over(speaks: bool) -> None:
     assert outcome == Outcome(taken=False, text="no answer within 0.4 s")
 
 
+def test_a_reading_that_ends_by_itself_is_too_slow_as_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        post = Post(
+            host="127.0.0.1",
+            port=door.getsockname()[1],
+            tls="none",
+            sender="a@example.net",
+            to=("b@example.net",),
+        )
+        mail = Mail(post, timeout_s=SHORT_S)
+        outcome = mail._tried(mail._server(), ALERT, AT)
+    assert outcome == Outcome(taken=False, text="no answer within 0.4 s")
+
+
 def test_a_server_that_is_away_is_said() -> None:
     assert "refused" in sent(free_port(), None, "none").text
 

@@ -10,11 +10,11 @@ from wavetrain.control import account_features, choices, features, tokens
 from wavetrain.control.account_features import FeatureFor
 from wavetrain.control.choices import Asked
 from wavetrain.control.standings import Standings
-from wavetrain.decide.choosing import Verb
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError
 from wavetrain.model.access import Role
 from wavetrain.model.feature_choice import FeatureChoice
+from wavetrain.model.feature_verb import Verb
 
 DAY = 86_400
 BOLT = Caller("ann", (Role.ACCOUNT,), "bolt")

@@ -61,8 +61,11 @@ class Mail:
             return Outcome(taken=False, text=_said(error))
         except TimeoutError:
             return self._too_slow()
+        except smtplib.SMTPServerDisconnected as error:
+            # A read that takes too long is told as a line that broke, where it is not the limit that ends it first.
+            return self._too_slow() if isinstance(error.__context__, TimeoutError) else _broken(error)
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
+            return _broken(error)
         finally:
             server.close()
 
@@ -127,6 +130,10 @@ def message_of(alert: Alert, sender: str, to: Sequence[str], at: float) -> Email
     ]
     made.set_content("\n".join(lines))
     return made
+
+
+def _broken(error: Exception) -> Outcome:
+    return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
 
 
 def _said(error: smtplib.SMTPResponseException) -> str:

@@ -4,6 +4,8 @@ A new release expands the store while the old one still works on it; a store is 
 may come back. Between the two either release works.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -36,13 +38,11 @@ def migrate(place: str | Path, folder: Path = FOLDER) -> Migrated:
     `RefusedError` for a store of a newer release, or for another program's tables; `LockedError` where a control
     plane has the file.
     """
-    opened = open_place(place, holder="wavetrain store migrate", exclusive=True)
-    try:
-        with opened.explained(), opened.engine.begin() as connection:
-            _takes_its_time(connection)
-            return _expanded(connection, opened, store_steps.steps(folder), is_alone=True)
-    finally:
-        opened.let_go()
+    with _working(open_place(place, holder="wavetrain store migrate", exclusive=True)) as (
+        connection,
+        opened,
+    ):
+        return _expanded(connection, opened, store_steps.steps(folder), is_alone=True)
 
 
 def expand(place: str | Path, folder: Path = FOLDER) -> Migrated:
@@ -50,13 +50,8 @@ def expand(place: str | Path, folder: Path = FOLDER) -> Migrated:
 
     `RefusedError` also where a step does more, or where a store is so old that it needs one that does.
     """
-    opened = open_place(place)
-    try:
-        with opened.explained(), opened.engine.begin() as connection:
-            _takes_its_time(connection)
-            return _expanded(connection, opened, store_steps.steps(folder), is_alone=False)
-    finally:
-        opened.let_go()
+    with _working(open_place(place)) as (connection, opened):
+        return _expanded(connection, opened, store_steps.steps(folder), is_alone=False)
 
 
 def contract(place: str | Path, folder: Path = FOLDER) -> Migrated:
@@ -65,32 +60,35 @@ def contract(place: str | Path, folder: Path = FOLDER) -> Migrated:
     The control plane of this release may run meanwhile. `RefusedError` for a store that is not expanded to this
     release, or is beyond it.
     """
-    opened = open_place(place)
+    with _working(open_place(place)) as (connection, opened):
+        found = _found(connection, opened)
+        if found.revision != REVISION and folder == FOLDER:
+            raise RefusedError(
+                f"{opened.name} stands at {found.revision}, this version of wavetrain at {REVISION}; contract it "
+                "with the version that expanded it, when that one runs everywhere"
+            )
+        last = found.schema
+        for step in store_steps.steps(folder):
+            if int(step.revision) > found.schema:
+                if step.contract is not None:
+                    store_steps.act(connection, step.contract)
+                last = int(step.revision)
+        connection.execute(sa.text("UPDATE meta SET schema = :now WHERE id = 1"), {"now": last})
+        return Migrated(before=found.revision, after=found.revision, schema=last)
+
+
+@contextmanager
+def _working(opened: Place) -> Iterator[tuple[sa.Connection, Place]]:
+    """A transaction at a place, which is let go afterwards. Between two statements a step may think for longer than a
+    writer may be silent.
+    """
     try:
         with opened.explained(), opened.engine.begin() as connection:
-            _takes_its_time(connection)
-            found = _found(connection, opened)
-            if found.revision != REVISION and folder == FOLDER:
-                raise RefusedError(
-                    f"{opened.name} stands at {found.revision}, this version of wavetrain at {REVISION}; contract it "
-                    "with the version that expanded it, when that one runs everywhere"
-                )
-            last = found.schema
-            for step in store_steps.steps(folder):
-                if int(step.revision) > found.schema:
-                    if step.contract is not None:
-                        store_steps.act(connection, step.contract)
-                    last = int(step.revision)
-            connection.execute(sa.text("UPDATE meta SET schema = :now WHERE id = 1"), {"now": last})
-            return Migrated(before=found.revision, after=found.revision, schema=last)
+            if opened.dialect == "postgresql":
+                connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_MS}"))
+            yield connection, opened
     finally:
         opened.let_go()
-
-
-def _takes_its_time(connection: sa.Connection) -> None:
-    """Between two statements a step may think for longer than a writer may be silent."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_MS}"))
 
 
 def _expanded(connection: sa.Connection, place: Place, steps: list[Step], *, is_alone: bool) -> Migrated:

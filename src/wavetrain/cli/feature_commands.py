@@ -1,6 +1,5 @@
 """Feature commands: announce features, see how far they are, and steer their ramps."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,24 +7,13 @@ import typer
 
 from wavetrain.cli.desk import Desk, Reason, command, instant, text_of
 from wavetrain.errors import RefusedError
+from wavetrain.model.feature_verb import Verb
 
 app = typer.Typer(help="What is activated account by account.", no_args_is_help=True)
 Key = Annotated[str, typer.Argument(help="The feature's key.")]
 VERDICT_HEADS = ("check", "log e", "with it", "without", "ratio", "95 %", "accounts differ by")
 _CONSEQUENCE = {"pause": "is paused", "off": "is switched off"}
 HEADS = ("feature", "status", "accounts", "everywhere", "needs", "owner", "what")
-
-
-class ChoiceWord(StrEnum):
-    """What may be said of a feature for an account."""
-
-    EARLY = "early"
-    LEAVE = "leave"
-    DEFER = "defer"
-    GIVE_BACK = "give-back"
-    TAKE = "take"
-    HOLD = "hold"
-    RELEASE = "release"
 
 
 @app.command()
@@ -155,7 +143,7 @@ def choose(
     desk: Desk,
     feature: Key,
     account: Annotated[str, typer.Argument(help="The account's id.")],
-    word: Annotated[ChoiceWord, typer.Argument(help="What is said of it.")],
+    word: Annotated[Verb, typer.Argument(help="What is said of it.")],
     until: Annotated[str, typer.Option(help="With defer: until when, ISO 8601.")] = "",
     reason: Annotated[str, typer.Option(help="Why; hold needs one.")] = "",
 ) -> None:

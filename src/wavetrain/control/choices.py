@@ -4,16 +4,16 @@ from datetime import datetime
 
 import msgspec
 
-from wavetrain.control import account_features
+from wavetrain.control import account_features, features
 from wavetrain.control.account_features import FeatureFor
 from wavetrain.control.chronicle import tell
-from wavetrain.control.ports import Store, Transaction
+from wavetrain.control.ports import Store
 from wavetrain.decide import choosing
-from wavetrain.decide.choosing import OPERATORS, Said, Verb
+from wavetrain.decide.choosing import OPERATORS, Said
 from wavetrain.decide.permit import Act, Caller, require_account
-from wavetrain.errors import UnknownError
-from wavetrain.model.feature import Feature, FeatureKey
+from wavetrain.model.feature import Feature
 from wavetrain.model.feature_choice import FeatureChoice
+from wavetrain.model.feature_verb import Verb
 from wavetrain.model.fleet import AccountId
 
 
@@ -35,7 +35,7 @@ def choose(store: Store, caller: Caller, account: str, feature: str, asked: Aske
     require_account(caller, account, act)
     with store.write() as transaction:
         account_features.require_known(transaction, account)
-        found = _feature(transaction, feature)
+        found = features.found(transaction, feature)
         known = transaction.get(FeatureChoice, account, found.id)
         before = known or FeatureChoice(account=AccountId(account), feature=found.id)
         said = Said(
@@ -49,13 +49,6 @@ def choose(store: Store, caller: Caller, account: str, feature: str, asked: Aske
                 transaction.remove(known)
             tell(transaction, caller, "choice", f"{account}/{found.id}", _text(said, found))
         return account_features.of_feature(transaction, account, found.id)
-
-
-def _feature(transaction: Transaction, key: str) -> Feature:
-    found = transaction.get(Feature, FeatureKey(key))
-    if found is None:
-        raise UnknownError(f"there is no feature {key[:120]}; see: wavetrain feature list")
-    return found
 
 
 def _text(said: Said, feature: Feature) -> str:

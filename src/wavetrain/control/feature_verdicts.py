@@ -6,16 +6,16 @@ from math import isfinite
 import msgspec
 import numpy as np
 
+from wavetrain.control import features
 from wavetrain.control.ports import Store
 from wavetrain.decide import feature_evidence
 from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.permit import Act, Caller, require
-from wavetrain.errors import RefusedError, UnknownError
+from wavetrain.errors import RefusedError
 from wavetrain.evidence import budget
 from wavetrain.evidence.account_arms import ArmSums
 from wavetrain.evidence.account_arms import log_e as log_e_of
 from wavetrain.evidence.interval import ratio_interval
-from wavetrain.model.feature import Feature, FeatureKey
 from wavetrain.model.feature_check import FeatureCheck
 from wavetrain.model.policy import Direction
 
@@ -60,9 +60,7 @@ def verdict(store: Store, caller: Caller, key: str) -> FeatureVerdictSeen:
     """What the accounts that have a feature say, against those that do not. As fresh as the last minute."""
     require(caller, Act.READ)
     with store.read() as view:
-        feature = view.get(Feature, FeatureKey(key))
-        if feature is None:
-            raise UnknownError(f"there is no feature {key[:120]}; see: wavetrain feature list")
+        feature = features.found(view, key)
         if not feature.checks:
             raise RefusedError(
                 f"feature {key} names no checks, so nothing is compared; add a [[feature.check]] to its file"

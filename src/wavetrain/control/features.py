@@ -71,7 +71,7 @@ def show(store: Store, caller: Caller, key: str) -> FeatureSeen:
     """One feature."""
     require(caller, Act.READ)
     with store.read() as view:
-        return _seen(_found(view, key), view.now)
+        return _seen(found(view, key), view.now)
 
 
 def schedule(
@@ -152,7 +152,7 @@ def _steered(
 ) -> FeatureSeen:
     require(caller, Act.STEER)
     with store.write() as transaction:
-        known, now = _found(transaction, key), transaction.now
+        known, now = found(transaction, key), transaction.now
         made, text = change(known, now)
         tell(transaction, caller, "feature", made.id, text)
         return _seen(transaction.put(retelling.retold(known, made, now)), now)
@@ -185,7 +185,8 @@ def _ramped(made: Feature, known: Feature, now: datetime) -> Feature:
     return made.changed(ramp=ramp.rescheduled(known.ramp, made.ramp.steps, now))
 
 
-def _found(view: View | Transaction, key: str) -> Feature:
+def found(view: View | Transaction, key: str) -> Feature:
+    """The feature of a key; `UnknownError` where there is none."""
     feature = view.get(Feature, FeatureKey(key))
     if feature is None:
         raise UnknownError(f"there is no feature {key[:120]}; see: wavetrain feature list")

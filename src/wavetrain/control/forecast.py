@@ -255,18 +255,18 @@ def _answer(subject: str, place: Place, *, lost: bool) -> str:
     if lost:
         return f"{subject} is out of service and gets nothing until a person brings it back"
     if place.earliest is None:
-        train = f"; the next train could come there from {_at(place.departs)} on" if place.departs else ""
+        train = (
+            f"; the next train could come there from {calendar.shown(place.departs)} on"
+            if place.departs
+            else ""
+        )
         return f"{subject}: no disturbance is planned{where}{train}"
     said = f"{subject} is disturbed next{where} by {place.rollout}"
     waits = f"; until then: {place.waits.reason}" if place.waits is not None else ""
     if place.latest is None:
         why = f": {place.open.text}" if place.open is not None else ""
-        return f"{said}, not before {_at(place.earliest)}; the end is open{why}"
-    return f"{said}, between {_at(place.earliest)} and {_at(place.latest)}{waits}"
-
-
-def _at(moment: datetime | None) -> str:
-    return f"{moment:%a %Y-%m-%d %H:%M} UTC" if moment is not None else "-"
+        return f"{said}, not before {calendar.shown(place.earliest)}; the end is open{why}"
+    return f"{said}, between {calendar.shown(place.earliest)} and {calendar.shown(place.latest)}{waits}"
 
 
 def _no_sites(subject: str) -> str:

@@ -17,8 +17,8 @@ from wavetrain.control.pop_runs import PopRuns
 from wavetrain.control.ports import Change, Store, View
 from wavetrain.control.roster import Roster
 from wavetrain.control.standing_picture import Picture, When
-from wavetrain.decide import cohort, coverage, ramp
-from wavetrain.decide.activation import Bits, Sheet, Standing, bits_of
+from wavetrain.decide import cohort, coverage
+from wavetrain.decide.activation import Bits, Sheet, Standing, bits_of, changes_next
 from wavetrain.errors import StaleError, WavetrainError
 from wavetrain.model.feature import Feature, FeatureKey
 from wavetrain.model.feature_choice import FeatureChoice
@@ -323,11 +323,7 @@ class Standings:
         clock = datetime.fromtimestamp(view.steady, UTC)
         midnight = datetime.combine(clock.date() + timedelta(days=1), time(), UTC)
         ends = [view.now + (midnight - clock), *self._ends[:1]]
-        for one in self._features.values():
-            step = ramp.next_step(one.ramp, view.now) if one.ramp is not None else None
-            ends += [step] if step is not None else []
-            if one.early is not None and one.early.since > view.now:
-                ends.append(one.early.since)
+        ends += [at for one in self._features.values() if (at := changes_next(one, view.now)) is not None]
         return When(min(ends), clock.date())
 
     def _standing(self, picture: Picture, key: int) -> Standing | None:

@@ -237,6 +237,13 @@ def bits_of(sheet: Sheet, keys: Sequence[str]) -> Bits:
     return sum(1 << place for place in places if place is not None)
 
 
+def changes_next(feature: Feature, now: datetime) -> datetime | None:
+    """When the clock alone changes what is answered of a feature; None where it will not."""
+    step = ramp.next_step(feature.ramp, now) if feature.ramp is not None else None
+    early = feature.early.since if feature.early is not None and feature.early.since > now else None
+    return min((at for at in (step, early) if at is not None), default=None)
+
+
 def _share(feature: Feature, now: datetime) -> int:
     return ramp.share_ppm(feature.ramp, now) if feature.ramp is not None else 0
 

@@ -27,14 +27,17 @@ def turned(
     if known is None or kept.fell_at is not None:
         return None
     last = known.pauses[-1] if known.pauses else None
+    stands = last is not None and last.until is None and _is_own(last, by)
+    if not stands and unmeasured_s <= AWAY_S:
+        return None  # asked in every tick, of features that are measured
     said = ruling(kept, feature, now)
     if said.verdict is not Verdict.ERRORED:
-        if last is None or last.until is not None or not _is_own(last, by):
+        if not stands:
             return None
         made = ramp.resumed(known, now)
         return made, f"resumed at {ramp.percent(ramp.share_ppm(made, now))}: both sides are measured again"
     decided = last is not None and last.until is not None and _is_own(last, by) and _is_later(last, kept)
-    if unmeasured_s <= AWAY_S or decided or ramp.is_paused(known) or len(known.pauses) >= PAUSES_MAX:
+    if decided or ramp.is_paused(known) or len(known.pauses) >= PAUSES_MAX:
         return None
     made = ramp.paused(known, now, by, f"{UNMEASURED}{said.text}")
     return made, f"paused at {ramp.percent(ramp.share_ppm(made, now))}: {said.text}"

@@ -316,3 +316,8 @@ def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} is naive; give an aware datetime in UTC")
     return at.astimezone(UTC)
+
+
+def shown(instant: datetime | None) -> str:
+    """An instant as persons read it, in UTC; a dash for none."""
+    return f"{instant:%a %Y-%m-%d %H:%M} UTC" if instant is not None else "-"

@@ -1,7 +1,6 @@
 """Choosing: what becomes of an account's choice by one more word, and which words are refused?"""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import msgspec
 
@@ -9,27 +8,9 @@ from wavetrain.decide import ramp
 from wavetrain.errors import RefusedError
 from wavetrain.model.feature import WHOLE_PPM, Feature
 from wavetrain.model.feature_choice import FeatureChoice, Word
+from wavetrain.model.feature_verb import Verb
 
 REASON_CHARACTERS_MAX = 500
-
-
-class Verb(StrEnum):
-    """What may be said of a feature for an account."""
-
-    EARLY = "early"
-    """Have it before its turn, on its terms."""
-    LEAVE = "leave"
-    """Have it when its turn comes after all."""
-    DEFER = "defer"
-    """Not before a date."""
-    GIVE_BACK = "give-back"
-    """Not at all, until it is taken."""
-    TAKE = "take"
-    """As the ramp says: ends a deferral and a giving back."""
-    HOLD = "hold"
-    """The operator keeps it from the account."""
-    RELEASE = "release"
-    """The operator does so no more."""
 
 
 OPERATORS = frozenset({Verb.HOLD, Verb.RELEASE})

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from wavetrain.decide import entitlement, ramp
+from wavetrain.decide import calendar, entitlement, ramp
 from wavetrain.decide.entitlement import Facts
 from wavetrain.model.feature import Feature, FeatureKey
 from wavetrain.model.feature_choice import FeatureChoice
@@ -111,9 +111,11 @@ def dates(seen: Seen, needed: Mapping[FeatureKey, Dates], now: datetime) -> Date
     if seen.gaps and earliest is not None:
         own = _turn(seen, now)
         if not _is_early(seen, now) and own is not None and earliest > own:
-            moved.append(f"the train that covers its PoPs: from {_at(own)} to {_at(earliest)}")
+            moved.append(
+                f"the train that covers its PoPs: from {calendar.shown(own)} to {calendar.shown(earliest)}"
+            )
     if choice is not None and choice.deferred_until is not None and now < choice.deferred_until:
-        moved.append(f"put off by the account until {_at(choice.deferred_until)}")
+        moved.append(f"put off by the account until {calendar.shown(choice.deferred_until)}")
         earliest, latest = _later(earliest, choice.deferred_until), _later(latest, choice.deferred_until)
     for key, of in needed.items():
         waits.append(f"feature {key} is not on yet")
@@ -135,7 +137,7 @@ def _own(
         waits.append("it has no ramp yet")
         return None, None
     moved += [
-        f"paused {_at(one.since)} to {_at(one.until or now)} by {one.by}: {one.reason}"
+        f"paused {calendar.shown(one.since)} to {calendar.shown(one.until or now)} by {one.by}: {one.reason}"
         for one in feature.ramp.pauses
         if (one.until or now) > feature.ramp.begins
     ]
@@ -145,7 +147,7 @@ def _own(
     if ramp.is_paused(feature.ramp):
         waits.append("its ramp is paused; nobody knows when persons resume it")
         return turn, None
-    waits.append(f"its turn in the ramp comes {_at(turn)}")
+    waits.append(f"its turn in the ramp comes {calendar.shown(turn)}")
     return turn, turn
 
 
@@ -155,9 +157,10 @@ def _of_gaps(gaps: Sequence[Gap]) -> list[str]:
         if not gap.rollout:
             how = "; no train under way brings it"
         elif gap.open:
-            how = f"; {gap.rollout} brings it, not before {_at(gap.earliest)}: {gap.open}"
+            how = f"; {gap.rollout} brings it, not before {calendar.shown(gap.earliest)}: {gap.open}"
         else:
-            how = f"; {gap.rollout} brings it between {_at(gap.earliest)} and {_at(gap.latest)}"
+            between = f"{calendar.shown(gap.earliest)} and {calendar.shown(gap.latest)}"
+            how = f"; {gap.rollout} brings it between {between}"
         said.append(f"PoP {gap.pop} lacks {gap.lacks}{how}")
     more = len(gaps) - NAMED_MAX
     return [*said, f"and {more} more PoPs"] if more > 0 else said
@@ -186,7 +189,3 @@ def _place(seen: Seen) -> int:
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     """Nobody knows where either is not known."""
     return max(one, other) if one is not None and other is not None else None
-
-
-def _at(moment: datetime | None) -> str:
-    return f"{moment:%a %Y-%m-%d %H:%M} UTC" if moment is not None else "-"

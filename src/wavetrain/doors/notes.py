@@ -1,6 +1,7 @@
 """Notes' door: what does anybody read of the weekly notes, without a login?"""
 
 import asyncio
+import functools
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -113,5 +114,6 @@ def _matches(said: str, tag: str) -> bool:
     return tag in tags or said.strip() == "*"
 
 
+@functools.cache
 def _style_hash() -> str:
     return b64encode(hashlib.sha256(str(notes_written.style()).encode()).digest()).decode()

@@ -28,6 +28,7 @@ from wavetrain.errors import ForbiddenError, RefusedError, WavetrainError
 from wavetrain.model.feature import FeatureKey
 from wavetrain.wire.ofrep_messages import (
     BODY_BYTES_MAX,
+    EVENTS,
     Code,
     Failed,
     NoEvaluationError,
@@ -35,16 +36,13 @@ from wavetrain.wire.ofrep_messages import (
     account_of,
     told,
 )
-from wavetrain.wire.snapshot_messages import SNAPSHOT_BYTES_MAX, SnapshotSent, read_asked, sent
+from wavetrain.wire.snapshot_messages import SNAPSHOT, SNAPSHOT_BYTES_MAX, SnapshotSent, read_asked, sent
 
 _log = logging.getLogger(__name__)
 
 PREFIX: Final = "/ofrep/"
 ALL: Final = "/ofrep/v1/evaluate/flags"
 ONE: Final = "/ofrep/v1/evaluate/flags/"
-EVENTS: Final = "/ofrep/v1/events"
-SNAPSHOT: Final = "/ofrep/v1/snapshot"
-"""Of our own: for programs that evaluate features by themselves."""
 DROPPED_BYTES_MAX: Final = 4 * 1024 * 1024
 """So much of a body that is too long is read and dropped, for its sender to hear why it was refused."""
 BEHIND_S: Final = 1.0

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from wavetrain.decide.activation import Answer
 from wavetrain.errors import RefusedError, WavetrainError
 from wavetrain.evaluator import kept
 from wavetrain.evaluator.fetch import Source
@@ -90,16 +91,7 @@ class Evaluator:
                 return {}
             self._ask_for(account, local)
             local = self._local or local
-            return {
-                str(one.key): Evaluation(
-                    value=one.value,
-                    variant=one.variant,
-                    reason=REASONS[one.why].value,
-                    why=one.why.value,
-                    age_s=self.age_s,
-                )
-                for one in local.answers(account)
-            }
+            return {str(one.key): self._told(one) for one in local.answers(account)}
         except Exception:
             _log.exception("features could not be evaluated")
             return {}
@@ -131,6 +123,9 @@ class Evaluator:
         answer = (self._local or local).answer(account, key)
         if answer is None:
             return self._failed(default, "FLAG_NOT_FOUND", f"there is no feature {key[:120]}")
+        return self._told(answer)
+
+    def _told(self, answer: Answer) -> Evaluation:
         return Evaluation(
             value=answer.value,
             variant=answer.variant,

@@ -4,16 +4,14 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator, Sequence
-from typing import Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from wavetrain.errors import RefusedError, UnreachableError
-from wavetrain.wire.snapshot_messages import SnapshotAsked, SnapshotSent, read_sent
+from wavetrain.wire.ofrep_messages import EVENTS
+from wavetrain.wire.snapshot_messages import SNAPSHOT, SnapshotAsked, SnapshotSent, read_sent
 
-SNAPSHOT: Final = "/ofrep/v1/snapshot"
-EVENTS: Final = "/ofrep/v1/events"
 TIMEOUT_S = 10.0
 SILENT_S = 30.0
 """A stream on which not even a sign of life comes for so long is dead."""

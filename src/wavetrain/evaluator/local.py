@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from wavetrain.decide import ramp
-from wavetrain.decide.activation import Answer, Sheet, Standing
-from wavetrain.model.feature import Feature, FeatureKey
+from wavetrain.decide.activation import Answer, Sheet, Standing, changes_next
+from wavetrain.model.feature import FeatureKey
 from wavetrain.wire.snapshot_messages import SnapshotSent, sheet_of, standing_of
 
 
@@ -50,20 +49,11 @@ class Local:
 
     def _made(self) -> tuple[datetime | None, Sheet]:
         now = self._now()
-        steps = [step for one in self.told.features for step in _steps(one, now)]
-        return min(steps, default=None), sheet_of(self.told, now)
+        changes = [at for one in self.told.features if (at := changes_next(one, now)) is not None]
+        return min(changes, default=None), sheet_of(self.told, now)
 
     def _now(self) -> datetime:
         return self.told.now + timedelta(seconds=self.gone_s())
-
-
-def _steps(feature: Feature, now: datetime) -> list[datetime]:
-    """When an answer changes next by the clock alone."""
-    step = ramp.next_step(feature.ramp, now) if feature.ramp is not None else None
-    made = [step] if step is not None else []
-    if feature.early is not None and feature.early.since > now:
-        made.append(feature.early.since)
-    return made
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):

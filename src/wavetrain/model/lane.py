@@ -42,16 +42,8 @@ def node_of(device: str) -> NodeId:
 POP = Lane(
     name="pop", unit=UnitKind.NODE, disturbs=True, reports=True, windowed=True, can_go_back=True, bakes=True
 )
-CONSOLE = Lane(
-    name="console",
-    unit=UnitKind.NODE,
-    disturbs=True,
-    reports=True,
-    windowed=True,
-    can_go_back=True,
-    bakes=True,
-    serves=Serves.CONSOLE,
-)
+CONSOLE = msgspec.structs.replace(POP, name="console", serves=Serves.CONSOLE)
+"""A management application's replicas are moved as nodes are."""
 CONTENT = Lane(
     name="content",
     unit=UnitKind.NODE,

@@ -6,9 +6,10 @@ import msgspec
 
 from wavetrain.control.choices import Asked
 from wavetrain.decide import ramp
-from wavetrain.decide.choosing import REASON_CHARACTERS_MAX, Verb
+from wavetrain.decide.choosing import REASON_CHARACTERS_MAX
 from wavetrain.errors import RefusedError
 from wavetrain.model.feature import STEPS_MAX, Step
+from wavetrain.model.feature_verb import Verb
 from wavetrain.wire.messages import Instant, utc_of
 
 

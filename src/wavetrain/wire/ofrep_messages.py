@@ -9,6 +9,8 @@ import msgspec
 from wavetrain.decide.activation import Why, value_of
 from wavetrain.model.feature import Feature
 
+EVENTS: Final = "/ofrep/v1/events"
+"""Where changes are told."""
 BODY_BYTES_MAX = 64 * 1024
 KEY_CHARACTERS_MAX = 200
 """Of a targeting key: the id of an account."""

@@ -11,6 +11,8 @@ from wavetrain.errors import RefusedError
 from wavetrain.model.feature import FEATURES_MAX, Feature
 from wavetrain.wire.json_message import read_message
 
+SNAPSHOT: Final = "/ofrep/v1/snapshot"
+"""Of our own, beside the protocol's addresses."""
 ACCOUNTS_MAX = 10_000
 SNAPSHOT_BYTES_MAX = 4 * 1024 * 1024
 """Of the request: the longest list of the longest names."""
