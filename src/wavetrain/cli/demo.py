@@ -1,4 +1,4 @@
-"""Demo: three releases travel through real PoPs; the bad one comes back by itself."""
+"""Demo: releases travel through real PoPs, and features over accounts; the bad release comes back by itself."""
 
 import json
 import tempfile
@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
+from wavetrain.cli.demo_features import Features, Program
+from wavetrain.cli.demo_receipt import Chapter, TakenBack, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen
 from wavetrain.cli.demo_verdict import found
 from wavetrain.cli.lab_house import LabHouse, Setting
@@ -28,7 +29,19 @@ SETTLE_S = 1.0
 """After a rollout is over: time for the last sessions that were invited back to arrive."""
 
 SHOWN = frozenset(
-    {"rollout", "wave", "turn", "admit", "revert", "verdict", "tombstone", "clock", "hold", "quarantine"}
+    {
+        "rollout",
+        "wave",
+        "turn",
+        "admit",
+        "revert",
+        "verdict",
+        "tombstone",
+        "clock",
+        "hold",
+        "quarantine",
+        "feature",
+    }
 )
 """The kinds of journal lines that tell the story; the nodes' own reports are left to `wavetrain journal`."""
 
@@ -44,6 +57,11 @@ STORY: tuple[Scene, ...] = (
         "",
     ),
     ("2.1.1", "2.1.1 is its fix: it takes a later window", GOOD, "2.1.0"),
+    ("2.2.0", "2.2.0 is taken back by a person: its feature goes off with it", GOOD, ""),
+)
+TAKEN_BACK = "2.2.0"
+ANNOUNCED = (
+    "Features are announced: each comes to an account in its turn, once all nodes that it uses have it"
 )
 
 
@@ -63,14 +81,23 @@ def demo_setting(balancer: Choice = Choice.AUTO, source: Measured = Measured.AUT
 
 
 class Teller:
-    """Submits each release and follows it to its end."""
+    """Announces the features, submits each release, and follows it to its end."""
 
-    def __init__(self, house: LabHouse, screen: Screen, violations: Callable[[], int]) -> None:
+    def __init__(
+        self, house: LabHouse, screen: Screen, violations: Callable[[], int], features: Features
+    ) -> None:
         self._house = house
+        self._features = features
         self._screen = screen
         self._look = violations
         tail = house.desk["viewer"].get("/v1/journal", limit=1)["entries"]
         self._told = tail[-1]["seq"] if tail else 0
+
+    def announce(self) -> None:
+        """Before the first chapter: which features there will be."""
+        self._screen.chapter(ANNOUNCED)
+        self._features.announce()
+        self._tell_news()
 
     def tell(self, number: str, title: str, faults: dict[str, Any], fixes: str, previous: str) -> Chapter:
         """One chapter: what the rollout became, and what the sessions felt of it."""
@@ -85,21 +112,32 @@ class Teller:
         deadline = time.monotonic() + CHAPTER_S_MAX
         desk = self._house.desk["viewer"]
         while time.monotonic() < deadline:
+            asked_at = time.time()
             status = desk.get("/v1/status")
-            for entry in desk.get("/v1/journal", after=self._told, limit=200)["entries"]:
-                self._told = entry["seq"]
-                if entry["kind"] in SHOWN:
-                    self._screen.say(entry["at"], entry["text"], entry["subject"])
+            self._features.heard(asked_at, status["now"])
+            self._tell_news()
+            for bar in self._features.news():
+                self._screen.say(status["now"], f"on for {bar.on} of {bar.accounts} accounts", bar.key)
             found = [item for item in status["rollouts"] if item["id"] == rollout_id]
             if found:
-                self._screen.show(status, found[0], sum(self._house.lab.felt().nodes.values()))
+                sessions = sum(self._house.lab.felt().nodes.values())
+                self._screen.show(status, found[0], sessions, self._features.bars())
                 if found[0]["is_over"]:
                     return dict(found[0])
+                self._features.steer(found[0], takes_back=found[0]["number"] == TAKEN_BACK)
             self._look()
-            time.sleep(LOOK_EVERY_S)
+            self._features.wait(LOOK_EVERY_S)
         raise UnreachableError(
             f"rollout {rollout_id} was not over after {CHAPTER_S_MAX:g} s; see the logs in {self._house.folder}"
         )
+
+    def _tell_news(self) -> None:
+        """What the journal says since this was called last."""
+        desk = self._house.desk["viewer"]
+        for entry in desk.get("/v1/journal", after=self._told, limit=200)["entries"]:
+            self._told = entry["seq"]
+            if entry["kind"] in SHOWN:
+                self._screen.say(entry["at"], entry["text"], entry["subject"])
 
     def _exposed(self, rollout_id: str) -> tuple[tuple[str, str], ...]:
         entries = self._house.desk["viewer"].get("/v1/journal", rollout=rollout_id, kind="admit", limit=1000)[
@@ -122,7 +160,7 @@ def run(
     setting: Setting | None = None,
     story: Sequence[Scene] = STORY,
 ) -> bool:
-    """Play the whole story; whether all three releases ended as they should."""
+    """Play the whole story; whether all releases and features ended as they should."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wavetrain-") as made, Screen(console) as screen:
         place = (folder or Path(made)).absolute()
@@ -151,24 +189,32 @@ def _play(
     house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene], shelf: Callable[[], Path]
 ) -> dict[str, Any]:
     guards = LiveGuards(house.folder / "control" / "store.sqlite")
-    teller = Teller(house, screen, guards.look)
+    accounts = house.lab.accounts
+    token = house.secret("features", "evaluator")
     chapters: list[Chapter] = []
     previous = house.baseline.version
     try:
-        for number, title, faults, fixes in story:
-            chapter = teller.tell(number, title, faults, fixes, previous)
-            chapters.append(chapter)
-            if chapter.status == "completed":
-                previous = number
+        with Program(house.url, token, house.authority, accounts) as program:
+            features = Features(house.desk["operator"], program, len(accounts))
+            teller = Teller(house, screen, guards.look, features)
+            teller.announce()
+            for number, title, faults, fixes in story:
+                chapter = teller.tell(number, title, faults, fixes, previous)
+                chapters.append(chapter)
+                if chapter.status == "completed":
+                    previous = number
+            went_back = features.went_back(house.lab.nodes)
+            had = features.figures(went_back)
         violated = guards.look()
     finally:
         guards.close()
         screen.warn(guards.broken)
-    good, bad, fix = chapters
+    good, bad, fix, taken = chapters
     by = found(house.desk["viewer"], bad.rollout["id"], shelf())
     seconds = time.monotonic() - begun
     made_of = {"balancer": house.lab.balancers.kind, "source": by.source}
-    return receipt(good, bad, fix, violated, seconds, house.memory_mb(), made_of, by)
+    back = TakenBack(taken, went_back, had)
+    return receipt(good, bad, fix, back, violated, seconds, house.memory_mb(), made_of, by)
 
 
 def _stay(house: LabHouse, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Demo receipt: what did the three releases cost the live sessions?"""
+"""Demo receipt: what did the releases cost the live sessions, and what became of the features?"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from wavetrain.cli.demo_features import WentBack
 from wavetrain.cli.demo_verdict import Found
 from wavetrain.lab.site_figures import PopFelt
 
@@ -33,10 +34,20 @@ class Chapter(msgspec.Struct, frozen=True):
         return str(self.rollout["status"])
 
 
+class TakenBack(msgspec.Struct, frozen=True):
+    """The release that a person took back, and what became of all features until then."""
+
+    chapter: Chapter
+    when: WentBack | None
+    features: dict[str, dict[str, Any]]
+    """By key, as `demo_features.figures_of` has them."""
+
+
 def receipt(
     good: Chapter,
     bad: Chapter,
     fix: Chapter,
+    taken: TakenBack,
     violated: int,
     seconds: float,
     memory_mb: float,
@@ -65,6 +76,14 @@ def receipt(
             **_travelled(fix),
             **_felt(fix.felt),
         },
+        "taken_back": {
+            "status": taken.chapter.status,
+            "nodes_exposed": len(taken.chapter.exposed),
+            "nodes_on_previous": taken.chapter.on_previous,
+            "first_drain_after_revert_s": _seconds(taken.when.first_drain_s) if taken.when else None,
+            **_felt(taken.chapter.felt),
+        },
+        "features": taken.features,
         "train_days": _days(good),
         "guards_violated": violated,
         "control_plane_mb": memory_mb,
@@ -74,22 +93,43 @@ def receipt(
 
 
 def ended_well(figures: dict[str, Any]) -> bool:
-    """Whether all three releases ended as they should, and no guard was violated."""
+    """Whether all releases and features ended as they should, and no guard was violated."""
     return bool(
         figures["good"]["status"] == "completed"
         and figures["bad"]["status"] == "reverted"
         and figures["fix"]["status"] == "completed"
         and figures["fix"]["in_later_window"]
         and figures["guards_violated"] == 0
+        and features_ended_well(figures["features"], figures["taken_back"])
+    )
+
+
+def features_ended_well(features: dict[str, dict[str, Any]], back: dict[str, Any]) -> bool:
+    """Whether each came to accounts and left them with its release alone, known before a node went, no session cut.
+
+    Those of the release that was taken back are the ones that went off when it did.
+    """
+    gone = [one for one in features.values() if one["off_after_revert_s"] is not None]
+    kept = [one for one in features.values() if one["off_after_revert_s"] is None]
+    first_drain_s = back["first_drain_after_revert_s"]
+    return bool(
+        back["status"] == "reverted"
+        and back["sessions_cut"] == 0
+        and first_drain_s is not None
+        and all(one["on_at_most"] > 0 for one in features.values())
+        and gone
+        and all(one["on_at_end"] == 0 and one["off_after_revert_s"] <= first_drain_s for one in gone)
+        and kept
+        and all(one["on_at_end"] == one["on_at_most"] and one["fell"] == 0 for one in kept)
     )
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
     """The receipt for people: each figure beside its limit."""
     table = Table(title="Receipt", title_justify="left", title_style="bold", header_style="dim")
-    for name in ("", "good 2.0.0", "bad 2.1.0", "fix 2.1.1", "limit"):
+    for name in ("", "good 2.0.0", "bad 2.1.0", "fix 2.1.1", "back 2.2.0", "limit"):
         table.add_column(name, justify="left" if not name else "right")
-    chapters = [figures[name] for name in ("good", "bad", "fix")]
+    chapters = [figures[name] for name in ("good", "bad", "fix", "taken_back")]
     for label, limit, values in _rows(chapters):
         table.add_row(label, *values, limit)
     console.print(table)
@@ -102,6 +142,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
     )
     for line in _found(bad["found_by"]):
         console.print(line, soft_wrap=True, highlight=False)
+    for line in _features(figures["features"], figures["taken_back"]):
+        console.print(line, highlight=False)
     later = "a later window" if figures["fix"]["in_later_window"] else "NO later window"
     console.print(
         f"2.1.1 took {later}. The first train took {figures['train_days']} days of train time; the whole "
@@ -123,6 +165,22 @@ def _found(by: dict[str, Any]) -> Iterable[str]:
     yield f"  picture  {by['picture']}"
 
 
+def _features(features: dict[str, dict[str, Any]], back: dict[str, Any]) -> Iterable[str]:
+    """What became of each feature, by the word of the program that evaluated it."""
+    for key, one in features.items():
+        said = f"{key} needs {one['needs']}: on for {one['on_at_most']} of {one['accounts']} accounts at most"
+        if one["off_after_revert_s"] is not None:
+            drain_s = back["first_drain_after_revert_s"]
+            yield (
+                f"{said}, off for all {one['off_after_revert_s']} s after the revert's commit, "
+                f"{'no' if drain_s is None else 'the first'} node was told to go"
+                f"{'' if drain_s is None else f' {drain_s} s after it'}."
+            )
+        else:
+            lost = f"{one['fell']} LOST it" if one["fell"] else "nobody lost it when releases went back"
+            yield f"{said}, {one['on_at_end']} at the end; {lost}."
+
+
 def _rows(chapters: list[dict[str, Any]]) -> Iterable[tuple[str, str, list[str]]]:
     def each(read: Any) -> list[str]:
         return [str(read(chapter)) for chapter in chapters]
@@ -134,6 +192,10 @@ def _rows(chapters: list[dict[str, Any]]) -> Iterable[tuple[str, str, list[str]]
     yield "longest gap, ms", f"{GAP_LIMIT_MS:g}", each(lambda c: c["ack_gap_ms"]["max"])
     yield "operations failed", "", each(lambda c: c["operations_failed"])
     yield "stubborn, ms p99", f"{STUBBORN_LIMIT_MS:g}", each(lambda c: c["stubborn"]["reconnect_ms_p99"])
+
+
+def _seconds(value: float | None) -> float | None:
+    return round(value, 3) if value is not None else None
 
 
 def _travelled(chapter: Chapter) -> dict[str, int]:

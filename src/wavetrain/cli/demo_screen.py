@@ -1,6 +1,6 @@
 """Demo screen: what does a person see while releases travel?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from wavetrain.cli.demo_features import Bar
+
 LINES = 8
-EVIDENCE_CELLS = 30
+EVIDENCE_CELLS = FEATURE_CELLS = 30
 UNIT_STYLES = {
     "new": ("█", "green"),
     "old": ("█", "bright_black"),
@@ -69,16 +71,23 @@ class Screen:
         for text in broken:
             self._console.print(Text(f"guard violated: {text}", style="bold red"))
 
-    def show(self, status: dict[str, Any], rollout: dict[str, Any], sessions: int) -> None:
+    def show(
+        self, status: dict[str, Any], rollout: dict[str, Any], sessions: int, features: Sequence[Bar] = ()
+    ) -> None:
         """The state of the rollout now."""
         if self._live is not None:
-            self._live.update(picture(status, rollout, sessions, self._title, self._lines[-LINES:]))
+            self._live.update(picture(status, rollout, sessions, self._title, self._lines[-LINES:], features))
 
 
 def picture(
-    status: dict[str, Any], rollout: dict[str, Any], sessions: int, title: str, lines: list[str]
+    status: dict[str, Any],
+    rollout: dict[str, Any],
+    sessions: int,
+    title: str,
+    lines: list[str],
+    features: Sequence[Bar] = (),
 ) -> RenderableType:
-    """One frame: the train, a bar per PoP, the evidence against its threshold, the last decisions."""
+    """One frame: the train, a bar per PoP and per feature, the evidence against its threshold, the last decisions."""
     head = Text.assemble(
         ("train time ", "dim"),
         _moment(status["now"]),
@@ -93,6 +102,7 @@ def picture(
             Text(),
             _pops(rollout),
             Text(),
+            *_features(features),
             *_evidence(rollout),
             *_waits(rollout),
             Text(),
@@ -135,6 +145,21 @@ def bar(turn: dict[str, Any]) -> Text:
         cell, style = UNIT_STYLES[kind]
         text.append(f"{cell * 2} " * count, style=style)
     return text
+
+
+def _features(bars: Sequence[Bar]) -> Iterable[RenderableType]:
+    """A line each: how many accounts have it, and what it needs."""
+    if not bars:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", show_header=True)
+    for name in ("feature", "accounts", "on", "needs"):
+        table.add_column(name, justify="right" if name == "on" else "left")
+    for bar in bars:
+        filled = -(-bar.on * FEATURE_CELLS // max(1, bar.accounts))  # one account is a cell already
+        cells = Text.assemble(("━" * filled, "cyan"), ("─" * (FEATURE_CELLS - filled), "bright_black"))
+        table.add_row(bar.key, cells, f"{bar.on} of {bar.accounts}", Text(bar.needs, style="dim"))
+    yield table
+    yield Text()
 
 
 def _evidence(rollout: dict[str, Any]) -> list[RenderableType]:

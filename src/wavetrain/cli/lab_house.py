@@ -118,6 +118,12 @@ class LabHouse:
         """How the control plane is started."""
         return [sys.executable, "-m", "wavetrain.cli.main", "up", "--config", str(self.config)]
 
+    def secret(self, name: str, roles: str) -> str:
+        """Of a new token that speaks under this name."""
+        with Client(self.url, self.admin_token.read_text().strip(), self.authority) as admin:
+            body = {"name": f"{self.setting.prefix}{name}", "roles": roles.split()}
+            return str(admin.post("/v1/tokens", body)["secret"])
+
     def start_control_plane(self) -> None:
         """Start it, the first time or again after it was killed, and wait until its doors are open."""
         jump = "true" if self.setting.jump else "false"

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from wavetrain.control import joiners
 from wavetrain.control.facts import ledger_of
-from wavetrain.control.ports import Store
-from wavetrain.decide import lull
+from wavetrain.control.ports import Store, Transaction
+from wavetrain.decide import lull, ramp
 from wavetrain.decide.lifecycle import ACTIVE
+from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Quarantine
 from wavetrain.model.journal import Entry
 from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
@@ -28,10 +29,20 @@ def leap(store: Store) -> datetime | None:
         opening = joiners.next_opening(
             transaction
         )  # a window that was leapt over each day would never open for it
-        until = min(until, opening or until)
+        until = min([until, *([opening] if opening is not None else []), *_steps(transaction)])
         ledger = ledger_of(transaction)
         ahead = (until - transaction.now).total_seconds()
         transaction.put(ledger.changed(jumped_s=ledger.jumped_s + ahead))
         text = f"train time jumps to {until:%a %Y-%m-%d %H:%M} UTC: everything left waits for a time"
         transaction.note([Entry(at=transaction.now, who="clock", kind="clock", subject="clock", text=text)])
         return until
+
+
+def _steps(transaction: Transaction) -> list[datetime]:
+    """When the ramps of features grow next: a jump over several of their steps would show none of them."""
+    grow = [
+        ramp.next_step(one.ramp, transaction.now)
+        for one in transaction.find(Feature)
+        if one.ramp is not None and one.killed is None
+    ]
+    return [step for step in grow if step is not None]

@@ -14,6 +14,9 @@ from wavetrain.errors import RefusedError
 
 FLEET = Path(__file__).with_name("fleet.toml")
 POLICY = Path(__file__).with_name("policy.toml")
+FEATURES = Path(__file__).with_name("features.toml")
+SITES_PER_ACCOUNT = 5
+"""Each customer of a lab has so many sites and users, all at one PoP."""
 ROAM_EVERY_S = 5.0
 """So often a user of a lab opens its session anew, where users roam: handshakes and reconnects are seen at rest too."""
 HOST = "127.0.0.1"
@@ -34,6 +37,12 @@ class PopSize(msgspec.Struct, frozen=True):
     users: int = 0
     stubborn: int = 0  # sites that ignore the move-away signal; not among `sites`
     roam_every_s: float = 0.0  # each user opens its session anew so often, as on another network; 0: never
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The customers whose sites and users have sessions there."""
+        sessions = self.sites + self.users + self.stubborn
+        return tuple(dict.fromkeys(account_of(self.id, number) for number in range(sessions)))
 
 
 class NodePlace(msgspec.Struct, frozen=True):
@@ -123,6 +132,11 @@ def lay_out(root: Path, sizes: Sequence[PopSize]) -> tuple[PopPlace, ...]:
         )
         places.append(PopPlace(size, index, vip, balancer_at, sites_at, nodes))
     return tuple(places)
+
+
+def account_of(pop: str, number: int) -> str:
+    """Whose the `number`-th site or user of a PoP is, counted from 0."""
+    return f"{pop}-account-{number // SITES_PER_ACCOUNT + 1}"
 
 
 def listening(address: Address) -> socket.socket:

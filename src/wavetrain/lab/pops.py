@@ -41,6 +41,8 @@ class Lab:
         self.root = root
         self.balancers = balancers(balancer)
         self.pops: tuple[PopPlace, ...] = lay_out(root, sizes)
+        self.accounts = tuple(account for size in sizes for account in size.accounts)
+        """The customers that have sessions."""
         self.nodes: dict[str, NodePlace] = {node.name: node for pop in self.pops for node in pop.nodes}
         self.faults = Faults(self.nodes.values())
         self.processes = Processes()

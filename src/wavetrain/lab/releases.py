@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 PACKAGE = Path(__file__).resolve().parent.parent
+COMPONENT = "gateway"
 
 CARRIED = (
     "lab/admin_door.py",
@@ -53,7 +54,7 @@ class Artifact(msgspec.Struct, frozen=True):
     size: int
 
 
-def build(folder: Path, version: str, faults: dict[str, Any] = GOOD, component: str = "gateway") -> Artifact:
+def build(folder: Path, version: str, faults: dict[str, Any] = GOOD, component: str = COMPONENT) -> Artifact:
     """Write the artifact of a version with its faults on purpose into `folder`; the same input, the same bytes."""
     description = {"component": component, "version": version, "faults": faults}
     files = {

@@ -18,6 +18,7 @@ import uvloop
 
 from wavetrain.lab.admin_door import AdminDoor, Answer, Request, json_answer, not_found
 from wavetrain.lab.balancer import address
+from wavetrain.lab.layout import account_of
 from wavetrain.lab.lifeline import hold_lifeline
 from wavetrain.lab.site_figures import KINDS, Felt, PopFelt, together
 from wavetrain.lab.site_session import PERIOD_S, Site, Surroundings
@@ -26,7 +27,6 @@ from wavetrain.lab.tls_lines import client_context
 SLOTS = 5  # heartbeats leave in so many bursts per period; a site always in the same one
 OPENING_AT_ONCE = 8  # first sessions only: a start is not a storm of handshakes
 SITES_LIMIT = 60_000
-SITES_PER_ACCOUNT = 5
 
 
 def source_address(pop: int, site: int) -> str:
@@ -52,7 +52,7 @@ def populate(
                     around,
                     "user" if kind == "users" else "site",
                     f"{name}-{kind.removesuffix('s')}-{n + 1}",
-                    f"{name}-account-{number // SITES_PER_ACCOUNT + 1}",
+                    account_of(name, number),
                     source_address(index, number),
                     kind == "stubborn",
                 )
