@@ -1,12 +1,14 @@
 """Demo pictures: what a person sees while releases travel, and the receipt at the end."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
 
-from wavetrain.cli.demo_receipt import Chapter, ended_well, receipt, show
+from wavetrain.cli.demo_features import WentBack
+from wavetrain.cli.demo_receipt import Chapter, TakenBack, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen, bar, picture
 from wavetrain.cli.demo_verdict import Found, leading
 from wavetrain.control.verdicts import CheckSeen
@@ -67,7 +69,7 @@ def felt(**cooperative: Any) -> PopFelt:
     return PopFelt(1.0, kinds, {}, {})
 
 
-def chapters() -> tuple[Chapter, Chapter, Chapter]:
+def chapters() -> tuple[Chapter, Chapter, Chapter, TakenBack]:
     later = {"opens": "2026-12-21T02:00:00+00:00", "closes": "2026-12-21T06:00:00+00:00"}
     first = {"opens": "2026-12-20T02:00:00+00:00", "closes": "2026-12-20T06:00:00+00:00"}
     evidence = {"first_s": 100.0}
@@ -78,7 +80,32 @@ def chapters() -> tuple[Chapter, Chapter, Chapter]:
         Chapter(rollout("completed", turn("lis1"), turn("fra1")), felt(moves=70), (("lis1", "lis1-n1"),), 0),
         Chapter(bad, felt(moves=9), (("lis1", "lis1-n1"),), 8),
         Chapter(rollout("completed", turn("lis1", **later)), felt(moves=71), (("lis1", "lis1-n1"),), 0),
+        taken_back(),
     )
+
+
+def taken_back() -> TakenBack:
+    at = datetime.fromisoformat(NOW)
+    menu = {
+        "needs": "gateway 2.0.0",
+        "accounts": 74,
+        "steps": 14,
+        "on_at_most": 74,
+        "on_at_end": 74,
+        "fell": 0,
+        "off_after_revert_s": None,
+    }
+    calm = {
+        **menu,
+        "needs": "gateway 2.2.0",
+        "on_at_most": 8,
+        "on_at_end": 0,
+        "fell": 8,
+        "off_after_revert_s": 0.08,
+    }
+    chapter = Chapter(rollout("reverted", turn("lis1")), felt(moves=141), (("lis1", "lis1-n1"),), 8)
+    when = WentBack(at, at + timedelta(seconds=0.4126), 0.0)
+    return TakenBack(chapter, when, {"live-menu": menu, "calm-mode": calm})
 
 
 def test_the_receipt_holds_what_was_measured() -> None:
@@ -103,13 +130,21 @@ def test_the_receipt_holds_what_was_measured() -> None:
     assert (bad["seconds_to_verdict"], bad["seconds_to_restored"]) == (4.2, 2.8)
     assert figures["fix"]["in_later_window"] is True
     assert (figures["train_days"], figures["balancer"]) == (6.5, "haproxy")
+    back = figures["taken_back"]
+    assert (back["status"], back["nodes_exposed"], back["nodes_on_previous"]) == ("reverted", 1, 8)
+    assert (back["first_drain_after_revert_s"], back["sessions_moved"], back["sessions_cut"]) == (
+        0.413,
+        141,
+        0,
+    )
+    assert figures["features"]["calm-mode"]["off_after_revert_s"] == 0.08
     assert ended_well(figures)
 
 
 def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
-    good, bad, fix = chapters()
+    good, bad, fix, taken = chapters()
     same = Chapter(rollout("completed", *bad.rollout["turns"]), fix.felt, fix.exposed, 0)
-    figures = receipt(good, bad, same, 0, 190.0, 100.0, MADE_OF, FOUND)
+    figures = receipt(good, bad, same, taken, 0, 190.0, 100.0, MADE_OF, FOUND)
     assert figures["fix"]["in_later_window"] is False
     assert not ended_well(figures)
 
@@ -121,6 +156,8 @@ def test_a_fix_in_the_window_of_the_failure_is_not_later() -> None:
         ("bad", "status", "completed"),
         ("fix", "status", "stopped"),
         ("", "guards_violated", 1),
+        ("taken_back", "status", "completed"),
+        ("", "features", {}),
     ],
 )
 def test_any_other_end_is_no_success(part: str, key: str, value: object) -> None:
@@ -144,8 +181,12 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "Found by: prometheus, check errors, e = 4,401 of 1,000, at 2026-12-20 02:00 UTC",
         "/tmp/out/verdict-2.1.0.html",
         "/tmp/out/verdict-2.1.0.svg",
+        "back 2.2.0",
+        "live-menu needs gateway 2.0.0: on for 74 of 74 accounts at most, 74 at the end",
+        "calm-mode needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s after the revert's commit",
+        "the first node was told to go 0.413 s after it.",
     ):
-        assert expected in text
+        assert expected in " ".join(text.split())
 
 
 def _check(name: str, log_e: float, weight: float) -> CheckSeen:

@@ -1,0 +1,116 @@
+"""Demo features: the figures of what a program knew, when it knew it, and what a person sees of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from wavetrain.cli.demo_features import Bar, Look, WentBack, figures_of
+from wavetrain.cli.demo_receipt import features_ended_well
+from wavetrain.cli.demo_screen import picture
+from wavetrain.lab.layout import FEATURES, FLEET, sizes_from
+from wavetrain.wire.feature_file import read_features
+
+BEGAN = 1_795_000_000.0
+AHEAD_S = 3_600.0 * 24 * 40
+COMMIT = datetime.fromtimestamp(BEGAN + 60 + AHEAD_S, UTC)
+
+
+def went_back(first_drain_s: float | None = 0.4) -> WentBack:
+    drain = COMMIT + timedelta(seconds=first_drain_s) if first_drain_s is not None else None
+    return WentBack(COMMIT, drain, AHEAD_S)
+
+
+def looks(*counts: int, gone_s: float = 0.08) -> list[Look]:
+    """One a second, then the last one so long after the commit."""
+    *before, last = counts
+    made = [Look(BEGAN + second, {"calm": on}) for second, on in enumerate(before)]
+    return [*made, Look(BEGAN + 60 + gone_s, {"calm": last})]
+
+
+def test_a_feature_that_goes_off_is_timed_from_the_commit_to_the_programs_knowing() -> None:
+    assert figures_of("calm", "gateway 2.2.0", 74, looks(0, 4, 8, 0), went_back()) == {
+        "needs": "gateway 2.2.0",
+        "accounts": 74,
+        "steps": 2,
+        "on_at_most": 8,
+        "on_at_end": 0,
+        "fell": 8,
+        "off_after_revert_s": 0.08,
+    }
+
+
+def test_the_way_down_is_no_moment_before_nobody_has_it() -> None:
+    half = [*looks(0, 8, 3), Look(BEGAN + 60.5, {"calm": 0})]
+    made = figures_of("calm", "gateway 2.2.0", 74, half, went_back())
+    assert (made["off_after_revert_s"], made["fell"]) == (0.5, 8)
+
+
+@pytest.mark.parametrize(
+    ("seen", "when"),
+    [
+        (looks(0, 4, 8), went_back()),
+        (looks(0, 4, 0, 8), went_back()),  # off before the commit is not off by it
+        (looks(0, 4, 0), None),
+        ([], None),
+    ],
+)
+def test_what_did_not_go_off_with_the_revert_has_no_time(seen: list[Look], when: WentBack | None) -> None:
+    assert figures_of("calm", "gateway 2.2.0", 74, seen, when)["off_after_revert_s"] is None
+
+
+def features(**calm: Any) -> dict[str, dict[str, Any]]:
+    back = figures_of("calm", "gateway 2.2.0", 74, looks(0, 4, 8, 0), went_back())
+    menu = {**back, "on_at_most": 74, "on_at_end": 74, "fell": 0, "off_after_revert_s": None}
+    return {"menu": menu, "calm": {**back, **calm}}
+
+
+BACK = {"status": "reverted", "sessions_cut": 0, "first_drain_after_revert_s": 0.4}
+
+
+def test_features_end_well_where_one_grows_and_one_goes_with_its_release() -> None:
+    assert features_ended_well(features(), BACK)
+
+
+@pytest.mark.parametrize(
+    ("calm", "back"),
+    [
+        ({"on_at_end": 1}, {}),
+        ({"off_after_revert_s": 0.5}, {}),  # a node was told to go before that
+        ({"off_after_revert_s": None}, {}),
+        ({"on_at_most": 0}, {}),
+        ({}, {"status": "completed"}),
+        ({}, {"sessions_cut": 1}),
+        ({}, {"first_drain_after_revert_s": None}),
+    ],
+)
+def test_any_other_end_of_a_feature_is_no_success(calm: dict[str, Any], back: dict[str, Any]) -> None:
+    assert not features_ended_well(features(**calm), {**BACK, **back})
+
+
+@pytest.mark.parametrize("menu", [{"fell": 1}, {"on_at_end": 70}, {"on_at_most": 0, "on_at_end": 0}])
+def test_a_feature_that_is_to_stay_and_is_lost_is_no_success(menu: dict[str, Any]) -> None:
+    made = features()
+    assert not features_ended_well({**made, "menu": {**made["menu"], **menu}}, BACK)
+
+
+def test_a_frame_shows_a_bar_for_each_feature() -> None:
+    shown: dict[str, Any] = {"status": "rolling", "hold": None, "waves": [], "turns": [], "evidence": None}
+    console = Console(width=100)
+    bars = (Bar("live-menu", 37, 74, "gateway 2.0.0"), Bar("calm-mode", 1, 74, "gateway 2.2.0"))
+    with console.capture() as capture:
+        console.print(picture({"now": COMMIT.isoformat()}, shown, 370, "a title", [], bars))
+    menu, calm = (line for line in capture.get().splitlines() if " of 74" in line)
+    cells = "━" * 15 + "─" * 15
+    assert " ".join(menu.strip("│ ").split()) == f"live-menu {cells} 37 of 74 gateway 2.0.0"
+    assert "━─" in calm, "a single account is seen"
+
+
+def test_the_labs_features_are_read_and_its_accounts_are_enough_for_a_ramp() -> None:
+    made = read_features(FEATURES.read_text(), COMMIT)
+    assert [one.needs.releases for one in made] == [{"gateway": "2.0.0"}, {"gateway": "2.2.0"}]
+    sizes = sizes_from(FLEET, sites=300, users=60, stubborn=10)
+    accounts = [account for size in sizes for account in size.accounts]
+    assert len(accounts) == len(set(accounts)) == 75
+    assert {account.partition("-")[0] for account in accounts} == {"lis1", "fra1", "jnb1"}
