@@ -17,9 +17,8 @@ AHEAD_S = 3_600.0 * 24 * 40
 COMMIT = datetime.fromtimestamp(BEGAN + 60 + AHEAD_S, UTC)
 
 
-def went_back(first_drain_s: float | None = 0.4) -> WentBack:
-    drain = COMMIT + timedelta(seconds=first_drain_s) if first_drain_s is not None else None
-    return WentBack(COMMIT, drain, AHEAD_S)
+def went_back() -> WentBack:
+    return WentBack(COMMIT, COMMIT + timedelta(seconds=0.05), AHEAD_S, BEGAN + 60.4)
 
 
 def looks(*counts: int, gone_s: float = 0.08) -> list[Look]:
@@ -39,6 +38,15 @@ def test_a_feature_that_goes_off_is_timed_from_the_commit_to_the_programs_knowin
         "fell": 8,
         "off_after_revert_s": 0.08,
     }
+
+
+def test_what_a_revert_did_is_counted_from_its_commit() -> None:
+    made = went_back()
+    assert made.commit == pytest.approx(BEGAN + 60)
+    assert made.first_drain_s == pytest.approx(0.05)
+    assert made.first_left_s == pytest.approx(0.4)
+    nobody = WentBack(COMMIT, None, AHEAD_S, None)
+    assert (nobody.first_drain_s, nobody.first_left_s) == (None, None)
 
 
 def test_the_way_down_is_no_moment_before_nobody_has_it() -> None:
@@ -66,7 +74,7 @@ def features(**calm: Any) -> dict[str, dict[str, Any]]:
     return {"menu": menu, "calm": {**back, **calm}}
 
 
-BACK = {"status": "reverted", "sessions_cut": 0, "first_drain_after_revert_s": 0.4}
+BACK = {"status": "reverted", "sessions_cut": 0, "first_session_left_after_revert_s": 0.4}
 
 
 def test_features_end_well_where_one_grows_and_one_goes_with_its_release() -> None:
@@ -77,12 +85,12 @@ def test_features_end_well_where_one_grows_and_one_goes_with_its_release() -> No
     ("calm", "back"),
     [
         ({"on_at_end": 1}, {}),
-        ({"off_after_revert_s": 0.5}, {}),  # a node was told to go before that
+        ({"off_after_revert_s": 0.5}, {}),  # a session had left before that
         ({"off_after_revert_s": None}, {}),
         ({"on_at_most": 0}, {}),
         ({}, {"status": "completed"}),
         ({}, {"sessions_cut": 1}),
-        ({}, {"first_drain_after_revert_s": None}),
+        ({}, {"first_session_left_after_revert_s": None}),
     ],
 )
 def test_any_other_end_of_a_feature_is_no_success(calm: dict[str, Any], back: dict[str, Any]) -> None:

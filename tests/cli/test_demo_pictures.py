@@ -104,7 +104,7 @@ def taken_back() -> TakenBack:
         "off_after_revert_s": 0.08,
     }
     chapter = Chapter(rollout("reverted", turn("lis1")), felt(moves=141), (("lis1", "lis1-n1"),), 8)
-    when = WentBack(at, at + timedelta(seconds=0.4126), 0.0)
+    when = WentBack(at, at + timedelta(seconds=0.0326), 0.0, at.timestamp() + 0.4126)
     return TakenBack(chapter, when, {"live-menu": menu, "calm-mode": calm})
 
 
@@ -132,11 +132,8 @@ def test_the_receipt_holds_what_was_measured() -> None:
     assert (figures["train_days"], figures["balancer"]) == (6.5, "haproxy")
     back = figures["taken_back"]
     assert (back["status"], back["nodes_exposed"], back["nodes_on_previous"]) == ("reverted", 1, 8)
-    assert (back["first_drain_after_revert_s"], back["sessions_moved"], back["sessions_cut"]) == (
-        0.413,
-        141,
-        0,
-    )
+    assert (back["first_drain_after_revert_s"], back["first_session_left_after_revert_s"]) == (0.033, 0.413)
+    assert (back["sessions_moved"], back["sessions_cut"]) == (141, 0)
     assert figures["features"]["calm-mode"]["off_after_revert_s"] == 0.08
     assert ended_well(figures)
 
@@ -184,7 +181,7 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "back 2.2.0",
         "live-menu needs gateway 2.0.0: on for 74 of 74 accounts at most, 74 at the end",
         "calm-mode needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s after the revert's commit",
-        "the first node was told to go 0.413 s after it.",
+        "the first session left 0.413 s after it.",
     ):
         assert expected in " ".join(text.split())
 

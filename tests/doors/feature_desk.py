@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from wavetrain.decide import cohort
 from wavetrain.decide.activation import Sheet, Standing
@@ -18,6 +18,7 @@ class FeatureDesk:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[int], None]] = []
         self._version = 1
+        self._jumped = timedelta(0)
         self.standings: dict[str, Standing] = {}
         self._sheet = Sheet({one.id: one for one in features}, NOW)
 
@@ -38,7 +39,11 @@ class FeatureDesk:
 
     @property
     def now(self) -> datetime:
-        return NOW
+        return NOW + self._jumped
+
+    @property
+    def jumped_s(self) -> float:
+        return self._jumped.total_seconds()
 
     @property
     def followed(self) -> int:
@@ -59,6 +64,17 @@ class FeatureDesk:
             self._sheet = Sheet(known, NOW)
             self._version += 1
             version = self._version
+        self._tell(version)
+        return version
+
+    def jump(self, span: timedelta) -> None:
+        """Train time is moved on."""
+        with self._lock:
+            self._jumped += span
+            self._version += 1
+            version = self._version
+        self._tell(version)
+
+    def _tell(self, version: int) -> None:
         for listener in tuple(self._listeners):
             listener(version)
-        return version

@@ -189,13 +189,12 @@ def _play(
     house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene], shelf: Callable[[], Path]
 ) -> dict[str, Any]:
     guards = LiveGuards(house.folder / "control" / "store.sqlite")
-    accounts = house.lab.accounts
     token = house.secret("features", "evaluator")
     chapters: list[Chapter] = []
     previous = house.baseline.version
     try:
-        with Program(house.url, token, house.authority, accounts) as program:
-            features = Features(house.desk["operator"], program, len(accounts))
+        with Program(house.url, token, house.authority, house.lab.accounts) as program:
+            features = Features(house.desk["operator"], program, house.lab)
             teller = Teller(house, screen, guards.look, features)
             teller.announce()
             for number, title, faults, fixes in story:
@@ -203,7 +202,7 @@ def _play(
                 chapters.append(chapter)
                 if chapter.status == "completed":
                     previous = number
-            went_back = features.went_back(house.lab.nodes)
+            went_back = features.went_back()
             had = features.figures(went_back)
         violated = guards.look()
     finally:

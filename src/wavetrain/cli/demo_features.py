@@ -16,6 +16,7 @@ from wavetrain.cli.client import Client, at
 from wavetrain.errors import UnreachableError
 from wavetrain.evaluator.evaluator import Evaluator
 from wavetrain.lab.layout import FEATURES
+from wavetrain.lab.pops import Lab
 from wavetrain.lab.releases import COMPONENT
 
 READY_S = 10.0
@@ -52,11 +53,23 @@ class WentBack(msgspec.Struct, frozen=True):
     """When the first node was told to go back; None where none was."""
     ahead_s: float
     """So much, at most, was train time ahead of this machine's clock."""
+    first_left: float | None
+    """When the first session had left a node that went back, in seconds since the Unix epoch; None where none has."""
+
+    @property
+    def commit(self) -> float:
+        """The commit by this machine's clock, at the earliest: seconds since the Unix epoch."""
+        return self.at.timestamp() - self.ahead_s
 
     @property
     def first_drain_s(self) -> float | None:
-        """Seconds from the commit to the first node."""
+        """Seconds from the commit until the first node was told."""
         return (self.first_drain - self.at).total_seconds() if self.first_drain else None
+
+    @property
+    def first_left_s(self) -> float | None:
+        """Seconds from the commit until the first session had left."""
+        return self.first_left - self.commit if self.first_left is not None else None
 
 
 class Program:
@@ -87,26 +100,29 @@ class Program:
             self._turn.wait_for(lambda: len(self.looks) > seen, timeout_s)
 
     def _count(self) -> None:
-        with self._turn:  # one count at a time, so that the last one is of the last snapshot
+        known_at = time.time()
+        with self._turn:
             on: Counter[str] = Counter()
             for account in self._accounts:
                 answers = self._evaluator.all(account)
                 on.update({key: int(answer.value is True) for key, answer in answers.items()})
             if not self.looks or self.looks[-1].on != on:
-                self.looks.append(Look(time.time(), dict(on)))
+                self.looks.append(Look(known_at, dict(on)))
                 self._turn.notify_all()
 
 
 class Features:
     """Announces the lab's features, begins their ramps with the trains that they need, and takes a release back."""
 
-    def __init__(self, desk: Client, program: Program, accounts: int) -> None:
-        self._desk, self._program, self._accounts = desk, program, accounts
+    def __init__(self, desk: Client, program: Program, lab: Lab) -> None:
+        self._desk, self._program, self._lab = desk, program, lab
+        self._accounts = len(lab.accounts)
         self._needs: dict[str, str] = {}
         self._ramped: set[str] = set()
         self._told: dict[str, int] = {}
         self._seen = 0
         self._taken = ""
+        self._moves: dict[str, int] = {}
         self._ahead_s: list[float] = []
 
     def announce(self) -> None:
@@ -147,6 +163,7 @@ class Features:
         is_enough = any(bar.on * ENOUGH >= bar.accounts for bar in brought)
         if takes_back and is_enough and not self._taken:
             self._taken = str(rollout["id"])
+            self._moves = self._lab.moves_so_far()
             self._desk.post(at("rollouts", rollout["id"], "revert"), {"reason": REASON})
 
     def heard(self, asked_at: float, now: str) -> None:
@@ -157,17 +174,20 @@ class Features:
         if self._taken:
             self._ahead_s.append(datetime.fromisoformat(now).timestamp() - asked_at)
 
-    def went_back(self, nodes: Mapping[str, object]) -> WentBack | None:
+    def went_back(self) -> WentBack | None:
         """When the release was taken back; None where it was not."""
         if not self._taken:
             return None
         entries = self._desk.get("/v1/journal", rollout=self._taken, limit=1000)["entries"]
         began = [one for one in entries if one["body"].get("status") == "reverting"]
-        drains = [one["at"] for one in entries if one["kind"] == "revert" and one["subject"] in nodes]
+        drains = [
+            one["at"] for one in entries if one["kind"] == "revert" and one["subject"] in self._lab.nodes
+        ]
         return WentBack(
             datetime.fromisoformat(began[0]["at"]),
             min(map(datetime.fromisoformat, drains), default=None),
             min(self._ahead_s),
+            self._lab.first_to_leave(self._moves),
         )
 
     def figures(self, went_back: WentBack | None) -> dict[str, Any]:
@@ -185,13 +205,12 @@ def figures_of(
     counts = [look.on.get(key, 0) for look in looks]
     off_s = None
     if went_back is not None:
-        commit = went_back.at.timestamp() - went_back.ahead_s
         gone = [
             after.at
             for before, after in pairwise(looks)
-            if before.on.get(key, 0) and not after.on.get(key, 0) and after.at >= commit
+            if before.on.get(key, 0) and not after.on.get(key, 0) and after.at >= went_back.commit
         ]
-        off_s = round(gone[0] - commit, 3) if gone else None
+        off_s = round(gone[0] - went_back.commit, 3) if gone else None
     return {
         "needs": needs,
         "accounts": accounts,

@@ -81,6 +81,7 @@ def receipt(
             "nodes_exposed": len(taken.chapter.exposed),
             "nodes_on_previous": taken.chapter.on_previous,
             "first_drain_after_revert_s": _seconds(taken.when.first_drain_s) if taken.when else None,
+            "first_session_left_after_revert_s": _seconds(taken.when.first_left_s) if taken.when else None,
             **_felt(taken.chapter.felt),
         },
         "features": taken.features,
@@ -105,20 +106,20 @@ def ended_well(figures: dict[str, Any]) -> bool:
 
 
 def features_ended_well(features: dict[str, dict[str, Any]], back: dict[str, Any]) -> bool:
-    """Whether each came to accounts and left them with its release alone, known before a node went, no session cut.
+    """Whether each came to accounts and left them with its release alone, known before a session moved, and none cut.
 
     Those of the release that was taken back are the ones that went off when it did.
     """
     gone = [one for one in features.values() if one["off_after_revert_s"] is not None]
     kept = [one for one in features.values() if one["off_after_revert_s"] is None]
-    first_drain_s = back["first_drain_after_revert_s"]
+    first_left_s = back["first_session_left_after_revert_s"]
     return bool(
         back["status"] == "reverted"
         and back["sessions_cut"] == 0
-        and first_drain_s is not None
+        and first_left_s is not None
         and all(one["on_at_most"] > 0 for one in features.values())
         and gone
-        and all(one["on_at_end"] == 0 and one["off_after_revert_s"] <= first_drain_s for one in gone)
+        and all(one["on_at_end"] == 0 and one["off_after_revert_s"] <= first_left_s for one in gone)
         and kept
         and all(one["on_at_end"] == one["on_at_most"] and one["fell"] == 0 for one in kept)
     )
@@ -170,12 +171,9 @@ def _features(features: dict[str, dict[str, Any]], back: dict[str, Any]) -> Iter
     for key, one in features.items():
         said = f"{key} needs {one['needs']}: on for {one['on_at_most']} of {one['accounts']} accounts at most"
         if one["off_after_revert_s"] is not None:
-            drain_s = back["first_drain_after_revert_s"]
-            yield (
-                f"{said}, off for all {one['off_after_revert_s']} s after the revert's commit, "
-                f"{'no' if drain_s is None else 'the first'} node was told to go"
-                f"{'' if drain_s is None else f' {drain_s} s after it'}."
-            )
+            left_s = back["first_session_left_after_revert_s"]
+            left = f"the first session left {left_s} s" if left_s is not None else "no session left"
+            yield f"{said}, off for all {one['off_after_revert_s']} s after the revert's commit; {left} after it."
         else:
             lost = f"{one['fell']} LOST it" if one["fell"] else "nobody lost it when releases went back"
             yield f"{said}, {one['on_at_end']} at the end; {lost}."

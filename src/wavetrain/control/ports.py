@@ -284,6 +284,11 @@ class Snapshot(Protocol):
         """Train time."""
         ...
 
+    @property
+    def jumped_s(self) -> float:
+        """By how much train time was moved on, in all; never but in demonstrations and rehearsals."""
+        ...
+
     def stranger(self, account: str) -> Standing:
         """How an account stands that nobody has heard of."""
         ...

@@ -95,6 +95,11 @@ class Standings:
         with self._store.read() as view:
             return view.now
 
+    @property
+    def jumped_s(self) -> float:
+        """By how much train time was moved on, as far as it has followed."""
+        return self._jump_s
+
     def version_of(self, sequence: int) -> int:
         """The least version that shows what a change has done, where it has altered an answer."""
         return sequence << STEP_BITS
@@ -225,6 +230,7 @@ class Standings:
         for choice in view.find(FeatureChoice):
             self._choose(choice.account, choice.feature, choice)
         self._roster, self._runs = roster, runs
+        self._jump_s = ledger_of(view).jumped_s
         self._is_made_anew = True
 
     def _take(self, view: View, changes: Sequence[Change]) -> bool:

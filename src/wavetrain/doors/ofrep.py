@@ -7,7 +7,7 @@ made ready when a feature changed, and nothing on its path asks the store.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qs
@@ -199,7 +199,8 @@ class Ofrep:
             if self._snapshot.sheet() is sheet:
                 return SnapshotSent(
                     version=0,
-                    now=_NEVER,  # what the clock alone changes makes no other snapshot
+                    # The clock alone makes no other snapshot; a jump does, which programs would not know of.
+                    now=_NEVER + timedelta(seconds=self._snapshot.jumped_s),
                     features=sheet.features,
                     stranger=stranger,
                     accounts={name: sent(sheet, one) for name, _, one in looked if one is not None},

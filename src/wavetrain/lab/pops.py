@@ -4,7 +4,7 @@ import datetime
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,8 @@ from wavetrain.lab.processes import Processes
 from wavetrain.lab.site_figures import PopFelt, all_pops
 
 READY_WITHIN_S = 60.0
+UPDATED = "update"
+"""Why a session leaves a node that is being drained."""
 LOOK_EVERY_S = 0.1
 
 Progress = Callable[[str, int, int], None]  # what is waited for, how many are there, how many there must be
@@ -118,10 +120,25 @@ class Lab:
         """What the sites and users of one PoP felt."""
         return msgspec.convert(ask(self.pop(pop).sites_at, "GET", "/stats"), PopFelt)
 
+    def moves_so_far(self) -> dict[str, int]:
+        """How many changes of session the sites and users of each PoP have made."""
+        return {pop.size.id: self._moves(pop, 1 << 61)["next"] for pop in self.pops}
+
+    def first_to_leave(self, after: Mapping[str, int]) -> float | None:
+        """When the first session, after so many changes of each PoP, had come from a node that was being updated.
+
+        Seconds since the Unix epoch; None where none has come.
+        """
+        moves = [move for pop in self.pops for move in self._moves(pop, after[pop.size.id])["moves"]]
+        return min((move["at"] for move in moves if move["reason"] == UPDATED), default=None)
+
     def reset_figures(self) -> None:
         """Begin a new measuring span everywhere."""
         for pop in self.pops:
             ask(pop.sites_at, "POST", "/reset")
+
+    def _moves(self, pop: PopPlace, first: int) -> dict[str, Any]:
+        return dict(ask(pop.sites_at, "GET", f"/moves?since={first}"))
 
     def servers(self, pop: str) -> dict[str, dict[str, Any]]:
         """The nodes of a PoP as its balancer sees them, by name."""

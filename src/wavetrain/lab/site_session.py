@@ -295,6 +295,7 @@ class Site:
                 "to": session.node,
                 "gap_ms": gap_ms,
                 "reason": reason,
+                "at": round(time.time(), 3),
             }
         )
 
