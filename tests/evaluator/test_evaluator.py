@@ -22,7 +22,7 @@ from wavetrain.errors import RefusedError
 from wavetrain.evaluator.evaluator import Evaluator
 from wavetrain.evaluator.local import Local
 from wavetrain.evaluator.provider import WavetrainProvider
-from wavetrain.model.feature import Early, Kind, Ramp, Step
+from wavetrain.model.feature import WHOLE_PPM, Early, Kind, Ramp, Step
 from wavetrain.wire.snapshot_messages import SnapshotSent, sent, sheet_of
 
 WAIT_S = 10.0
@@ -101,6 +101,15 @@ def test_a_change_is_there_at_once_and_the_control_plane_knows_it(rig: Rig) -> N
     assert heard.wait(WAIT_S)
     assert made.evaluate("switch", "acme", True).reason == "DISABLED"
     assert until(lambda: not rig.audience.behind(version))
+
+
+def test_a_jump_of_train_time_is_there_at_once(rig: Rig) -> None:
+    steps = (Step(0.0, 0), Step(24.0, WHOLE_PPM))
+    rig.desk.put(feature("tomorrow", ramp=Ramp(begins=NOW, steps=steps)))
+    made = rig.listening(accounts=["acme"])
+    assert made.evaluate("tomorrow", "acme", None).value is False
+    rig.desk.jump(timedelta(days=2))
+    assert until(lambda: made.evaluate("tomorrow", "acme", None).value is True)
 
 
 def test_with_the_control_plane_away_it_goes_on_and_says_how_old_it_is(tmp_path: Path) -> None:

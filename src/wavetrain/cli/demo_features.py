@@ -142,7 +142,7 @@ class Features:
         on = self._program.looks[-1].on
         return tuple(
             Bar(key, on.get(key, 0), self._accounts, f"{COMPONENT} {least}")
-            for key, least in self._needs.items()
+            for key, least in sorted(self._needs.items(), key=lambda item: item[1])
         )
 
     def news(self) -> list[Bar]:
