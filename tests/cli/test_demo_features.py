@@ -32,7 +32,7 @@ def test_a_feature_that_goes_off_is_timed_from_the_commit_to_the_programs_knowin
     assert figures_of("calm", "gateway 2.2.0", 74, looks(0, 4, 8, 0), went_back()) == {
         "needs": "gateway 2.2.0",
         "accounts": 74,
-        "steps": 2,
+        "counts": [0, 4, 8, 0],
         "on_at_most": 8,
         "on_at_end": 0,
         "fell": 8,
@@ -106,12 +106,15 @@ def test_a_feature_that_is_to_stay_and_is_lost_is_no_success(menu: dict[str, Any
 def test_a_frame_shows_a_bar_for_each_feature() -> None:
     shown: dict[str, Any] = {"status": "rolling", "hold": None, "waves": [], "turns": [], "evidence": None}
     console = Console(width=100)
-    bars = (Bar("live-menu", 37, 74, "gateway 2.0.0"), Bar("calm-mode", 1, 74, "gateway 2.2.0"))
+    bars = (
+        Bar("live-menu", 37, 74, "gateway 2.0.0", (0, 1, 20, 37)),
+        Bar("calm-mode", 1, 74, "gateway 2.2.0", (0, 1)),
+    )
     with console.capture() as capture:
         console.print(picture({"now": COMMIT.isoformat()}, shown, 370, "a title", [], bars))
     menu, calm = (line for line in capture.get().splitlines() if " of 74" in line)
-    cells = "━" * 15 + "─" * 15
-    assert " ".join(menu.strip("│ ").split()) == f"live-menu {cells} 37 of 74 gateway 2.0.0"
+    cells = "━" * 10 + "─" * 10
+    assert " ".join(menu.strip("│ ").split()) == f"live-menu {cells} 37 of 74 gateway 2.0.0 ▁▂▃▅"
     assert "━─" in calm, "a single account is seen"
 
 

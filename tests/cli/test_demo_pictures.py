@@ -89,7 +89,7 @@ def taken_back() -> TakenBack:
     menu = {
         "needs": "gateway 2.0.0",
         "accounts": 74,
-        "steps": 14,
+        "counts": [0, 1, 37, 74],
         "on_at_most": 74,
         "on_at_end": 74,
         "fell": 0,
@@ -98,6 +98,7 @@ def taken_back() -> TakenBack:
     calm = {
         **menu,
         "needs": "gateway 2.2.0",
+        "counts": [0, 4, 8, 0],
         "on_at_most": 8,
         "on_at_end": 0,
         "fell": 8,
@@ -179,8 +180,8 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "/tmp/out/verdict-2.1.0.html",
         "/tmp/out/verdict-2.1.0.svg",
         "back 2.2.0",
-        "live-menu needs gateway 2.0.0: on for 74 of 74 accounts at most, 74 at the end",
-        "calm-mode needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s after the revert's commit",
+        "live-menu ▁▂▅█ needs gateway 2.0.0: on for 74 of 74 accounts at most, 74 at the end",
+        "calm-mode ▁▂▂▁ needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s after the revert's commit",
         "the first session left 0.413 s after it.",
     ):
         assert expected in " ".join(text.split())

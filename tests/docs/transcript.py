@@ -16,6 +16,7 @@ _MASKS = (
     (re.compile(r"\d+(:\d+)+(\.\d+)?"), "0"),
     (re.compile(r"[+-]?\d+(\.\d+)*"), "0"),
     (re.compile(r"([━─╇┳┻╈┴])\1+"), r"\1"),
+    (re.compile(r"[▁▂▃▄▅▆▇█]+"), "█"),
     (re.compile(r"\s+"), " "),
 )
 

@@ -1,4 +1,4 @@
-"""The demonstration, played whole in a small house: three releases, the receipt, and the README's transcript."""
+"""The demonstration, played whole in a small house: releases, features, the receipt, and the README's transcript."""
 
 import io
 import json
@@ -64,6 +64,15 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert page.count("<polyline") == 4, "two pictures, each with the check's line and that of all together"
     ElementTree.fromstring(Path(by["picture"]).read_text())
     assert (fix["status"], fix["in_later_window"]) == ("completed", True)
+    back, features = figures["taken_back"], figures["features"]
+    assert (back["status"], back["sessions_cut"], back["nodes_on_previous"]) == ("reverted", 0, 6)
+    menu, calm = features["live-menu"], features["calm-mode"]
+    assert (menu["accounts"], menu["on_at_most"], menu["on_at_end"], menu["fell"]) == (6, 6, 6, 0)
+    assert len(menu["counts"]) >= 3, "the ramp was seen to grow"
+    assert (menu["off_after_revert_s"], calm["on_at_end"]) == (None, 0)
+    assert 1 <= calm["on_at_most"] <= 2, "of the accounts of the first PoP"
+    assert 0 < calm["off_after_revert_s"] < 2
+    assert calm["off_after_revert_s"] < back["first_session_left_after_revert_s"]
     assert figures["guards_violated"] == 0
     assert figures["balancer"] == ("haproxy" if program() else "builtin")
     assert figures["source"] == ("prometheus" if prometheus.program() else "scrape")

@@ -104,6 +104,11 @@ class Teller:
         self._screen.chapter(title)
         self._house.lab.reset_figures()
         rollout = self._follow(self._house.submit(number, faults, fixes, title))
+        if rollout["status"] == "reverted":
+            for bar in self._features.bars():
+                if bar.on:
+                    text = f"stays on for {bar.on} of {bar.accounts} accounts: it needs {bar.needs}"
+                    self._screen.say(rollout["over_at"], text, bar.key)
         time.sleep(SETTLE_S)
         exposed = self._exposed(rollout["id"])
         return Chapter(rollout, self._house.lab.felt(), exposed, self._running(previous))

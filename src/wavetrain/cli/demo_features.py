@@ -42,6 +42,8 @@ class Bar(msgspec.Struct, frozen=True):
     on: int
     accounts: int
     needs: str
+    counts: tuple[int, ...] = ()
+    """On how many it was, from change to change."""
 
 
 class WentBack(msgspec.Struct, frozen=True):
@@ -128,9 +130,9 @@ class Features:
     def announce(self) -> None:
         """Those of the file that is shipped with the lab."""
         self._desk.post("/v1/features", {"text": FEATURES.read_text()})
-        for item in self._desk.get("/v1/features"):
-            feature = item["feature"]
-            self._needs[feature["id"]] = feature["needs"]["releases"][COMPONENT]
+        found = [item["feature"] for item in self._desk.get("/v1/features")]
+        needs = {feature["id"]: feature["needs"]["releases"][COMPONENT] for feature in found}
+        self._needs = dict(sorted(needs.items(), key=lambda item: str(item[1])))
 
     def wait(self, timeout_s: float) -> None:
         """Until accounts have other features than when `bars` was asked for, or time is up."""
@@ -138,11 +140,11 @@ class Features:
 
     def bars(self) -> tuple[Bar, ...]:
         """How it stands now."""
-        self._seen = len(self._program.looks)
-        on = self._program.looks[-1].on
+        looks = tuple(self._program.looks)
+        self._seen, on = len(looks), looks[-1].on
         return tuple(
-            Bar(key, on.get(key, 0), self._accounts, f"{COMPONENT} {least}")
-            for key, least in sorted(self._needs.items(), key=lambda item: item[1])
+            Bar(key, on.get(key, 0), self._accounts, f"{COMPONENT} {least}", counts_of(key, looks))
+            for key, least in self._needs.items()
         )
 
     def news(self) -> list[Bar]:
@@ -198,11 +200,17 @@ class Features:
         }
 
 
+def counts_of(key: str, looks: Sequence[Look]) -> tuple[int, ...]:
+    """How many accounts had a feature, from one change of that to the next."""
+    counts = [look.on.get(key, 0) for look in looks]
+    return tuple(count for at, count in enumerate(counts) if not at or count != counts[at - 1])
+
+
 def figures_of(
     key: str, needs: str, accounts: int, looks: Sequence[Look], went_back: WentBack | None
 ) -> dict[str, Any]:
     """What became of a feature over the whole demonstration."""
-    counts = [look.on.get(key, 0) for look in looks]
+    counts = counts_of(key, looks)
     off_s = None
     if went_back is not None:
         gone = [
@@ -214,7 +222,7 @@ def figures_of(
     return {
         "needs": needs,
         "accounts": accounts,
-        "steps": sum(after > before for before, after in pairwise(counts)),
+        "counts": list(counts),
         "on_at_most": max(counts, default=0),
         "on_at_end": counts[-1] if counts else 0,
         "fell": sum(max(0, before - after) for before, after in pairwise(counts)),

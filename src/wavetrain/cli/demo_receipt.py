@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wavetrain.cli.demo_features import WentBack
+from wavetrain.cli.demo_screen import heights
 from wavetrain.cli.demo_verdict import Found
 from wavetrain.lab.site_figures import PopFelt
 
@@ -169,7 +170,8 @@ def _found(by: dict[str, Any]) -> Iterable[str]:
 def _features(features: dict[str, dict[str, Any]], back: dict[str, Any]) -> Iterable[str]:
     """What became of each feature, by the word of the program that evaluated it."""
     for key, one in features.items():
-        said = f"{key} needs {one['needs']}: on for {one['on_at_most']} of {one['accounts']} accounts at most"
+        grew = heights(one["counts"], one["accounts"])
+        said = f"{key} {grew} needs {one['needs']}: on for {one['on_at_most']} of {one['accounts']} accounts at most"
         if one["off_after_revert_s"] is not None:
             left_s = back["first_session_left_after_revert_s"]
             left = f"the first session left {left_s} s" if left_s is not None else "no session left"

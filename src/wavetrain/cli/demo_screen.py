@@ -13,7 +13,10 @@ from rich.text import Text
 from wavetrain.cli.demo_features import Bar
 
 LINES = 8
-EVIDENCE_CELLS = FEATURE_CELLS = 30
+EVIDENCE_CELLS, FEATURE_CELLS = 30, 20
+HEIGHTS = "▁▂▃▄▅▆▇█"
+COUNTS_MAX = 18
+"""So many changes of a feature are shown, the last ones."""
 UNIT_STYLES = {
     "new": ("█", "green"),
     "old": ("█", "bright_black"),
@@ -152,14 +155,26 @@ def _features(bars: Sequence[Bar]) -> Iterable[RenderableType]:
     if not bars:
         return
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=True)
-    for name in ("feature", "accounts", "on", "needs"):
+    for name in ("feature", "accounts", "on", "needs", "so far"):
         table.add_column(name, justify="right" if name == "on" else "left")
     for bar in bars:
         filled = -(-bar.on * FEATURE_CELLS // max(1, bar.accounts))  # one account is a cell already
         cells = Text.assemble(("━" * filled, "cyan"), ("─" * (FEATURE_CELLS - filled), "bright_black"))
-        table.add_row(bar.key, cells, f"{bar.on} of {bar.accounts}", Text(bar.needs, style="dim"))
+        table.add_row(
+            bar.key,
+            cells,
+            f"{bar.on} of {bar.accounts}",
+            Text(bar.needs, style="dim"),
+            Text(heights(bar.counts, bar.accounts), style="cyan"),
+        )
     yield table
     yield Text()
+
+
+def heights(counts: Sequence[int], accounts: int) -> str:
+    """A column for each count, the last ones; none is lower than one that stands for at least one account."""
+    steps = len(HEIGHTS) - 1
+    return "".join(HEIGHTS[-(-count * steps // max(1, accounts))] for count in counts[-COUNTS_MAX:])
 
 
 def _evidence(rollout: dict[str, Any]) -> list[RenderableType]:
