@@ -181,7 +181,8 @@ def test_the_receipt_for_people_shows_each_figure_beside_its_limit() -> None:
         "/tmp/out/verdict-2.1.0.svg",
         "back 2.2.0",
         "live-menu ▁▂▅█ needs gateway 2.0.0: on for 74 of 74 accounts at most, 74 at the end",
-        "calm-mode ▁▂▂▁ needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s after the revert's commit",
+        "calm-mode ▁▂▂▁ needs gateway 2.2.0: on for 8 of 74 accounts at most, off for all 0.08 s "
+        "after the revert's commit;",
         "the first session left 0.413 s after it.",
     ):
         assert expected in " ".join(text.split())
