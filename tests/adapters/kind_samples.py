@@ -11,6 +11,7 @@ from wavetrain.evidence.bins import Bin, NodeCount
 from wavetrain.evidence.bucket_sums import KeptSums
 from wavetrain.evidence.preperiod import Preperiod, absorb
 from wavetrain.model.access import Certificate, Join, Role, Token
+from wavetrain.model.account_settings import AccountSettings
 from wavetrain.model.feature import (
     Early,
     Feature,
@@ -52,9 +53,12 @@ from wavetrain.model.fleet import (
     Visit,
 )
 from wavetrain.model.ledger import Ledger
+from wavetrain.model.login import Login
+from wavetrain.model.maintenance import Course, Incident, Maintenance, MaintenanceState, Told
 from wavetrain.model.notice import Alert, AlertKind, Channel, Concern, Delivery, Outgoing, Tenure
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import CurrentPolicy, MetricRule, Policy, PolicyText, Ring, Verdicts
+from wavetrain.model.receipt import Receipt, Reconnect, Reconnects, SiteCost
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, ReleaseId, Stage, Tombstone
 from wavetrain.model.rollout import (
@@ -74,6 +78,7 @@ from wavetrain.model.rollout import (
     WaveStatus,
 )
 from wavetrain.model.standstill import Believed, Cause, Standstill
+from wavetrain.model.subscription import Dispatch, Heard, Subscription, Topic, Way
 from wavetrain.model.window import Freeze, WindowRule
 
 AT = datetime(2025, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -332,5 +337,108 @@ SAMPLES: tuple[Record, ...] = (
         made_at=AT,
         queued_at=1.5,
         due_at=6.5,
+    ),
+    Maintenance(
+        id="edge-2.1.0.fra1.1",
+        rollout=ROLLOUT,
+        pop=FRA,
+        lane="pop",
+        release="2.1.0",
+        state=MaintenanceState.IN_PROGRESS,
+        course=Course.BACK,
+        starts=AT,
+        ends=LATER,
+        sequence=2,
+        changed_at=AT,
+        announced_at=AT,
+        urgent=True,
+        reason="it leaks",
+        was=AT,
+    ),
+    Incident(
+        id="edge-2.1.0.back",
+        title="edge 2.1.0 is taken back",
+        state="identified",
+        impact="minor",
+        pops=(FRA,),
+        since=AT,
+        changed_at=LATER,
+        rollout=ROLLOUT,
+        told=(Told(at=AT, state="identified", text="it leaks"),),
+    ),
+    Reconnects(
+        account=AccountId("acme"),
+        day="2025-06-01",
+        pop=FRA,
+        rows=(
+            Reconnect(
+                id="s1-4",
+                session="s1",
+                site="acme-hq",
+                node=NODE,
+                at=AT,
+                lost_s=0.25,
+                code="drain",
+                work="edge-2.1.0.fra1.1",
+            ),
+        ),
+        dropped=3,
+    ),
+    Receipt(
+        account=AccountId("acme"),
+        maintenance="edge-2.1.0.fra1.1",
+        rollout=ROLLOUT,
+        pop=FRA,
+        release="2.1.0",
+        began=AT,
+        ended=LATER,
+        made_at=LATER,
+        promise_s=10.0,
+        sites=(SiteCost(site="acme-hq", sessions=2, moved=1, lost_s=0.25, worst_s=0.25, codes={"drain": 2}),),
+        silent=1,
+    ),
+    Subscription(
+        account=AccountId("acme"),
+        name="noc",
+        way=Way.WEBHOOK,
+        to="https://noc.example.net/hook",
+        on=(Topic.ANNOUNCED, Topic.MOVED),
+        secret="whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0",
+        since=AT,
+        by="ann",
+    ),
+    Dispatch(
+        id="edge-2.1.0.fra1.1-moved-2",
+        account=AccountId("acme"),
+        name="noc",
+        state=Delivery.WAITING,
+        topic=Topic.MOVED,
+        facts={"sites": ["acme-hq"], "starts": "2025-06-01T12:30:15Z"},
+        made_at=AT,
+        queued_at=1.5,
+        due_at=6.5,
+    ),
+    Heard(
+        maintenance="edge-2.1.0.fra1.1",
+        account=AccountId("acme"),
+        topic=Topic.ANNOUNCED,
+        sequence=1,
+        starts=AT,
+        ends=LATER,
+    ),
+    AccountSettings(
+        account=AccountId("acme"),
+        blackouts=(Blackout(first=date(2025, 12, 24), last=date(2025, 12, 31)),),
+        changed_at=AT,
+        by="ann",
+    ),
+    Login(
+        id="f" * 64,
+        subject="https://id.example.net#ann",
+        name="ann",
+        roles=(Role.OPERATOR,),
+        began_at=AT,
+        seen_at=AT,
+        ends_at=LATER,
     ),
 )

@@ -190,8 +190,8 @@ def test_the_clock_is_the_databases_own(file: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
-        (["UPDATE meta SET schema = 0"], "schema 0, .* uses schema 10.*store migrate"),
-        (["UPDATE meta SET schema = 11"], "schema 11, .* uses schema 10.*start the version"),
+        (["UPDATE meta SET schema = 0"], "schema 0, .* uses schema 11.*store migrate"),
+        (["UPDATE meta SET schema = 12"], "schema 12, .* uses schema 11.*start the version"),
         (["DELETE FROM meta"], "schema 0, "),
         (["ALTER TABLE region RENAME COLUMN body TO flag"], "other columns .* region"),
         (["DROP TABLE meta"], "another program"),

@@ -12,6 +12,7 @@ from wavetrain.decide.feature_evidence import FeatureEvidence
 from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.errors import RefusedError, UnknownError
 from wavetrain.model.access import Certificate, Join, Token
+from wavetrain.model.account_settings import AccountSettings
 from wavetrain.model.feature import Feature
 from wavetrain.model.feature_choice import FeatureChoice
 from wavetrain.model.fleet import (
@@ -29,12 +30,16 @@ from wavetrain.model.fleet import (
     Visit,
 )
 from wavetrain.model.ledger import Ledger
+from wavetrain.model.login import Login
+from wavetrain.model.maintenance import Incident, Maintenance
 from wavetrain.model.notice import Channel, Concern, Outgoing, Tenure
 from wavetrain.model.policy import CurrentPolicy, PolicyText
+from wavetrain.model.receipt import Receipt, Reconnects
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, Tombstone
 from wavetrain.model.rollout import Fairness, Rollout, Slot, Timetable, Turn, Wave
 from wavetrain.model.standstill import Believed, Standstill
+from wavetrain.model.subscription import Dispatch, Heard, Subscription
 from wavetrain.model.window import Freeze
 
 KINDS: tuple[type[Record], ...] = (
@@ -81,6 +86,15 @@ KINDS: tuple[type[Record], ...] = (
     Channel,
     Tenure,
     Outgoing,
+    Maintenance,
+    Incident,
+    Reconnects,
+    Receipt,
+    Subscription,
+    Dispatch,
+    Heard,
+    AccountSettings,
+    Login,
 )
 """Every kind that the control plane keeps."""
 

@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wavetrain.adapters.kinds import Ident, Shape
 from wavetrain.adapters.sql_session import Statement, literal
 
-SCHEMA = 10
+SCHEMA = 11
 """The number of the last migration. A store that is contracted to a higher one does not fit any more."""
 
-REVISION = "0010"
+REVISION = "0011"
 """The last migration: a store that is expanded less far does not fit yet."""
 
 CLOCKS = {

@@ -64,7 +64,7 @@ def demo(
         Path | None, typer.Option("--folder", help="Keep everything here instead of a temporary folder.")
     ] = None,
 ) -> None:
-    """Let releases travel through real PoPs on this machine, and features over accounts; the bad one comes back by itself.
+    """Let releases travel through real PoPs here, and features over accounts; the bad one comes back by itself.
 
     The verdict on it is written as a page and a picture: into the folder, or beside the figures, or to a new folder.
     """
