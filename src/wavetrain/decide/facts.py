@@ -32,7 +32,7 @@ from wavetrain.model.window import Freeze
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
-DECIDER = "11"
+DECIDER = "12"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
 
 

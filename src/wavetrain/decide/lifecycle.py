@@ -32,7 +32,7 @@ class WaveCause(StrEnum):
     START = "its first unit was admitted"
     FILL = "its last unit has the release"
     SOAKED = "its soak ended"
-    FAIL = "the verdict fell"
+    FAIL = "its release goes back"
     DOUBT = "the evidence stayed inconclusive"
     BLIND = "telemetry is missing"
     SEE = "telemetry is back"
