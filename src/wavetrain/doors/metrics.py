@@ -1,4 +1,4 @@
-"""Metrics: what does the control plane count for its own operators, in OpenMetrics?"""
+"""Metrics: what does the control plane count for its own operators, in OpenMetrics or Prometheus' older text?"""
 
 import ipaddress
 import platform
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -29,6 +29,8 @@ from wavetrain.model.health import SourceFigures, Trouble
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Who sends one of these asks for somebody else: a proxy on loopback does not make the asker local."""
+MEDIA_MAX = 20
+"""Of the media types in a request, so many are read."""
 POLL = "/v1/agent/poll"
 DOORS = {"/v1/agent/": "agents", "/v1/": "operators", "/ofrep/": "evaluators"}
 """Doors by how a path begins; everything else is counted as `house`."""
@@ -99,8 +101,9 @@ class Metrics(Collector):
         if not is_local(request):
             require(await caller_of(request), Act.READ)
         await self._ready.fresh()
-        text = await off_loop(lambda: generate_latest(self._registry))  # type: ignore[no-untyped-call]
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+        write, media = _format(request.headers.get("accept", ""))
+        text = await off_loop(lambda: write(self._registry))
+        return Response(text, headers={"Content-Type": media, "Cache-Control": "no-store", "Vary": "Accept"})
 
     def collect(self) -> Iterator[Metric]:
         """Every family, in one order."""
@@ -132,6 +135,14 @@ class Metrics(Collector):
             reports.add_metric([status], count)
         yield reports
         yield GaugeMetricFamily("wavetrain_polls_waiting", "Polls held open now.", self.traffic.waiting)
+
+
+def _format(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """OpenMetrics, save for who asks for plain text alone: `promtool check metrics` reads nothing else."""
+    asked = {one.partition(";")[0].strip() for one in accept.split(",", MEDIA_MAX)}
+    if asked == {"text/plain"}:
+        return exposition.generate_latest, exposition.CONTENT_TYPE_LATEST
+    return generate_latest, CONTENT_TYPE_LATEST
 
 
 def is_local(request: Request) -> bool:
