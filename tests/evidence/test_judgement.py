@@ -246,17 +246,22 @@ def test_bins_that_do_not_fit_are_refused() -> None:
 
 
 def test_a_tick_of_eight_metrics_in_twelve_strata_is_cheap() -> None:
-    """Aim: 5 ms of a core; the guard allows for a busy machine and still catches a loop over the grid in Python."""
+    """Aim: 5 ms of a core. The limit is a count of plain Python in the same run, for machines differ; it still
+    catches a loop over the grid in Python.
+    """
     metrics = [Metric(f"m{i}", 1.0) for i in range(8)]
     seen = np.array([[in_arms(counts(metric.name, 3, 1)) for metric in metrics]])
     strata = Strata(metrics)
     for stratum in range(12):
         strata.take(f"pop{stratum}", unstarted(np.ones(8)), np.full(8, 0.03))
-    best = float("inf")
+    best = yardstick = float("inf")
     for _ in range(30):
+        start = process_time()
+        sum(range(200_000))
+        yardstick = min(yardstick, process_time() - start)
         start = process_time()
         for stratum in range(12):
             strata.absorb([f"pop{stratum}"], seen)
         strata.judgement(ALPHA)
         best = min(best, process_time() - start)
-    assert best < 0.012
+    assert best < 7 * yardstick

@@ -74,6 +74,12 @@ def problem_of(layout: Layout) -> Problem:
             for pop, start in layout.waves[ordinal].beside.items():
                 movers.append(Mover(pop, board.region_of[pop], number, (Place(ordinal, start, 0),), 0))
     index = {mover.pop: number for number, mover in enumerate(movers)}
+    beside = {pop for wave in layout.waves for pop in wave.beside}
+
+    def may_meet(one: PopId, other: PopId) -> bool:
+        """Rings follow each other; a straggler alone goes beside rings that are not its own."""
+        return movers[index[one]].ring == movers[index[other]].ring or one in beside or other in beside
+
     return Problem(
         movers=tuple(movers),
         pairs=tuple(
@@ -81,7 +87,7 @@ def problem_of(layout: Layout) -> Problem:
             for pair in board.demand.pairs
             if pair.one in index
             and pair.other in index
-            and movers[index[pair.one]].ring == movers[index[pair.other]].ring
+            and may_meet(pair.one, pair.other)
         ),
         apart=tuple(
             (index[pop], index[other])

@@ -20,6 +20,10 @@ class MaintenanceState(StrEnum):
     CANCELLED = "cancelled"
 
 
+OPEN = frozenset({MaintenanceState.SCHEDULED, MaintenanceState.IN_PROGRESS, MaintenanceState.VERIFYING})
+"""What is not over."""
+
+
 class Course(StrEnum):
     """Which way the work leads."""
 
@@ -45,9 +49,12 @@ class Maintenance(Record, frozen=True, kw_only=True):
     state: MaintenanceState
     course: Course = Course.FORWARD
     starts: datetime
-    """When the window opens that it goes in; once it has begun, when it began."""
+    """When the window opens that it goes in."""
     ends: datetime
-    """When it is over at the latest; once it is over, when it was."""
+    """When the window closes."""
+    began_at: datetime | None = None
+    over_at: datetime | None = None
+    """When it was done, or given up."""
     sequence: int = 0
     changed_at: datetime
     announced_at: datetime
