@@ -85,9 +85,7 @@ def problem_of(layout: Layout) -> Problem:
         pairs=tuple(
             (index[pair.one], index[pair.other], round(pair.sites * wishes.pair * SCALE))
             for pair in board.demand.pairs
-            if pair.one in index
-            and pair.other in index
-            and may_meet(pair.one, pair.other)
+            if pair.one in index and pair.other in index and may_meet(pair.one, pair.other)
         ),
         apart=tuple(
             (index[pop], index[other])

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from wavetrain.decide.incidents import cause_of
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.model.lane import Lane
 from wavetrain.model.maintenance import OPEN, Course, Maintenance, MaintenanceState
@@ -39,7 +40,7 @@ class _Now(msgspec.Struct, frozen=True):
 
 
 def told(work: Work, known: Sequence[Maintenance]) -> list[Maintenance]:
-    """The records that are new or otherwise than `known`: those of the same rollout and PoP, in order. None: all stands.
+    """The records that are new or otherwise than `known`: those of the same rollout and PoP, in order.
 
     A second call with what the first one made makes nothing.
     """
@@ -113,7 +114,7 @@ def _new(work: Work, wanted: _Now, ordinal: int) -> Maintenance:
         changed_at=work.now,
         announced_at=work.now,
         urgent=is_back,
-        reason=rollout.cause if is_back else "",
+        reason=f"the release is taken back: {cause_of(rollout)}" if is_back else "",
     )
 
 
@@ -156,7 +157,7 @@ def _why_cancelled(work: Work) -> str:
     if turn.phase is T.HANDED:
         return "a newer release does it"
     if rollout.status in TERMINAL or turn.phase in (T.BACK, T.REVERTED):
-        return f"{rollout.id} is {rollout.status.value}" + (f": {rollout.cause}" if rollout.cause else "")
+        return f"its release is {rollout.status.value}"
     return "its window passed and nothing began" + (f": {work.why}" if work.why else "")
 
 
