@@ -26,6 +26,7 @@ from wavetrain.cli import (
     scorecard_command,
     simulate_command,
     standstill_commands,
+    status_commands,
     store_commands,
     token_commands,
     train_commands,
@@ -55,6 +56,7 @@ app.add_typer(train_commands.app, name="train")
 app.add_typer(freeze_commands.app, name="freeze")
 app.add_typer(feature_commands.app, name="feature")
 app.add_typer(standstill_commands.app, name="standstill")
+app.add_typer(status_commands.app, name="status")
 app.add_typer(store_commands.app, name="store")
 app.add_typer(bench_command.app, name="bench")
 app.add_typer(place_commands.pops, name="pop")

@@ -12,6 +12,7 @@ from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
+from wavetrain.control.status_picture import StatusBoard
 from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
@@ -21,6 +22,8 @@ from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
 from wavetrain.doors.metrics import Metrics
 from wavetrain.doors.ofrep import Ofrep
+from wavetrain.doors.status import Status
+from wavetrain.doors.statuspage import Page
 
 
 def build(
@@ -37,13 +40,15 @@ def build(
     clock: Callable[[], float] = time.monotonic,
     standings: Standings | None = None,
     audience: Audience | None = None,
+    board: StatusBoard | None = None,
+    page: Page | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
-    are.
+    are. With a `board` everybody may see the status; `page` says whose it is.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -70,6 +75,8 @@ def build(
     stack = app.build_middleware_stack()
     if standings is not None and streams is not None:
         stack = Ofrep(standings, Bearers(store, time.monotonic), limits, streams).around(stack)
+    if board is not None:
+        stack = Status(board, page or Page(), limits).around(stack)
     app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
     app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
     app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)

@@ -32,7 +32,14 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "v
 MEDIA_MAX = 20
 """Of the media types in a request, so many are read."""
 POLL = "/v1/agent/poll"
-DOORS = {"/v1/agent/": "agents", "/v1/": "operators", "/ofrep/": "evaluators"}
+DOORS = {
+    "/v1/agent/": "agents",
+    "/v1/": "operators",
+    "/ofrep/": "evaluators",
+    "/status": "status",
+    "/api/v2/": "status",
+    "/history.": "status",
+}
 """Doors by how a path begins; everything else is counted as `house`."""
 
 

@@ -28,6 +28,7 @@ from wavetrain.control import (
     readiness,
     rollouts,
     standstill,
+    status_picture,
     submit,
     summary,
     tokens,
@@ -336,6 +337,7 @@ ROUTES = [
     Route("/v1/tokens/{name}", removing(tokens.revoke), methods=["DELETE"]),
     *alerts.ROUTES,
     *features.ROUTES,
+    Route("/v1/maintenance", reading(status_picture.seen)),
     Route("/v1/notes", reading(notes.read)),
     Route("/v1/notes/{name}", reading_one(notes.read_one)),
 ]

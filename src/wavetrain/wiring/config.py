@@ -41,6 +41,14 @@ class NotesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where customers reach the doors, e.g. `https://updates.example.net`; the feed's ids are made of it."""
 
 
+class StatusConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[status]`: whose status pages they are."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "Status"
+    address: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]{1,253})?$")] = ""
+    """Where customers reach the doors, e.g. `https://updates.example.net`; the feed's ids are made of it."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`wavetrain.toml`. Paths are relative to the file's own folder."""
 
@@ -61,6 +69,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How operators are told."""
     tls: TlsConfig = TlsConfig()
     notes: NotesConfig = NotesConfig()
+    status: StatusConfig = StatusConfig()
     health: sources.Table = sources.ScrapeTable()
     """Where measurements come from."""
 

@@ -28,6 +28,7 @@ from wavetrain.doors.health import Checked, Readiness, ReadySeen
 from wavetrain.doors.http import build
 from wavetrain.doors.metrics import Metrics, Traffic, version
 from wavetrain.doors.notes_written import House
+from wavetrain.doors.statuspage import Page
 from wavetrain.errors import LockedError, StaleError, WavetrainError
 from wavetrain.wiring import checks, sources
 from wavetrain.wiring.alerts import Couriers
@@ -39,6 +40,7 @@ from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
 from wavetrain.wiring.notify import Notify
 from wavetrain.wiring.placebo_trains import PlaceboTrains
+from wavetrain.wiring.publishing import Publishing
 from wavetrain.wiring.server import Server
 from wavetrain.wiring.source_log import SourceLog
 from wavetrain.wiring.timed_store import TimedStore
@@ -92,6 +94,7 @@ class ControlPlane:
             self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
         )
         self._placebos = PlaceboTrains(prover, self._log)
+        self._publishing = Publishing(self._timed, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._thread = threading.Thread(target=self._run, name="ticker")
         self._follower = threading.Thread(target=self.standings.keep, args=(self._ended,), name="standings")
@@ -128,6 +131,8 @@ class ControlPlane:
             publisher=publisher,
             standings=self.standings,
             audience=self.audience,
+            board=self._publishing.board,
+            page=Page(self._config.status.title, self._config.status.address),
         )
         config = uvicorn.Config(
             app,
@@ -168,6 +173,7 @@ class ControlPlane:
             self._follower.start()
             self._couriers.start()
             self._placebos.start()
+            self._publishing.start()
             server.run([door.dup()])
         finally:
             reception.close()
@@ -240,6 +246,7 @@ class ControlPlane:
         while self._thread.is_alive():
             self.store.wake()  # it may just be about to wait
             self._thread.join(0.05)
+        self._publishing.end()
         self._couriers.end()
         self._placebos.end()
 
