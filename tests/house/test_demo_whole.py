@@ -35,6 +35,7 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
             pops=("lis1", "fra1", "jnb1"), nodes=2, sites=24, stubborn=2, times=TIMES, balancer=Choice.AUTO
         ),
         source=Measured.AUTO,
+        customers=True,
     )
     figures_file = tmp_path / "figures.json"
 
@@ -73,6 +74,8 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert 1 <= calm["on_at_most"] <= 2, "of the accounts of the first PoP"
     assert 0 < calm["off_after_revert_s"] < 2
     assert calm["off_after_revert_s"] < back["first_session_left_after_revert_s"]
+    assert set(figures["urls"]) == {"status", "summary", "atom", "calendar", "maintnote"}
+    assert all(url.startswith("https://127.0.0.1:") for url in figures["urls"].values())
     assert figures["guards_violated"] == 0
     assert figures["balancer"] == ("haproxy" if program() else "builtin")
     assert figures["source"] == ("prometheus" if prometheus.program() else "scrape")

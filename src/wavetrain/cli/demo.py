@@ -9,9 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
+from wavetrain.cli.client import Client
 from wavetrain.cli.demo_features import Features, Program
 from wavetrain.cli.demo_receipt import Chapter, TakenBack, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen
+from wavetrain.cli.demo_urls import Urls
 from wavetrain.cli.demo_verdict import found
 from wavetrain.cli.lab_house import LabHouse, Setting
 from wavetrain.errors import UnreachableError
@@ -77,6 +79,7 @@ def demo_setting(balancer: Choice = Choice.AUTO, source: Measured = Measured.AUT
         balancer=balancer,
         source=source,
         prefix="demo-",
+        customers=True,
     )
 
 
@@ -84,9 +87,14 @@ class Teller:
     """Announces the features, submits each release, and follows it to its end."""
 
     def __init__(
-        self, house: LabHouse, screen: Screen, violations: Callable[[], int], features: Features
+        self,
+        house: LabHouse,
+        screen: Screen,
+        violations: Callable[[], int],
+        features: Features,
+        urls: Urls,
     ) -> None:
-        self._house = house
+        self._house, self._urls = house, urls
         self._features = features
         self._screen = screen
         self._look = violations
@@ -97,6 +105,7 @@ class Teller:
         """Before the first chapter: which features there will be."""
         self._screen.chapter(ANNOUNCED)
         self._features.announce()
+        self._urls.look()
         self._tell_news()
 
     def tell(self, number: str, title: str, faults: dict[str, Any], fixes: str, previous: str) -> Chapter:
@@ -131,6 +140,7 @@ class Teller:
                     return dict(found[0])
                 self._features.steer(found[0], takes_back=found[0]["number"] == TAKEN_BACK)
             self._look()
+            self._urls.look()
             self._features.wait(LOOK_EVERY_S)
         raise UnreachableError(
             f"rollout {rollout_id} was not over after {CHAPTER_S_MAX:g} s; see the logs in {self._house.folder}"
@@ -171,7 +181,7 @@ def run(
         place = (folder or Path(made)).absolute()
         console.print(f"[dim]everything is kept in {place}[/]", highlight=False)
         with LabHouse(place, setting or demo_setting(), screen.waiting) as house:
-            figures = _play(house, screen, begun, story, lambda: _shelf(folder, json_file))
+            figures = _play(house, screen, begun, story, json_file, lambda: _shelf(folder, json_file))
             screen.end()
             show(figures, console)
             if json_file is not None:
@@ -191,16 +201,26 @@ def _shelf(folder: Path | None, json_file: Path | None) -> Path:
 
 
 def _play(
-    house: LabHouse, screen: Screen, begun: float, story: Sequence[Scene], shelf: Callable[[], Path]
+    house: LabHouse,
+    screen: Screen,
+    begun: float,
+    story: Sequence[Scene],
+    json_file: Path | None,
+    shelf: Callable[[], Path],
 ) -> dict[str, Any]:
     guards = LiveGuards(house.folder / "control" / "store.sqlite")
     token = house.secret("features", "evaluator")
     chapters: list[Chapter] = []
     previous = house.baseline.version
     try:
-        with Program(house.url, token, house.authority, house.lab.accounts) as program:
+        feed = house.secret("calendar", "calendar", house.lab.accounts[0])
+        with (
+            Program(house.url, token, house.authority, house.lab.accounts) as program,
+            Client(house.url, "", house.authority) as anybody,
+        ):
+            urls = Urls(anybody, house.url, feed, json_file, screen.note)
             features = Features(house.desk["operator"], program, house.lab)
-            teller = Teller(house, screen, guards.look, features)
+            teller = Teller(house, screen, guards.look, features, urls)
             teller.announce()
             for number, title, faults, fixes in story:
                 chapter = teller.tell(number, title, faults, fixes, previous)
@@ -218,7 +238,8 @@ def _play(
     seconds = time.monotonic() - begun
     made_of = {"balancer": house.lab.balancers.kind, "source": by.source}
     back = TakenBack(taken, went_back, had)
-    return receipt(good, bad, fix, back, violated, seconds, house.memory_mb(), made_of, by)
+    figures = receipt(good, bad, fix, back, violated, seconds, house.memory_mb(), made_of, by)
+    return {**figures, "urls": urls.known}
 
 
 def _stay(house: LabHouse, console: Console) -> None:

@@ -69,6 +69,12 @@ class Screen:
         if self._live is None:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """A line beside the story, such as where to look."""
+        self._lines.append(text)
+        if self._live is None:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def warn(self, broken: Sequence[str]) -> None:
         """Guards that did not hold."""
         for text in broken:

@@ -11,6 +11,7 @@ import msgspec
 
 from wavetrain.cli.client import Client, at
 from wavetrain.errors import UnreachableError
+from wavetrain.lab import customers
 from wavetrain.lab.agents import Times, agent_command, agent_config
 from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.layout import HOST, NodePlace, free_port, sizes_from, text_of
@@ -50,6 +51,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """Who measures the nodes."""
     prefix: str = "lab-"
     """Of the names that the desks speak under."""
+    customers: bool = False
+    """Whether the control plane knows whose the sites are, beside what nodes tell of them."""
 
 
 class LabHouse:
@@ -65,7 +68,9 @@ class LabHouse:
         folder.mkdir(parents=True, exist_ok=True)
         fleet = folder / "fleet.toml"
         fleet.write_text(setting.fleet)
-        sizes = sizes_from(fleet, setting.sites, setting.users, setting.stubborn, setting.roam_every_s)
+        sizes = self._sizes = sizes_from(
+            fleet, setting.sites, setting.users, setting.stubborn, setting.roam_every_s
+        )
         self.lab = Lab(folder / "lab", sizes, utc_now(), setting.balancer)
         self.address = f"{HOST}:{free_port()}"
         found = chosen(setting.source)
@@ -118,10 +123,14 @@ class LabHouse:
         """How the control plane is started."""
         return [sys.executable, "-m", "wavetrain.cli.main", "up", "--config", str(self.config)]
 
-    def secret(self, name: str, roles: str) -> str:
-        """Of a new token that speaks under this name."""
+    def _customers(self) -> str:
+        return customers.text(self._sizes) if self.setting.customers else ""
+
+    def secret(self, name: str, roles: str, account: str = "") -> str:
+        """Of a new token that speaks under this name, or for an account."""
         with Client(self.url, self.admin_token.read_text().strip(), self.authority) as admin:
-            body = {"name": f"{self.setting.prefix}{name}", "roles": roles.split()}
+            body: dict[str, object] = {"name": f"{self.setting.prefix}{name}", "roles": roles.split()}
+            body |= {"account": account} if account else {}
             return str(admin.post("/v1/tokens", body)["secret"])
 
     def start_control_plane(self) -> None:
@@ -197,7 +206,7 @@ class LabHouse:
             for name, roles in DESKS:
                 body = {"name": f"{self.setting.prefix}{name}", "roles": roles.split()}
                 self.desk[name] = Client(self.url, admin.post("/v1/tokens", body)["secret"], self.authority)
-            admin.post("/v1/fleet", {"text": self.setting.fleet})
+            admin.post("/v1/fleet", {"text": self.setting.fleet + self._customers()})
             admin.post("/v1/policy", {"text": self.setting.policy})
             self.lab.start_agents(lambda node: self._agent(admin, node), agent_command)
             self.lab.start_balancers()

@@ -19,6 +19,7 @@ class RoleName(StrEnum):
     APPROVER = "approver"
     ADMIN = "admin"
     ACCOUNT = "account"
+    CALENDAR = "calendar"
 
 
 @app.command()
@@ -28,7 +29,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Who carries it: a person or a pipeline.")],
     role: Annotated[list[RoleName], typer.Option(help="Repeat it for more than one.")],
     days: Annotated[int | None, typer.Option(min=1, help="Its lifetime; without: no end.")] = None,
-    account: Annotated[str, typer.Option(help="The account that it speaks for, with the role account.")] = "",
+    account: Annotated[
+        str, typer.Option(help="The account that it is for, with the role account or calendar.")
+    ] = "",
 ) -> None:
     """Make a token; its secret is shown this once."""
     body = {"name": name, "roles": [item.value for item in role], "days": days}

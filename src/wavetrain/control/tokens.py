@@ -21,7 +21,7 @@ DAYS, DAYS_MAX = 90, 3_650
 SECRET_CHARACTERS_MAX = 200
 _SECRET = re.compile(r"wt_[A-Za-z0-9_-]{43}")
 PERSON = (Role.VIEWER, Role.CI, Role.OPERATOR, Role.APPROVER, Role.ADMIN)
-GIVEN = (*PERSON, Role.ACCOUNT, Role.EVALUATOR)
+GIVEN = (*PERSON, Role.ACCOUNT, Role.CALENDAR, Role.EVALUATOR)
 """What a token may carry."""
 _STREAM = b"wavetrain event stream "
 
@@ -212,18 +212,21 @@ def _check_asked(name: str, roles: Sequence[Role], days: int | None) -> None:
 
 
 def _check_account(store: Store, name: str, roles: Sequence[Role], account: str) -> None:
-    if Role.ACCOUNT not in roles:
+    own = {Role.ACCOUNT, Role.CALENDAR}.intersection(roles)
+    if not own:
         if account:
             raise RefusedError(
                 f"token {name} names account {account[:120]} without the role account; give it that role"
             )
         return
-    if set(roles) != {Role.ACCOUNT}:
+    if len(set(roles)) != 1:
         raise RefusedError(
             f"token {name} speaks for an account, and for nothing else; make another for other roles"
         )
     if not account:
-        raise RefusedError(f"token {name} has the role account, and names none; say which: --account ACCOUNT")
+        raise RefusedError(
+            f"token {name} has the role {own.pop().value}, and names no account; say which: --account ACCOUNT"
+        )
     with store.read() as view:
         if view.get(Account, account) is None:
             raise RefusedError(f"there is no account {account[:120]} in the fleet; apply a fleet that has it")

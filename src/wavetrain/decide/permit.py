@@ -28,7 +28,8 @@ class Act(StrEnum):
     ENROL = "let nodes join and revoke their certificates"
     POLL = "report as a node"
     EVALUATE = "evaluate features"
-    SEE_ACCOUNT = "see an account's features"
+    SEE_ACCOUNT = "see what concerns an account"
+    FEED = "read an account's feeds"
     CHOOSE = "choose features for an account"
     HOLD_BACK = "hold features back from accounts"
 
@@ -63,6 +64,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.POLL: frozenset({Role.NODE}),
     Act.EVALUATE: frozenset({Role.EVALUATOR}),
     Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
+    Act.FEED: frozenset({Role.CALENDAR}),
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),
 }
@@ -101,7 +103,7 @@ def require_own_node(caller: Caller, node: str) -> None:
 def require_account(caller: Caller, account: str, act: Act) -> None:
     """`ForbiddenError` unless it may do this for the account: an account's own token only for that one."""
     require(caller, act)
-    if Role.ACCOUNT in caller.roles and caller.account != account:
+    if not {Role.ACCOUNT, Role.CALENDAR}.isdisjoint(caller.roles) and caller.account != account:
         raise ForbiddenError(
             f"the token of {caller.name} speaks for account {caller.account}, not for {account[:120]}; use the token "
             "of that account"

@@ -17,6 +17,7 @@ from wavetrain.doors import agents, health, notes, notes_written, openapi, opera
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
+from wavetrain.doors.feeds import Feeds
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
@@ -65,6 +66,7 @@ def build(
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
+    own += Feeds(board, page or Page()).routes if board is not None else []
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},

@@ -21,6 +21,8 @@ class Role(StrEnum):
     """A program that asks which features an account has, and nothing else."""
     ACCOUNT = "account"
     """A customer: its own records only."""
+    CALENDAR = "calendar"
+    """A customer's calendar program: the account's feeds, and nothing else."""
 
 
 class Token(Record, frozen=True, kw_only=True):
