@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 from tests.doors.status_house import AT, HOSTILE, RECORDS, S, StatusHouse, work
+from tests.doors.test_status import Read
 
 from wavetrain.control import tokens
 from wavetrain.control.account_work import WorkFor
@@ -153,3 +154,29 @@ def test_every_notice_is_read_again_whatever_stands_in_names(
     assert (read["account"], read["sequence"], read["provider"]) == ("acme", sequence, "example.net")
     expected = {S.CANCELLED: "CANCELLED", S.COMPLETED: "COMPLETED", S.SCHEDULED: "CONFIRMED"}
     assert read["status"] == expected.get(state, "IN-PROCESS")
+
+
+def test_an_accounts_page_says_what_it_has_to_expect_and_what_would_help(desk: Desk) -> None:
+    answer = desk.status.ask(f"/feeds/{desk.feed}")
+    assert answer.status_code == 200
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    words = " ".join(Read(answer.text).words.split())
+    assert "acme-lab: outage, 0 to 30 s: it has one PoP only" not in words
+    assert "acme-lab" in words
+    assert "configure a second tunnel to a different PoP" in words
+    assert "Impact: reduced redundancy" in words or "Impact: outage" in words
+    for other in ("other-hq", "evil1"):
+        assert other not in words
+    assert "<script" not in answer.text
+    assert len(answer.content) < 150_000
+    assert desk.ask("/feeds/wt_wrong")[0] == 404
+    assert desk.ask(f"/feeds/{desk.own}")[0] == 404
+
+
+def test_the_same_is_had_as_json_by_a_token(desk: Desk) -> None:
+    answer = desk.status.ask("/v1/accounts/acme", authorization=f"Bearer {desk.own}").json()
+    assert answer["work"]["account"] == "acme"
+    assert {one["site"] for one in answer["readiness"]["listed"]} == {"acme-lab", "acme-vpn"}
+    assert answer["wishes"] == {"early": False, "blackouts": [], "unmet": []}
+    assert desk.ask("/v1/accounts/other", desk.own)[0] == desk.ask("/v1/accounts/nobody", desk.own)[0] == 403

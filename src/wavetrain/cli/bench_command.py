@@ -11,6 +11,7 @@ import typer
 
 from wavetrain.cli.bench_features_command import bench_features
 from wavetrain.cli.bench_figures import shown
+from wavetrain.cli.bench_pages_command import bench_pages
 from wavetrain.cli.bench_rehearse_command import rehearse
 from wavetrain.cli.bench_timetable_command import timetable
 from wavetrain.cli.desk import exit_codes
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 
 app.command("features")(bench_features)
+app.command("pages")(bench_pages)
 app.command()(rehearse)
 app.command()(timetable)
 

@@ -72,6 +72,12 @@ def seen(store: Store, caller: Caller, account: str) -> AccountSeen:
         )
 
 
+def of_account(view: View, account: str) -> tuple[FeatureFor, ...]:
+    """All of them, for other answers about the account."""
+    picture = _Picture(view, account)
+    return tuple(picture.told(one) for one in picture.sheet.features)
+
+
 def of_feature(view: View, account: str, key: FeatureKey) -> FeatureFor:
     """One of them."""
     picture = _Picture(view, account)

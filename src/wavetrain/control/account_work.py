@@ -64,18 +64,24 @@ def seen(
     require_account(caller, account, act)
     with store.read() as view:
         account_features.require_known(view, account)
-        known = view.get(Account, account)
         sites = view.find(Site, account=account)[:SITES_MAX]
-        homes, visits = account_features.pops_of(view, account)
-        pops = tuple(dict.fromkeys([*homes, *visits, *(_consoles(picture))]))
-        works = picture.of_pops(pops)
-        past = [one for pop in pops if pop in picture.places for one in picture.places[pop].past]
-        past.sort(key=lambda one: (one.over_at or one.changed_at, one.id), reverse=True)
-        inspection = _inspection(view, sites, picture)
+        return of(view, account, sites, picture, inspection_of(view, sites, picture))
+
+
+def of(
+    view: View, account: str, sites: Sequence[Site], picture: StatusPicture, inspection: Inspection
+) -> AccountWork:
+    """What touches an account whose sites are known, for other answers about it."""
+    known, consoles = view.get(Account, account), picture.consoles
+    homes, visits = account_features.pops_of(view, account)
+    pops = tuple(dict.fromkeys([*homes, *visits]))
+    works = picture.of_pops([*pops, *consoles])
+    past = [one for pop in (*pops, *consoles) if pop in picture.places for one in picture.places[pop].past]
+    past.sort(key=lambda one: (one.over_at or one.changed_at, one.id), reverse=True)
     return AccountWork(
         account=account,
         name=known.name if known is not None and known.name else account,
-        pops=tuple(pop for pop in pops if pop not in _consoles(picture)),
+        pops=pops,
         works=tuple(_work(one, picture.places[one.pop], sites, inspection) for one in (*works, *past)),
     )
 
@@ -88,12 +94,7 @@ def _work(work: Maintenance, place: PlaceSeen, sites: Sequence[Site], inspection
     return WorkFor(work=work, place=place.name, zone=place.zone, impact=felt, sites=touched)
 
 
-def _consoles(picture: StatusPicture) -> list[PopId]:
-    """Everybody uses the management application."""
-    return sorted(place.pop for place in picture.places.values() if place.serves is Serves.CONSOLE)
-
-
-def _inspection(view: View, sites: Sequence[Site], picture: StatusPicture) -> Inspection:
+def inspection_of(view: View, sites: Sequence[Site], picture: StatusPicture) -> Inspection:
     """Of the account's own PoPs alone, with the windows that are planned for them."""
     names = {name for site in sites for name in (site.primary, site.secondary) if name}
     pops = {name: pop for name in names if (pop := view.get(Pop, name)) is not None}

@@ -68,6 +68,8 @@ class StatusPicture(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[Incident, ...]
     """Those that are open first, then the latest."""
     lanes: tuple[LaneSeen, ...]
+    consoles: tuple[PopId, ...] = ()
+    """The places of the management application, which everybody uses."""
 
     @property
     def works(self) -> list[Maintenance]:
@@ -145,6 +147,7 @@ class StatusBoard:
             places=places,
             incidents=_incidents(view) if "Incident" in kinds else before.incidents,
             lanes=_lanes(view) if "Rollout" in kinds else before.lanes,
+            consoles=before.consoles,
         )
 
 
@@ -166,6 +169,7 @@ def _all(view: View) -> StatusPicture:
         places=places,
         incidents=_incidents(view),
         lanes=_lanes(view),
+        consoles=tuple(sorted(place.pop for place in places.values() if place.serves is Serves.CONSOLE)),
     )
 
 

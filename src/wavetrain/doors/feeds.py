@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetrain.control import account_work, tokens
+from wavetrain.control import account_view, account_work, tokens
 from wavetrain.control.account_work import AccountWork
 from wavetrain.control.ports import Store
 from wavetrain.control.status_picture import StatusBoard
 from wavetrain.decide.permit import Act, Caller
-from wavetrain.doors import maintnote
+from wavetrain.doors import account_page, maintnote, status
+from wavetrain.doors.answers import said
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of
 from wavetrain.doors.limits import address_of
@@ -30,6 +31,13 @@ ICS = "text/calendar; charset=utf-8"
 CONTACT = "noc@localhost"
 SECRET, OWN = "/feeds/{secret}", "/v1/accounts/{name}"
 NONE = "there is no such feed; ask whoever gave you its address for another"
+
+_PRIVATE = {
+    "Cache-Control": "private, no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+}
 
 Write = Callable[[AccountWork], bytes]
 
@@ -47,6 +55,8 @@ class Feeds:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
+            Route(SECRET, self._page_by_secret),
+            Route(OWN, self._view),
             Route(f"{SECRET}/calendar.ics", self._by_secret(self._calendar)),
             Route(f"{SECRET}/maintnote.ics", self._by_secret(self._next)),
             Route(f"{SECRET}/maintnotes/{{work}}.ics", self._by_secret(self._one)),
@@ -55,16 +65,32 @@ class Feeds:
             Route(f"{OWN}/maintnotes/{{work}}.ics", self._by_token(self._one)),
         ]
 
+    async def _page_by_secret(self, request: Request) -> Response:
+        """The account's page, which whoever has the secret may read."""
+        caller = await _holder(request)
+        secret = request.path_params["secret"]
+        store, picture = house_of(request).store, self._board.picture
+        body = await off_loop(
+            lambda: account_page.written(
+                account_view.seen(store, caller, caller.account, picture, Act.FEED),
+                picture,
+                self._page,
+                secret,
+            )
+        )
+        headers = {**_PRIVATE, "Content-Security-Policy": status.policy().decode()}
+        return Response(body, headers=headers, media_type="text/html")
+
+    async def _view(self, request: Request) -> Response:
+        """The same as JSON, by a token."""
+        caller = await caller_of(request)
+        query_of(request)
+        store, name = house_of(request).store, request.path_params["name"]
+        return await said(lambda: account_view.seen(store, caller, name, self._board.picture))
+
     def _by_secret(self, how: Callable[[Request], Write]) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
-            house = house_of(request)
-            house.limits.page(address_of(request.scope))
-            query_of(request)
-            secret = request.path_params["secret"]
-            caller = await off_loop(partial(tokens.authenticate, house.store, secret))
-            if caller is None or set(caller.roles) != {Role.CALENDAR}:
-                house.limits.fail(address_of(request.scope))
-                raise UnknownError(NONE)
+            caller = await _holder(request)
             return await self._answer(request, caller, caller.account, how(request), Act.FEED)
 
         return endpoint
@@ -84,12 +110,7 @@ class Feeds:
     ) -> Response:
         store = house_of(request).store
         body = await off_loop(partial(self._written, store, caller, account, write, act))
-        headers = {
-            "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        }
-        return Response(body, headers=headers, media_type=ICS)
+        return Response(body, headers=_PRIVATE, media_type=ICS)
 
     def _written(self, store: Store, caller: Caller, account: str, write: Write, act: Act) -> bytes:
         return write(account_work.seen(store, caller, account, self._board.picture, act))
@@ -109,3 +130,15 @@ class Feeds:
     def _one(self, request: Request) -> Write:
         name = request.path_params["work"]
         return lambda told: maintnote.notice(told.account, told.find(name), self._page, self._contact)
+
+
+async def _holder(request: Request) -> Caller:
+    """Who the secret in the address is; a wrong one and one of another role look alike."""
+    house = house_of(request)
+    house.limits.page(address_of(request.scope))
+    query_of(request)
+    caller = await off_loop(partial(tokens.authenticate, house.store, request.path_params["secret"]))
+    if caller is None or set(caller.roles) != {Role.CALENDAR}:
+        house.limits.fail(address_of(request.scope))
+        raise UnknownError(NONE)
+    return caller

@@ -83,4 +83,6 @@ def second(moment: datetime) -> datetime:
 
 def line(text: str) -> vText:
     """A text that cannot begin another line: controls are left out, and the rest is escaped by its type."""
-    return vText("".join(sign if sign.isprintable() else " " for sign in text))
+    return vText(
+        text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
+    )

@@ -1,9 +1,7 @@
 """Feature rivals: how does our evaluation compare with others' libraries, and with the least that an answer costs?"""
 
-import json
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import threading
@@ -12,8 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -21,46 +18,13 @@ from wavetrain.errors import UnreachableError
 from wavetrain.evaluator.evaluator import Evaluator
 from wavetrain.lab import feature_peer
 from wavetrain.lab.feature_bench import ours_ns
-from wavetrain.lab.processes import environment
+from wavetrain.lab.line_process import LineProcess
 from wavetrain.wiring.clock import utc_now
 
 PEERS_PYTHON = Path(sys.prefix) / "peers" / "bin" / "python"
 ALL = "/ofrep/v1/evaluate/flags"
 OURS_ACCOUNTS, PEER_ACCOUNTS = 2_000, 20
 WITHIN_S = 30.0
-
-
-class LineProcess:
-    """A process that answers each line by one of JSON; ended in `__exit__`."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
-        )
-        self.first = self._hear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def ask(self, line: str) -> Any:
-        """Its answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._hear()
-
-    def _hear(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise UnreachableError("a process of the bench has ended; see its errors above")
-        return json.loads(line)
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
