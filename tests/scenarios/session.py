@@ -21,6 +21,7 @@ from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.audience import Audience
 from wavetrain.control.outbox import send_next
+from wavetrain.control.publish import Publisher
 from wavetrain.control.standings import Standings
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
@@ -94,6 +95,7 @@ class Session:
         self._secrets = {
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
+        self._publisher = Publisher(self.store)
         self._alerts: Alerts | None = None
         self._channels: dict[str, Hook] = {}
         self._stack = contextlib.ExitStack()
@@ -232,6 +234,7 @@ class Session:
         self._channels[channel].outcome = Hook.outcome
 
     def _tell(self) -> None:
+        self._publisher.look()
         if self._alerts is not None:
             self._alerts.look()
         for name, receiver in self._channels.items():
