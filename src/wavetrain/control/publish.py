@@ -13,7 +13,7 @@ import msgspec
 
 from wavetrain.control.facts import policy_of
 from wavetrain.control.ports import Store, Transaction, View
-from wavetrain.control.stops import why_moved
+from wavetrain.control.stops import table_of
 from wavetrain.decide import incidents, maintenance
 from wavetrain.decide.incidents import RESOLVED
 from wavetrain.decide.maintenance import Work
@@ -58,6 +58,8 @@ class Publisher:
         self._rollouts: dict[str, Rollout] = {}
         self._told: dict[str, tuple[str, str]] = {}
         """By rollout: the status and cause with which all of its turns were looked at."""
+        self._whys: dict[str, tuple[int, dict[PopId, str]]] = {}
+        """By rollout: the number of the timetable that was read last, and why PoPs are not where they were first."""
         self._ends: list[tuple[datetime, Where]] = []
         """When records change by the clock alone, the next first."""
 
@@ -129,7 +131,7 @@ class Publisher:
         return Dirty(frozenset(turns), frozenset(rollouts | {at[0] for at in turns}), frozenset(pops))
 
     def _everything(self, view: View) -> Dirty:
-        self._known, self._ends, self._told = {}, [], {}
+        self._known, self._ends, self._told, self._whys = {}, [], {}, {}
         for record in view.find(Maintenance):
             self._known.setdefault((record.rollout, record.pop), []).append(record)
         for at, records in self._known.items():
@@ -160,9 +162,19 @@ class Publisher:
             rollout=rollout,
             turn=turn,
             undo_s=_undo_s(view, rollout, turn),
-            why=_why(view, rollout, turn, known),
+            why=self._why(view, rollout, turn, known),
         )
         return maintenance.told(work, known)
+
+    def _why(self, view: View, rollout: Rollout, turn: Turn | None, known: Sequence[Maintenance]) -> str:
+        """Read only where something has moved, and each timetable once: one of a large train is a large record."""
+        if turn is None or not known or known[-1].starts == turn.opens:
+            return ""
+        number, whys = self._whys.get(rollout.id, (1, {}))
+        for later in range(number + 1, rollout.timetable + 1):
+            whys = whys | {stop.pop: stop.why for stop in table_of(view, rollout.id, later).stops}
+        self._whys[rollout.id] = (max(number, rollout.timetable), whys)
+        return whys.get(turn.pop, "")
 
     def _incidents(self, view: View, dirty: Dirty) -> list[Incident]:
         made: list[Incident | None] = []
@@ -230,13 +242,6 @@ def _undo_s(view: View, rollout: Rollout, turn: Turn | None) -> float:
     if turn is None or rollout.status not in _BACK:
         return 0.0
     return float(undo_seconds(policy_of(view, rollout.policy), len(turn.order)))
-
-
-def _why(view: View, rollout: Rollout, turn: Turn | None, known: Sequence[Maintenance]) -> str:
-    """Read only where something has moved."""
-    if turn is None or not known or known[-1].starts == turn.opens:
-        return ""
-    return why_moved(view, rollout, turn.pop)
 
 
 def _headroom(view: View, rollouts: Iterable[Rollout]) -> float:

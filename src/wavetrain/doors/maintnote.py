@@ -78,7 +78,8 @@ def expected(told: WorkFor) -> str:
             else ""
         )
     most = max(one.most_s for one in felt)
-    text = f"{len(felt)} of your sites use this PoP; a session is back within {most:.0f} s."
+    uses = "uses" if len(felt) == 1 else "use"
+    text = f"{len(felt)} of your sites {uses} this PoP; a session is back within {most:.0f} s."
     hurt = [one for one in felt if one.why]
     return f"{text} {hurt[0].site}: {hurt[0].why}." if hurt else text
 

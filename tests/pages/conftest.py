@@ -1,0 +1,21 @@
+"""One browser and one house for all pages."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+from tests.pages import browser as browsers
+from tests.pages.site import Where, furnished
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    browsers.needed()
+    with browsers.running() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Where]:
+    with furnished(tmp_path_factory.mktemp("pages")) as made:
+        yield made
