@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
-from wavetrain.control.facts import policy_of
+from wavetrain.control.facts import policy_in, policy_of
 from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.control.stops import table_of
 from wavetrain.decide import incidents, maintenance
@@ -23,7 +23,7 @@ from wavetrain.model.fleet import Pop, PopId, Quarantine
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES
 from wavetrain.model.maintenance import OPEN, Incident, Maintenance
-from wavetrain.model.policy import Policy
+from wavetrain.model.policy import PolicyText
 from wavetrain.model.rollout import Rollout, Status, Turn
 from wavetrain.model.standstill import Standstill
 
@@ -247,8 +247,8 @@ def _undo_s(view: View, rollout: Rollout, turn: Turn | None) -> float:
 def _headroom(view: View, rollouts: Iterable[Rollout]) -> float:
     """Of the newest rollout's policy: what its planner keeps free."""
     newest = max(rollouts, key=lambda one: one.created_at, default=None)
-    policy: Policy | None = policy_of(view, newest.policy) if newest is not None else None
-    return policy.budgets.headroom if policy is not None else 1.0
+    text = view.get(PolicyText, newest.policy) if newest is not None else None
+    return policy_in(text, newest.policy).budgets.headroom if newest is not None and text is not None else 1.0
 
 
 def _of_pop(view: View, name: PopId, headroom: float, standing: Sequence[Incident]) -> Incident | None:
