@@ -35,6 +35,8 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     'alert.kind = "webhook"': channels.WebhookTable,
     'alert.kind = "mail"': channels.MailTable,
     "[notes]": wiring_config.NotesConfig,
+    "[status]": wiring_config.StatusConfig,
+    "[[ci]]": wiring_config.CiConfig,
     "[tls]": wiring_config.TlsConfig,
     'health.source = "prometheus"': sources.PrometheusTable,
     "agent.toml: keys": agent.Config,

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from wavetrain.decide.activation import Sheet, Standing
 from wavetrain.decide.improvement import Improved, Problem
+from wavetrain.decide.permit import Caller
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
 from wavetrain.model.journal import Entry
@@ -308,6 +309,14 @@ class Evaluators(Protocol):
 
     def behind(self, sequence: int) -> bool:
         """Whether any that is connected now has not seen this change yet; never blocks. Nobody connected: no."""
+        ...
+
+
+class Pipelines(Protocol):
+    """Who speaks for a pipeline, by a token that somebody else has signed."""
+
+    def caller(self, token: str) -> Caller | None:
+        """Whose it is; None where it is nobody's. `UnreachableError` where who signs them cannot be asked."""
         ...
 
 

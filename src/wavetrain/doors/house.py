@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 
 from wavetrain.control.audience import Audience
-from wavetrain.control.ports import Artifacts, Authority, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.doors.herald import Herald
@@ -32,6 +32,8 @@ class House(msgspec.Struct, frozen=True):
     """The running tests, fresher than the store has them."""
     standings: Standings | None = None
     """What accounts have, from memory; absent where nobody asks for features."""
+    pipelines: Pipelines | None = None
+    """Whose tokens count for CI beside our own; absent where none do."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
 

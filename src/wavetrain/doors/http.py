@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from wavetrain.control.audience import Audience
-from wavetrain.control.ports import Artifacts, Authority, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
@@ -43,13 +43,14 @@ def build(
     audience: Audience | None = None,
     board: StatusBoard | None = None,
     page: Page | None = None,
+    pipelines: Pipelines | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
-    are. With a `board` everybody may see the status; `page` says whose it is.
+    are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -81,7 +82,9 @@ def build(
         stack = Status(board, page or Page(), limits).around(stack)
     app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
     app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
-    app.state.house = House(store, artifacts, trust, herald, limits, authority, evidence, standings, audience)
+    app.state.house = House(
+        store, artifacts, trust, herald, limits, authority, evidence, standings, pipelines, audience
+    )
     return app
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from wavetrain.control import joins, tokens
 from wavetrain.decide.permit import Caller
-from wavetrain.doors.house import house_of, off_loop
+from wavetrain.doors.house import House, house_of, off_loop
 from wavetrain.doors.limits import address_of
 from wavetrain.doors.peer import peer_of
 from wavetrain.errors import RefusedError
@@ -43,7 +43,7 @@ async def caller_of(request: Request) -> Caller:
         text = f"the certificate is unknown, revoked or expired; {way_out}"
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        caller = await off_loop(partial(tokens.authenticate, house.store, secret.strip()))
+        caller = await off_loop(partial(_bearer, house, secret.strip()))
         if caller is not None:
             house.limits.ask(caller)
             return caller
@@ -118,3 +118,9 @@ async def _parts(request: Request) -> AsyncIterator[bytes]:
                 408, f"no bytes came for {READ_S:g} s; send the body without a pause"
             ) from None
         yield part
+
+
+def _bearer(house: House, secret: str) -> Caller | None:
+    """Whose the secret is: a token of ours, else one that a pipeline brings."""
+    caller = tokens.authenticate(house.store, secret)
+    return caller if caller is not None or house.pipelines is None else house.pipelines.caller(secret)

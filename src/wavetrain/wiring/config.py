@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from wavetrain.adapters import issuer
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.errors import RefusedError
 from wavetrain.wire.log_line import Style
@@ -49,6 +50,17 @@ class StatusConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where customers reach the doors, e.g. `https://updates.example.net`; the feed's ids are made of it."""
 
 
+class CiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[ci]]`: whose pipelines may submit releases by a token that their own CI has signed."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    issuer: Annotated[str, msgspec.Meta(max_length=300)]
+    audience: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    claims: Annotated[dict[str, str], msgspec.Meta(max_length=20)]
+    algorithms: Annotated[tuple[str, ...], msgspec.Meta(max_length=4)] = ("RS256",)
+    ca_file: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`wavetrain.toml`. Paths are relative to the file's own folder."""
 
@@ -67,6 +79,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """With less free space for `folder` the control plane says that it is not ready."""
     alert: tuple[channels.Table, ...] = ()
     """How operators are told."""
+    ci: Annotated[tuple[CiConfig, ...], msgspec.Meta(max_length=20)] = ()
+    """Whose pipelines may submit releases."""
     tls: TlsConfig = TlsConfig()
     notes: NotesConfig = NotesConfig()
     status: StatusConfig = StatusConfig()
@@ -102,9 +116,30 @@ def read(file: Path) -> tuple[Config, Path]:
         certificate, key = (str(file.parent / name) for name in (config.tls.certificate, config.tls.key))
         tls = msgspec.structs.replace(config.tls, certificate=certificate, key=key)
         config = msgspec.structs.replace(config, tls=tls)
+    ci = tuple(
+        msgspec.structs.replace(one, ca_file=str(file.parent / one.ca_file)) if one.ca_file else one
+        for one in config.ci
+    )
+    try:
+        for one in ci:
+            issuer.checked(pinned(one))
+    except RefusedError as error:
+        raise RefusedError(f"{file}: {error}") from None
     alert = channels.checked(config.alert, file)
     health = sources.checked(config.health, file)
-    return msgspec.structs.replace(config, alert=alert, health=health), file.parent / config.folder
+    return msgspec.structs.replace(config, alert=alert, health=health, ci=ci), file.parent / config.folder
+
+
+def pinned(config: CiConfig) -> issuer.Pinned:
+    """The same as the adapter wants it."""
+    return issuer.Pinned(
+        name=config.name,
+        issuer=config.issuer,
+        audience=config.audience,
+        claims=config.claims,
+        algorithms=config.algorithms,
+        ca_file=config.ca_file,
+    )
 
 
 def place_of(listen: str, file: Path) -> tuple[IPv4Address | IPv6Address, int]:

@@ -12,6 +12,7 @@ import uvicorn
 
 from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.adapters.issuer import Issuer, Pipelines
 from wavetrain.adapters.private_file import write_private
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.adapters.sql_place import is_url
@@ -33,7 +34,7 @@ from wavetrain.errors import LockedError, StaleError, WavetrainError
 from wavetrain.wiring import checks, sources
 from wavetrain.wiring.alerts import Couriers
 from wavetrain.wiring.clock import running_s, utc_now
-from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, server_names, store_place
+from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, pinned, server_names, store_place
 from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection
 from wavetrain.wiring.handover import Reception, Successor
 from wavetrain.wiring.lease import LeaseKeeper, holder
@@ -133,6 +134,7 @@ class ControlPlane:
             audience=self.audience,
             board=self._publishing.board,
             page=Page(self._config.status.title, self._config.status.address),
+            pipelines=Pipelines(tuple(Issuer(pinned(one)) for one in self._config.ci)),
         )
         config = uvicorn.Config(
             app,
