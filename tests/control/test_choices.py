@@ -124,7 +124,7 @@ def test_a_token_for_an_account(settled: Practice) -> None:
     _, secret = tokens.create(settled.store, ADMIN, "ann", (Role.ACCOUNT,), account="bolt")
     assert tokens.authenticate(settled.store, secret) == BOLT
     for roles, account, why in (
-        ((Role.ACCOUNT,), "", "names none"),
+        ((Role.ACCOUNT,), "", "names no account"),
         ((Role.ACCOUNT, Role.VIEWER), "bolt", "and for nothing else"),
         ((Role.VIEWER,), "bolt", "without the role account"),
     ):

@@ -34,6 +34,7 @@ MAY = {
     Role.NODE: {Act.POLL},
     Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
     Role.EVALUATOR: {Act.EVALUATE},
+    Role.CALENDAR: {Act.FEED},
 }
 
 

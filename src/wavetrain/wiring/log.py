@@ -32,6 +32,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "placebo trains failed": ("warning", "they ended with an error; an hour later they are tried again"),
     "placebo trains fault": ("error", "they ended with a fault of the program itself; `trace` says where"),
     "picture failed": ("warning", "the figures of /metrics could not be gathered; the last ones stay"),
+    "publishing failed": (
+        "warning",
+        "what people see of maintenance was not written or not shown now; the next look makes it from the same facts",
+    ),
     "alerts failed": (
         "warning",
         "alerts were not made or not carried out now; the facts and the outbox make it again",
