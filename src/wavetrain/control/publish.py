@@ -182,7 +182,9 @@ class Publisher:
             rollout = self._rollouts.get(name)
             if rollout is None or rollout.status not in _BACK or not LANES[rollout.lane].disturbs:
                 continue
-            exposed = [turn.pop for turn in view.find(Turn, rollout=name) if turn.cursor]
+            # Those of the turns that changed: the incident itself remembers the others.
+            turns = [view.get(Turn, name, pop) for at, pop in sorted(dirty.turns) if at == name]
+            exposed = [turn.pop for turn in turns if turn is not None and turn.cursor]
             known = view.get(Incident, f"{name}.back")
             made.append(incidents.of_rollout(rollout, exposed, known, view.now))
         standing = _open(view)
