@@ -60,6 +60,9 @@ url = "{balancer}"
 kind = "http"
 url = "http://127.0.0.1:{admin}/healthz"
 
+[watchdog]
+looks = {looks}
+
 [initial]
 number = "1.0.0"
 digest = "{digest}"
@@ -67,10 +70,14 @@ file = "1.0.0.tar.gz"
 """
 
 
+PATIENT, WATCHFUL = 100, 3
+"""Looks without an answer until a program is taken for hung: on a busy machine a well one may miss some."""
+
+
 class Node:
     """A node with its agent, a control plane and a balancer."""
 
-    def __init__(self, probe_timeout_s: float = 10.0) -> None:
+    def __init__(self, probe_timeout_s: float = 10.0, looks: int = PATIENT) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wt-"))
         self.state = self.folder / "a"
         self.key = Ed25519PrivateKey.generate()
@@ -91,6 +98,7 @@ class Node:
             balancer=self._balancer.url,
             digest=old.digest,
             probe_timeout_s=probe_timeout_s,
+            looks=looks,
         )
         (self.folder / "agent.toml").write_text(text)
         self.agent: subprocess.Popen[bytes] | None = None
@@ -179,6 +187,15 @@ def hasty() -> Iterator[Node]:
     made.close()
 
 
+@pytest.fixture
+def watchful() -> Iterator[Node]:
+    """A node whose agent soon takes a program for hung."""
+    made = Node(looks=WATCHFUL)
+    made.start()
+    yield made
+    made.close()
+
+
 def test_a_fresh_node_adopts_what_it_was_given_and_then_does_what_it_is_told(node: Node) -> None:
     first = node.until_said(Phase.STEADY, "1.0.0", 0)
     assert (first.node, first.detail) == ("n1", "")
@@ -228,16 +245,16 @@ def test_a_node_that_is_told_to_restart_starts_the_same_program_anew_once_also_a
     assert node.balancer.acts[-2:] == ["ready", "invite"]
 
 
-def test_a_program_that_hangs_is_killed_and_started_again_and_the_node_says_so(node: Node) -> None:
-    node.until_said(Phase.STEADY, "1.0.0", 0)
-    until(lambda: node.serves("1.0.0"))
-    frozen = node.supervised().programs()[0].pid
+def test_a_program_that_hangs_is_killed_and_started_again_and_the_node_says_so(watchful: Node) -> None:
+    watchful.until_said(Phase.STEADY, "1.0.0", 0)
+    until(lambda: watchful.serves("1.0.0"))
+    frozen = watchful.supervised().programs()[0].pid
     os.kill(frozen, signal.SIGSTOP)
-    until(lambda: len(starts(node.shared)) == 2, 20)
-    until(lambda: node.serves("1.0.0"))
-    assert node.supervised().programs()[0].crashes == 0
-    node.control.tell(5, release("1.0.0"))
-    said = node.until_detail("killed and started again once in 600 s")
+    until(lambda: len(starts(watchful.shared)) == 2, 20)
+    until(lambda: watchful.serves("1.0.0"))
+    assert watchful.supervised().programs()[0].crashes == 0
+    watchful.control.tell(5, release("1.0.0"))
+    said = watchful.until_detail("killed and started again once in 600 s")
     assert (said.phase, said.release) == (Phase.STEADY, "1.0.0")
 
 

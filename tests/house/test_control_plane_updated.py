@@ -12,6 +12,7 @@ from tests.house.running import Running, eventually, setting
 
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.agent.update import Step
+from wavetrain.cli.client import at
 from wavetrain.simulate.live import LiveGuards
 
 pytestmark = pytest.mark.lab
@@ -55,6 +56,12 @@ def away(running: Running) -> list[str]:
         lines = (node.folder / "agent.log").read_text().splitlines()
         found += [line for line in lines if line.startswith("{") and json.loads(line).get("event") == "away"]
     return found
+
+
+def steer(running: Running, rollout: str, act: str) -> None:
+    running.house.desk["operator"].post(
+        at("rollouts", rollout, act), {"reason": "updates"}
+    )
 
 
 def test_three_updates_in_the_middle_of_a_train_fail_no_request_and_break_no_guard(opened: Open) -> None:
