@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, RSAKey
 from tests.adapters.issuing import AUDIENCE, Idp, issuing
 
-from wavetrain.adapters.issuer import AGAIN_S, Issuer, Pinned, Pipelines, checked
+from wavetrain.adapters.issuer import Issuer, Pinned, Pipelines, checked
+from wavetrain.adapters.issuer_keys import AGAIN_S
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.model.access import Role
 
