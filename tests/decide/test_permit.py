@@ -15,7 +15,7 @@ from wavetrain.model.access import Role
 
 SEEING = (Act.READ, Act.SEE_ACCOUNT)
 MAY = {
-    Role.VIEWER: {*SEEING},
+    Role.VIEWER: {*SEEING, Act.VISIT},
     Role.CI: {*SEEING, Act.SUBMIT},
     Role.OPERATOR: {
         *SEEING,
@@ -28,11 +28,12 @@ MAY = {
         Act.ALERT,
         Act.CHOOSE,
         Act.HOLD_BACK,
+        Act.VISIT,
     },
-    Role.APPROVER: {*SEEING, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE},
-    Role.ADMIN: {*SEEING, Act.ADMIT, Act.ENROL},
+    Role.APPROVER: {*SEEING, Act.APPROVE, Act.THAW, Act.WITHDRAW, Act.RULE, Act.VISIT},
+    Role.ADMIN: {*SEEING, Act.ADMIT, Act.ENROL, Act.VISIT},
     Role.NODE: {Act.POLL},
-    Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE},
+    Role.ACCOUNT: {Act.SEE_ACCOUNT, Act.CHOOSE, Act.VISIT},
     Role.EVALUATOR: {Act.EVALUATE},
     Role.CALENDAR: {Act.FEED},
 }

@@ -37,6 +37,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "[notes]": wiring_config.NotesConfig,
     "[status]": wiring_config.StatusConfig,
     "[[ci]]": wiring_config.CiConfig,
+    "[oidc]": wiring_config.OidcConfig,
     "[tls]": wiring_config.TlsConfig,
     'health.source = "prometheus"': sources.PrometheusTable,
     "agent.toml: keys": agent.Config,

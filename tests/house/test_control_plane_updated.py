@@ -59,9 +59,7 @@ def away(running: Running) -> list[str]:
 
 
 def steer(running: Running, rollout: str, act: str) -> None:
-    running.house.desk["operator"].post(
-        at("rollouts", rollout, act), {"reason": "updates"}
-    )
+    running.house.desk["operator"].post(at("rollouts", rollout, act), {"reason": "updates"})
 
 
 def test_three_updates_in_the_middle_of_a_train_fail_no_request_and_break_no_guard(opened: Open) -> None:

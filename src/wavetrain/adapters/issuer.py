@@ -1,4 +1,4 @@
-"""Issuer: whose pipeline bears this token? OpenID Connect, as GitHub speaks it, with every pinned claim as configured."""
+"""Issuer: whose pipeline bears this token? As GitHub speaks OpenID Connect; every pinned claim as configured."""
 
 import time
 from collections.abc import Callable, Mapping

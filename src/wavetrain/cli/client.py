@@ -61,6 +61,11 @@ class Client:
     ) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Where the doors are, without a slash at the end."""
+        return self._url
+
     def get(self, path: str, **params: str | int) -> Any:
         """Read; the answer's JSON."""
         return self._ask("GET", path, params=params)

@@ -15,6 +15,7 @@ from wavetrain.cli import (
     freeze_commands,
     history_commands,
     lab_command,
+    login_command,
     notes_command,
     place_commands,
     policy_commands,
@@ -64,6 +65,7 @@ app.add_typer(place_commands.nodes, name="node")
 app.command()(ask_commands.why)
 app.command()(ask_commands.when)
 app.command()(readiness_command.readiness)
+app.command()(login_command.login)
 app.command()(ask_commands.journal)
 app.command()(notes_command.notes)
 app.command()(verdict_command.verdict)

@@ -28,7 +28,7 @@ def create(
     desk: Desk,
     name: Annotated[str, typer.Argument(help="Who carries it: a person or a pipeline.")],
     role: Annotated[list[RoleName], typer.Option(help="Repeat it for more than one.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Its lifetime; without: no end.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Its lifetime; 90 by default.")] = None,
     account: Annotated[
         str, typer.Option(help="The account that it is for, with the role account or calendar.")
     ] = "",

@@ -11,6 +11,7 @@ from wavetrain.decide.permit import Caller
 from wavetrain.model.fleet import Generation, NodeId
 from wavetrain.model.health import Observed
 from wavetrain.model.journal import Entry
+from wavetrain.model.login import Person
 from wavetrain.model.notice import Alert, Outcome
 from wavetrain.model.record import Record
 
@@ -317,6 +318,22 @@ class Pipelines(Protocol):
 
     def caller(self, token: str) -> Caller | None:
         """Whose it is; None where it is nobody's. `UnreachableError` where who signs them cannot be asked."""
+        ...
+
+
+class Provider(Protocol):
+    """Who says who people are, where it is not a token of ours."""
+
+    def leave(self, state: str, nonce: str, verifier: str) -> str:
+        """The address at which a person shows who they are. `UnreachableError`."""
+        ...
+
+    def arrive(self, code: str, nonce: str, verifier: str) -> Person:
+        """Who came back from there with this code.
+
+        `RefusedError` where what is said of them does not count, `ForbiddenError` where they may do nothing here,
+        `UnreachableError` where the provider cannot be asked.
+        """
         ...
 
 

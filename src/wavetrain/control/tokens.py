@@ -96,7 +96,7 @@ def has_admin(store: Store) -> bool:
     """Whether anybody may make tokens."""
     with store.read() as view:
         clock = _clock(view)
-        return any(Role.ADMIN in token.roles and _is_good(token, clock) for token in view.find(Token))
+        return any(Role.ADMIN in token.roles and is_good(token, clock) for token in view.find(Token))
 
 
 def first_secret(store: Store, handed_out: str = "") -> str | None:
@@ -155,14 +155,20 @@ def revoke(store: Store, caller: Caller, token_id: str) -> TokenSeen:
 
 def authenticate(store: Store, secret: str) -> Caller | None:
     """Whose secret this is, or None when it is nobody's, revoked or expired. Compares in constant time."""
+    token = known(store, secret)
+    return Caller(token.name, token.roles, token.account) if token is not None else None
+
+
+def known(store: Store, secret: str) -> Token | None:
+    """The token of this secret, where it is good."""
     if not secret or len(secret) > SECRET_CHARACTERS_MAX:
         return None
     hashed = _hash(secret)
     with store.read() as view:
         clock = _clock(view)
         for token in view.find(Token, secret_sha256=hashed):
-            if hmac.compare_digest(token.secret_sha256, hashed) and _is_good(token, clock):
-                return Caller(token.name, token.roles, token.account)
+            if hmac.compare_digest(token.secret_sha256, hashed) and is_good(token, clock):
+                return token
     return None
 
 
@@ -179,7 +185,7 @@ def by_ticket(store: Store, ticket: str) -> Caller | None:
     with store.read() as view:
         clock = _clock(view)
         for token in view.find(Token):
-            if hmac.compare_digest(_ticket(token.secret_sha256).encode(), ticket.encode()) and _is_good(
+            if hmac.compare_digest(_ticket(token.secret_sha256).encode(), ticket.encode()) and is_good(
                 token, clock
             ):
                 return Caller(token.name, token.roles, token.account)
@@ -190,8 +196,11 @@ def _ticket(hashed: str) -> str:
     return hashlib.sha256(_STREAM + hashed.encode()).hexdigest()[:40]
 
 
-def _is_good(token: Token, clock: datetime) -> bool:
-    """A node is known by its certificate: a token that says otherwise is from older times, and counts no more."""
+def is_good(token: Token, clock: datetime) -> bool:
+    """Whether it counts now.
+
+    A node is known by its certificate: a token that says otherwise is from older times, and counts no more.
+    """
     is_over = token.expires_at is not None and clock >= token.expires_at
     return not token.revoked and not is_over and Role.NODE not in token.roles
 
@@ -239,7 +248,7 @@ def _check_admin_left(view: View, token: Token) -> None:
     others = [
         item
         for item in view.find(Token)
-        if item.id != token.id and Role.ADMIN in item.roles and _is_good(item, clock)
+        if item.id != token.id and Role.ADMIN in item.roles and is_good(item, clock)
     ]
     if not others:
         raise RefusedError(

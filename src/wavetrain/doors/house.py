@@ -1,5 +1,6 @@
 """House: what every door of one control plane shares."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
+from wavetrain.doors.login_links import LINK_S, Link, Remembered
 from wavetrain.errors import UnreachableError
 
 T = TypeVar("T")
@@ -34,6 +36,8 @@ class House(msgspec.Struct, frozen=True):
     """What accounts have, from memory; absent where nobody asks for features."""
     pipelines: Pipelines | None = None
     """Whose tokens count for CI beside our own; absent where none do."""
+    links: Remembered[Link] = msgspec.field(default_factory=lambda: Remembered(LINK_S, time.monotonic))
+    """At which addresses somebody is logged in once."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
 

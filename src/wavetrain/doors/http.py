@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from wavetrain.control.audience import Audience
-from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trust
+from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
@@ -21,6 +21,8 @@ from wavetrain.doors.feeds import Feeds
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
+from wavetrain.doors.login import LoginDoor
+from wavetrain.doors.login_links import LINK_S, Remembered
 from wavetrain.doors.metrics import Metrics
 from wavetrain.doors.ofrep import Ofrep
 from wavetrain.doors.status import Status
@@ -44,13 +46,15 @@ def build(
     board: StatusBoard | None = None,
     page: Page | None = None,
     pipelines: Pipelines | None = None,
+    provider: Provider | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
     `evidence` gives the running test of a rollout where it is fresher than the store's. `ready` and `metrics` answer
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
-    are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others.
+    are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others,
+    `provider` knows people without a token of ours.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -67,6 +71,7 @@ def build(
     own += [Route("/readyz", ready.answer)] if ready is not None else []
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
+    own += LoginDoor(provider, clock).routes
     own += Feeds(board, page or Page()).routes if board is not None else []
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
@@ -83,7 +88,17 @@ def build(
     app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
     app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
     app.state.house = House(
-        store, artifacts, trust, herald, limits, authority, evidence, standings, pipelines, audience
+        store,
+        artifacts,
+        trust,
+        herald,
+        limits,
+        authority,
+        evidence,
+        standings,
+        pipelines,
+        Remembered(LINK_S, clock),
+        audience,
     )
     return app
 

@@ -41,15 +41,21 @@ async def caller_of(request: Request) -> Caller:
             return caller
         way_out = f"let the node join anew: wavetrain node join {peer.node}"
         text = f"the certificate is unknown, revoked or expired; {way_out}"
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret:
-        caller = await off_loop(partial(_bearer, house, secret.strip()))
+    secret = bearer_of(request)
+    if secret:
+        caller = await off_loop(partial(_bearer, house, secret))
         if caller is not None:
             house.limits.ask(caller)
             return caller
         text = "the token is unknown, revoked or expired; ask an admin for another"
     house.limits.fail(address_of(request.scope))
     raise HTTPException(401, text, {"WWW-Authenticate": "Bearer"})
+
+
+def bearer_of(request: Request) -> str:
+    """The secret that the request bears; empty where it bears none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 async def message_of(request: Request, kind: type[T], what: str, limit: int = MESSAGE_BYTES_MAX) -> T:

@@ -3,8 +3,23 @@
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from wavetrain.model.access import Role
 from wavetrain.model.record import Record
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Who logs in, by whose word."""
+
+    subject: str
+    """What never changes of them: the token's id, or who they are to the identity provider."""
+    name: str
+    """What the journal shows."""
+    roles: tuple[Role, ...]
+    account: str = ""
+    token: str = ""
+    """The token that the login stands on, by id."""
 
 
 class Login(Record, frozen=True, kw_only=True):

@@ -117,6 +117,20 @@ class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
 
 
+class MakeLoginLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for an address at which the bearer is logged in, once."""
+
+    next: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """The page to begin with, e.g. `/console/journal`."""
+
+
+class LoginLink(msgspec.Struct, frozen=True, kw_only=True):
+    """An address, below that of the doors, and for how long it is good."""
+
+    path: str
+    seconds: float
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every error: the text for people, and its kind for programs."""
 

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import msgspec
 
-from wavetrain.adapters import issuer
+from wavetrain.adapters import issuer, oidc
 from wavetrain.adapters.sql_place import is_url
 from wavetrain.errors import RefusedError
+from wavetrain.model.access import Role
 from wavetrain.wire.log_line import Style
 from wavetrain.wiring import channels, sources
+from wavetrain.wiring.given_files import text_of
 
 TICK_S_MIN, TICK_S_MAX = 0.05, 60.0
 PORT_MAX = 65_535
@@ -61,6 +63,49 @@ class CiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ca_file: str = ""
 
 
+class OidcConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[oidc]`: who says who people are, at the pages."""
+
+    issuer: Annotated[str, msgspec.Meta(max_length=300)]
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    address: Annotated[str, msgspec.Meta(pattern=r"^https://[A-Za-z0-9.:\[\]-]{1,253}$")]
+    """Where people's browsers reach the doors, e.g. `https://updates.example.net`; people are sent back to
+    `/login/arrived` there."""
+    client_secret_file: str = ""
+    """Empty for a public client."""
+    scopes: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ("openid",)
+    algorithms: Annotated[tuple[str, ...], msgspec.Meta(max_length=4)] = ("RS256",)
+    name_claim: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "sub"
+    """What the journal calls people by; take one that they cannot change themselves."""
+    roles_claim: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "groups"
+    roles: Annotated[dict[str, tuple[Role, ...]], msgspec.Meta(max_length=200)] = {}
+    """By a value of that claim."""
+    account_claim: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    """Names a customer's account, of those whom no value gives a role."""
+    ca_file: str = ""
+
+    def secret(self) -> str:
+        """What the file holds. `RefusedError`."""
+        file = self.client_secret_file
+        return text_of(file, "[oidc]: client_secret_file").strip() if file else ""
+
+    def known(self, secret: str = "") -> oidc.Known:
+        """The same as the adapter wants it."""
+        return oidc.Known(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            address=self.address,
+            secret=secret,
+            scopes=self.scopes,
+            algorithms=self.algorithms,
+            name_claim=self.name_claim,
+            roles_claim=self.roles_claim,
+            roles=self.roles,
+            account_claim=self.account_claim,
+            ca_file=self.ca_file,
+        )
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`wavetrain.toml`. Paths are relative to the file's own folder."""
 
@@ -81,6 +126,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How operators are told."""
     ci: Annotated[tuple[CiConfig, ...], msgspec.Meta(max_length=20)] = ()
     """Whose pipelines may submit releases."""
+    oidc: OidcConfig | None = None
+    """Who says who people are; without it they log in by a token."""
     tls: TlsConfig = TlsConfig()
     notes: NotesConfig = NotesConfig()
     status: StatusConfig = StatusConfig()
@@ -120,14 +167,19 @@ def read(file: Path) -> tuple[Config, Path]:
         msgspec.structs.replace(one, ca_file=str(file.parent / one.ca_file)) if one.ca_file else one
         for one in config.ci
     )
+    provider = _beside(config.oidc, file)
     try:
         for one in ci:
             issuer.checked(pinned(one))
+        if provider is not None:
+            oidc.checked(provider.known())
     except RefusedError as error:
         raise RefusedError(f"{file}: {error}") from None
     alert = channels.checked(config.alert, file)
     health = sources.checked(config.health, file)
-    return msgspec.structs.replace(config, alert=alert, health=health, ci=ci), file.parent / config.folder
+    return msgspec.structs.replace(
+        config, alert=alert, health=health, ci=ci, oidc=provider
+    ), file.parent / config.folder
 
 
 def pinned(config: CiConfig) -> issuer.Pinned:
@@ -165,6 +217,16 @@ def server_names(config: Config) -> tuple[str, ...]:
 def door_certificate(config: Config, folder: Path) -> Path:
     """The file with the certificate that the doors show."""
     return folder / (config.tls.certificate or "door.pem")
+
+
+def _beside(provider: OidcConfig | None, file: Path) -> OidcConfig | None:
+    """Its files beside this one."""
+    if provider is None:
+        return None
+    secret, ca_file = (
+        str(file.parent / name) if name else "" for name in (provider.client_secret_file, provider.ca_file)
+    )
+    return msgspec.structs.replace(provider, client_secret_file=secret, ca_file=ca_file)
 
 
 def _check_tls(config: Config, file: Path) -> None:

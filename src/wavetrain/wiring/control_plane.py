@@ -13,6 +13,7 @@ import uvicorn
 from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.issuer import Issuer, Pipelines
+from wavetrain.adapters.oidc import Oidc
 from wavetrain.adapters.private_file import write_private
 from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.adapters.sql_place import is_url
@@ -135,6 +136,7 @@ class ControlPlane:
             board=self._publishing.board,
             page=Page(self._config.status.title, self._config.status.address),
             pipelines=Pipelines(tuple(Issuer(pinned(one)) for one in self._config.ci)),
+            provider=provider_of(self._config),
         )
         config = uvicorn.Config(
             app,
@@ -316,6 +318,12 @@ def first_token(store: Store, file: Path) -> None:
     if secret is not None:
         write_private(file, f"{secret}\n".encode())
         tokens.ensure_first(store, secret)
+
+
+def provider_of(config: Config) -> Oidc | None:
+    """Who says who people are, where it is configured."""
+    told = config.oidc
+    return Oidc(told.known(told.secret())) if told is not None else None
 
 
 def tls_of(config: Config, folder: Path, authority: OwnAuthority, log: Log) -> Tls:
