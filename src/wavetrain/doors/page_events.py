@@ -88,14 +88,18 @@ class PageEvents:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await send(part(b"retry: %d\n\n" % (AGAIN_S * 1_000)))
+            told = -1  # the page may be older than the stream: it looks once
             while not left.done() and not self._closed and self._moved is not None:
                 moved = self._moved
+                if self._sequence > told:
+                    told = self._sequence
+                    await send(part(b"data: %d\n\n" % told))
+                    await asyncio.wait((left,), timeout=EVERY_S)
+                    continue
                 await asyncio.wait((left, moved), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
                 if left.done() or self._closed:
                     break
                 if moved.done():
-                    await send(part(b"data: %d\n\n" % self._sequence))
-                    await asyncio.wait((left,), timeout=EVERY_S)
                     continue
                 if await pages.visitor_of(request) is None:
                     break
