@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from tests.control.test_successions import rules
-from tests.decide.engine import fleet, pop
+from tests.decide.engine import fleet, policy, pop
 from tests.doors.browsing import Browser
 from tests.doors.console_house import ROLLOUT, ConsoleHouse, placed
 
-from wavetrain.control import tokens
+from wavetrain.control import rollouts, tokens
 from wavetrain.control.progress import rollout as rollout_seen
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.pages import OWN
@@ -313,3 +314,46 @@ def test_a_customer_sees_nothing_of_the_console(house: ConsoleHouse) -> None:
         answer = browser.ask(path)
         assert answer.status_code == 403, path
         assert "gateway" not in answer.text
+
+
+def test_hostile_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
+    where = placed(fleet(pop("a", 2, region="w"), pop("b", 2, region="w")))
+    regions = {name: one.changed(name=HOSTILE) for name, one in where.regions.items()}
+    pops = {name: one.changed(place=HOSTILE) for name, one in where.pops.items()}
+    house = ConsoleHouse(tmp_path, msgspec.structs.replace(where, regions=regions, pops=pops), policy())
+    house.trains.submit("2.0.0")
+    rollouts.pause(house.store, OLGA, ROLLOUT, HOSTILE)
+    house.publish()
+    browser = house.enter("olga")
+    for path in (
+        "/console",
+        "/console/fleet",
+        "/console/pops/a",
+        f"/console/rollouts/{ROLLOUT}",
+        "/console/journal",
+        "/console/map.svg",
+        f"/console/rollouts/{ROLLOUT}/train.svg",
+    ):
+        answer = browser.ask(path)
+        assert answer.status_code == 200, path
+        assert "<script>alert" not in answer.text
+        if path.endswith(".svg"):
+            ElementTree.fromstring(answer.text)
+        else:
+            assert "alert(1)" in answer.text
+            assert "\u202e" not in answer.text
+
+
+def test_a_great_fleet_stands_on_small_pages(tmp_path: Path) -> None:
+    many = [pop(f"p{number:04d}", 3, region=f"r{number % 20}") for number in range(4_000)]
+    house = ConsoleHouse(tmp_path, placed(fleet(*many)), policy())
+    house.trains.submit("2.0.0")
+    house.publish()
+    browser = house.enter("olga")
+    for path in ("/console", "/console/fleet", "/console/fleet?region=r3", f"/console/rollouts/{ROLLOUT}"):
+        answer = browser.ask(path)
+        assert answer.status_code == 200, path
+        assert len(answer.content) < PAGE_KB_MAX * 1024, path
+    assert "and 3880 more" in browser.ask("/console/fleet").text
+    drawn = browser.ask(f"/console/rollouts/{ROLLOUT}/train.svg").content
+    assert len(drawn) < 2_000_000
