@@ -18,8 +18,10 @@ REFUSALS = {
     404: "What the address names does not exist.",
     408: "The body did not come in time.",
     409: "The status does not allow it, or somebody else changed it first.",
+    412: "Somebody else has changed it since the caller read it.",
     413: "The body is larger than its limit.",
     422: "The request breaks a rule. The text names the thing, the rule and the way out.",
+    428: "The request does not say by `If-Match` what the caller has read.",
     429: "The caller, or somebody at its address, asks too often. `Retry-After` says in how many seconds to ask again.",
     503: "The control plane cannot do it now. It may be asked again.",
 }
@@ -27,12 +29,13 @@ REFUSALS = {
 
 
 class Param(msgspec.Struct, frozen=True):
-    """A parameter of the address."""
+    """A parameter of the address, or a header."""
 
     name: str
     text: str
     kind: Any = str
     required: bool = False
+    is_header: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ import msgspec
 
 from wavetrain.control import (
     account_features,
+    account_settings,
+    account_view,
     bans,
     choices,
     cordons,
@@ -44,6 +46,7 @@ from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
+from wavetrain.wire.account_messages import SaySettings
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
 from wavetrain.wire.feature_messages import Choose, ScheduleRamp
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
@@ -158,6 +161,58 @@ _FREEZES = {
     "text": 'name = "operations"\n[[freeze]]\nid = "quarter"\nreason = "quarter end"\nevery = "quarter-end"\n'
 }
 _TOKEN = {"name": "eve", "roles": ["viewer"], "days": 30}
+
+
+def _calendar(path: str, name: str, text: str, *params: Param) -> Described:
+    return Described(
+        method="GET",
+        path=f"/v1/accounts/{{name}}/{path}",
+        name=name,
+        text=text,
+        act=Act.SEE_ACCOUNT,
+        gives=str,
+        media="text/calendar",
+        params=(ACCOUNT, *params),
+    )
+
+
+_OF_ACCOUNTS = (
+    _read("/v1/accounts/{name}", "account.show", account_view.seen, ACCOUNT, act=Act.SEE_ACCOUNT),
+    _read(
+        "/v1/accounts/{name}/settings",
+        "account.settings",
+        account_settings.seen,
+        ACCOUNT,
+        act=Act.SEE_ACCOUNT,
+    ),
+    _deed(
+        "/v1/accounts/{name}/settings",
+        "account.set",
+        Act.WISH,
+        account_settings.say,
+        Body(
+            kind=SaySettings,
+            example={
+                "early": {"pop": True},
+                "blackouts": [{"first": "2026-12-24", "last": "2026-12-31"}],
+            },
+        ),
+        ACCOUNT,
+        Param(
+            "If-Match", "The ETag of the settings that the caller has read.", required=True, is_header=True
+        ),
+        method="PUT",
+        refusals=(412, 428),
+    ),
+    _calendar("calendar.ics", "account.calendar", "All work that touches an account, as a calendar."),
+    _calendar("maintnote.ics", "account.maintnote", "The work under way or next, as a MAINTNOTE notice."),
+    _calendar(
+        "maintnotes/{work}.ics",
+        "account.maintnote_of",
+        "One stretch of work, as a MAINTNOTE notice.",
+        Param("work", "The work, by its id.", required=True),
+    ),
+)
 
 OPERATORS = (
     _read(
@@ -356,6 +411,7 @@ OPERATORS = (
         ACCOUNT,
         Param("feature", "The feature's key.", required=True),
     ),
+    *_OF_ACCOUNTS,
     _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
     _deed(
         "/v1/tokens",
