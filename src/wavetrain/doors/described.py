@@ -28,6 +28,9 @@ REFUSALS = {
 """The answers that carry a `Failure`. A request that was refused changed nothing."""
 
 
+Use = Callable[..., object]
+
+
 class Param(msgspec.Struct, frozen=True):
     """A parameter of the address, or a header."""
 
@@ -97,3 +100,27 @@ def gives(use: Callable[..., object]) -> Any:
 def says(use: Callable[..., object]) -> str:
     """The first sentence of a use case's docstring."""
     return (use.__doc__ or "").strip().split("\n\n")[0].strip()
+
+
+def reading(
+    path: str, name: str, use: Use, *params: Param, act: Act = Act.READ, refusals: tuple[int, ...] = ()
+) -> Described:
+    """A route that only reads, as its use case says."""
+    return Described(
+        method="GET",
+        path=path,
+        name=name,
+        text=says(use),
+        act=act,
+        gives=gives(use),
+        params=params,
+        refusals=refusals,
+    )
+
+
+def deed(
+    path: str, name: str, act: Act, use: Use, body: Body | None, *params: Param, **more: Any
+) -> Described:
+    """A route that changes something, as its use case says."""
+    values = {"method": "POST", "gives": gives(use), "text": says(use), **more}
+    return Described(path=path, name=name, act=act, body=body, params=params, **values)
