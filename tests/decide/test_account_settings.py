@@ -76,7 +76,7 @@ def test_days_in_a_row_become_one_and_past_ones_that_were_there_go() -> None:
 )
 def test_what_cannot_be_is_refused_with_the_way_out(wanted: dict[str, object], text: str) -> None:
     with pytest.raises(RefusedError, match=text):
-        said(**wanted)
+        said(NOTHING, **wanted)
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), max_size=20))
