@@ -17,6 +17,7 @@ from wavetrain.control.status_picture import StatusBoard
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.login_links import LINK_S, Link, Remembered
+from wavetrain.doors.overlook import Overlook
 from wavetrain.doors.statuspage import Page
 from wavetrain.errors import UnreachableError
 
@@ -41,6 +42,8 @@ class House(msgspec.Struct, frozen=True):
     """Whose tokens count for CI beside our own; absent where none do."""
     links: Remembered[Link] = msgspec.field(default_factory=lambda: Remembered(LINK_S, time.monotonic))
     """At which addresses somebody is logged in once."""
+    overlook: Overlook | None = None
+    """What the console's pages read; absent where nobody keeps a picture."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
     board: StatusBoard | None = None

@@ -14,7 +14,7 @@ from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, S
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.doors import agents, feeds, health, notes, notes_written, openapi, operators
+from wavetrain.doors import agents, console, feeds, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
@@ -25,6 +25,8 @@ from wavetrain.doors.login import LoginDoor
 from wavetrain.doors.login_links import LINK_S, Remembered
 from wavetrain.doors.metrics import Metrics
 from wavetrain.doors.ofrep import Ofrep
+from wavetrain.doors.overlook import Overlook
+from wavetrain.doors.page_events import PageEvents
 from wavetrain.doors.status import Status
 from wavetrain.doors.statuspage import Page
 
@@ -61,12 +63,14 @@ def build(
     herald = Herald(store)
     limits = limits or Limits(clock)
 
+    events = PageEvents(store)
     known = audience or (Audience(standings) if standings is not None else None)
     streams = EventStreams(standings, known) if standings is not None and known is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with herald.working(), streams.working() if streams is not None else contextlib.nullcontext():
+        listening = streams.working() if streams is not None else contextlib.nullcontext()
+        async with herald.working(), events.working(), listening:
             yield
 
     own = [Route("/healthz", health.alive)]
@@ -74,6 +78,7 @@ def build(
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     own += LoginDoor(provider, clock).routes
+    own += [Route("/console/events", events.answer), *console.ROUTES]
     own += feeds.ROUTES
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
@@ -88,22 +93,25 @@ def build(
     if board is not None:
         stack = Status(board, page or Page(), limits).around(stack)
     app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
-    app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
+    app.state.let_go = _together(
+        herald.close, events.close, *([streams.close] if streams is not None else [])
+    )
     app.state.house = House(
         store,
         artifacts,
         trust,
         herald,
         limits,
-        authority,
-        evidence,
-        standings,
-        pipelines,
-        Remembered(LINK_S, clock),
-        audience,
-        board,
-        page or Page(),
-        outlooks,
+        authority=authority,
+        evidence=evidence,
+        standings=standings,
+        pipelines=pipelines,
+        links=Remembered(LINK_S, clock),
+        overlook=Overlook(store, board),
+        audience=audience,
+        board=board,
+        page=page or Page(),
+        outlooks=outlooks,
     )
     return app
 
