@@ -31,6 +31,7 @@ class Act(StrEnum):
     SEE_ACCOUNT = "see what concerns an account"
     FEED = "read an account's feeds"
     CHOOSE = "choose features for an account"
+    WISH = "say what an account wishes"
     VISIT = "log in at the pages"
     HOLD_BACK = "hold features back from accounts"
 
@@ -67,6 +68,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
     Act.FEED: frozenset({Role.CALENDAR}),
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
+    Act.WISH: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.VISIT: (_PERSONS - {Role.CI}) | {Role.ACCOUNT},
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),
 }

@@ -137,6 +137,7 @@ class ControlPlane:
             page=Page(self._config.status.title, self._config.status.address),
             pipelines=Pipelines(tuple(Issuer(pinned(one)) for one in self._config.ci)),
             provider=provider_of(self._config),
+            outlooks=self._publishing.outlooks,
         )
         config = uvicorn.Config(
             app,
