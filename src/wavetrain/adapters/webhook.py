@@ -1,4 +1,4 @@
-"""Webhook: how is an alert told by HTTP, as Standard Webhooks asks?"""
+"""Webhook: how is an alert, or a notice to a customer, told by HTTP, as Standard Webhooks asks?"""
 
 import base64
 import binascii
@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from wavetrain.adapters.time_limit import TimeLimit
-from wavetrain.errors import RefusedError
-from wavetrain.model.notice import Alert, Outcome
-from wavetrain.wire.alert_body import body_of
+from wavetrain.errors import RefusedError, UnreachableError
+from wavetrain.model.notice import Alert, Letter, Outcome
+from wavetrain.wire.alert_body import letter_of
 
 SECRET_PREFIX = "whsec_"  # noqa: S105
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
@@ -25,23 +25,41 @@ WAIT_S_MAX = 86_400.0
 URL_CHARACTERS_MAX = 2_000
 
 
+Addresses = Callable[[str, int], Sequence[str]]
+"""The addresses of a host that may be spoken to. `RefusedError` or `UnreachableError` where there are none."""
+
+
 class Webhook:
-    """Posts alerts to one url, signed with each of the secrets, so that a receiver may change to a new one."""
+    """Posts letters to one url, signed with each of the secrets, so that a receiver may change to a new one."""
 
     def __init__(
-        self, url: str, secrets: Sequence[bytes], *, timeout_s: float, trust: ssl.SSLContext | None = None
+        self,
+        url: str,
+        secrets: Sequence[bytes],
+        *,
+        timeout_s: float,
+        trust: ssl.SSLContext | None = None,
+        addresses: Addresses | None = None,
     ) -> None:
-        """`trust` verifies the receiver's certificate; without it nothing but http to loopback can be spoken to."""
+        """`trust` verifies the receiver's certificate; without it nothing but http to loopback can be spoken to.
+
+        With `addresses` nothing is spoken to but one that this gives for the url's host, at each try anew: between the
+        check and the connection no name is looked up again.
+        """
         self._url = checked_url(url)
+        self._addresses = addresses
         self._secrets = tuple(secrets)
         self._timeout_s = timeout_s
         self._trust = trust
 
     def deliver(self, alert: Alert, at: float) -> Outcome:
+        """Try once to tell an alert."""
+        return self.carry(letter_of(alert), at)
+
+    def carry(self, letter: Letter, at: float) -> Outcome:
         """Try once. A status of 200 to 299 is a yes; 410 is a no for ever; the answer's body is not read."""
-        body = body_of(alert)
-        headers = {"Content-Type": "application/json", "User-Agent": "wavetrain", "Connection": "close"}
-        headers |= signed_headers(self._secrets, alert.id, int(at), body)
+        headers = {"Content-Type": letter.media, "User-Agent": "wavetrain", "Connection": "close"}
+        headers |= signed_headers(self._secrets, letter.id, int(at), letter.body)
         lines: list[socket.socket] = []
 
         def trace(event: str, told: Mapping[str, Any]) -> None:
@@ -50,7 +68,9 @@ class Webhook:
 
         with TimeLimit(self._timeout_s, lambda: lines[-1] if lines else None) as limit:
             try:
-                return self._asked(body, headers, {"trace": trace})
+                return self._asked(letter.body, headers, {"trace": trace})
+            except (RefusedError, UnreachableError) as error:
+                return Outcome(taken=False, text=str(error))
             except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                 if limit.passed or isinstance(error, httpx.TimeoutException):
                     return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
@@ -59,11 +79,17 @@ class Webhook:
     def _asked(self, body: bytes, headers: dict[str, str], extensions: dict[str, Any]) -> Outcome:
         # A client for each try: alerts are rare, and a connection that was kept may be long dead.
         verify = self._trust if self._trust is not None else False
+        url = httpx.URL(self._url)
+        if self._addresses is not None:
+            port = url.port or (443 if url.scheme == "https" else 80)
+            headers = {**headers, "Host": url.netloc.decode("ascii")}
+            extensions = {**extensions, "sni_hostname": url.host}
+            url = url.copy_with(host=self._addresses(url.host, port)[0])
         with (
             httpx.Client(
                 timeout=self._timeout_s, trust_env=False, follow_redirects=False, verify=verify
             ) as client,
-            client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as answer,
+            client.stream("POST", url, content=body, headers=headers, extensions=extensions) as answer,
         ):
             return _outcome(answer)
 

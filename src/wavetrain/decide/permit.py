@@ -30,6 +30,7 @@ class Act(StrEnum):
     EVALUATE = "evaluate features"
     SEE_ACCOUNT = "see what concerns an account"
     FEED = "read an account's feeds"
+    SUBSCRIBE = "say how an account is told"
     CHOOSE = "choose features for an account"
     VISIT = "log in at the pages"
     HOLD_BACK = "hold features back from accounts"
@@ -66,6 +67,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.EVALUATE: frozenset({Role.EVALUATOR}),
     Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
     Act.FEED: frozenset({Role.CALENDAR}),
+    Act.SUBSCRIBE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.VISIT: (_PERSONS - {Role.CI}) | {Role.ACCOUNT},
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),

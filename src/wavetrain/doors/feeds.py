@@ -28,7 +28,6 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.access import Role
 
 ICS = "text/calendar; charset=utf-8"
-CONTACT = "noc@localhost"
 SECRET, OWN = "/feeds/{secret}", "/v1/accounts/{name}"
 NONE = "there is no such feed; ask whoever gave you its address for another"
 
@@ -47,9 +46,7 @@ class Feeds:
 
     def __init__(self, board: StatusBoard, page: Page) -> None:
         self._board, self._page = board, page
-        self._contact = (
-            f"noc@{page.address.rpartition('//')[2].partition(':')[0]}" if page.address else CONTACT
-        )
+        self._contact = maintnote.contact_of(page)
 
     @property
     def routes(self) -> list[Route]:

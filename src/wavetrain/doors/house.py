@@ -12,6 +12,7 @@ from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.login_links import LINK_S, Link, Remembered
@@ -40,6 +41,15 @@ class House(msgspec.Struct, frozen=True):
     """At which addresses somebody is logged in once."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
+    ways: Ways | None = None
+    """What customers may be told by; absent where nobody is told."""
+
+    @property
+    def own_ways(self) -> Ways:
+        """What customers may be told by."""
+        if self.ways is None:
+            raise UnreachableError("this control plane tells customers nothing; ask the one that does")
+        return self.ways
 
     @property
     def own_authority(self) -> Authority:

@@ -13,6 +13,7 @@ from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, S
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
@@ -47,6 +48,7 @@ def build(
     page: Page | None = None,
     pipelines: Pipelines | None = None,
     provider: Provider | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
@@ -54,7 +56,7 @@ def build(
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
     are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others,
-    `provider` knows people without a token of ours.
+    `provider` knows people without a token of ours. `ways` is what customers may be told by.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -99,6 +101,7 @@ def build(
         pipelines,
         Remembered(LINK_S, clock),
         audience,
+        ways,
     )
     return app
 
