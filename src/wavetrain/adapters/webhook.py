@@ -7,11 +7,10 @@ import hmac
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from wavetrain.adapters.time_limit import TimeLimit
 from wavetrain.errors import RefusedError, UnreachableError
@@ -58,40 +57,60 @@ class Webhook:
 
     def carry(self, letter: Letter, at: float) -> Outcome:
         """Try once. A status of 200 to 299 is a yes; 410 is a no for ever; the answer's body is not read."""
+        line = _Line(self._url, self._timeout_s, self._trust, self._addresses)
         headers = {"Content-Type": letter.media, "User-Agent": "wavetrain", "Connection": "close"}
         headers |= signed_headers(self._secrets, letter.id, int(at), letter.body)
-        lines: list[socket.socket] = []
-
-        def trace(event: str, told: Mapping[str, Any]) -> None:
-            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-                lines.append(told["return_value"].get_extra_info("socket"))
-
-        with TimeLimit(self._timeout_s, lambda: lines[-1] if lines else None) as limit:
+        with TimeLimit(self._timeout_s, lambda: line.sock) as limit:
             try:
-                return self._asked(letter.body, headers, {"trace": trace})
+                outcome = line.asked(letter.body, headers)
             except (RefusedError, UnreachableError) as error:
                 return Outcome(taken=False, text=str(error))
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-                if limit.passed or isinstance(error, httpx.TimeoutException):
-                    return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
+            except (HTTPException, OSError, ValueError) as error:
+                if limit.passed or isinstance(error, TimeoutError):
+                    return self._too_slow()
                 return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
+            finally:
+                line.close()
+        # Where the line was cut, what came until then may look like a whole answer.
+        return self._too_slow() if limit.passed else outcome
 
-    def _asked(self, body: bytes, headers: dict[str, str], extensions: dict[str, Any]) -> Outcome:
-        # A client for each try: alerts are rare, and a connection that was kept may be long dead.
-        verify = self._trust if self._trust is not None else False
-        url = httpx.URL(self._url)
-        if self._addresses is not None:
-            port = url.port or (443 if url.scheme == "https" else 80)
-            headers = {**headers, "Host": url.netloc.decode("ascii")}
-            extensions = {**extensions, "sni_hostname": url.host}
-            url = url.copy_with(host=self._addresses(url.host, port)[0])
-        with (
-            httpx.Client(
-                timeout=self._timeout_s, trust_env=False, follow_redirects=False, verify=verify
-            ) as client,
-            client.stream("POST", url, content=body, headers=headers, extensions=extensions) as answer,
-        ):
-            return _outcome(answer)
+    def _too_slow(self) -> Outcome:
+        return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
+
+
+class _Line(HTTPConnection):
+    """One conversation, with an address that was checked. Neither the environment's proxies nor redirects count."""
+
+    def __init__(
+        self, url: str, timeout_s: float, trust: ssl.SSLContext | None, addresses: Addresses | None
+    ) -> None:
+        parts = urlsplit(url)
+        is_sealed = parts.scheme == "https"
+        super().__init__(parts.hostname or "", parts.port or (443 if is_sealed else 80), timeout=timeout_s)
+        self._netloc = parts.netloc
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._trust = trust if is_sealed else None
+        self._is_sealed = is_sealed
+        self._addresses = addresses
+
+    def connect(self) -> None:
+        """To the first of its addresses: between the check and this no name is looked up again."""
+        host = self._addresses(self.host, self.port)[0] if self._addresses is not None else self.host
+        self.sock = socket.create_connection((host, self.port), self.timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_sealed:
+            if self._trust is None:
+                raise RefusedError(f"there is nobody to trust for {self.host}; configure an authority")
+            self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host)
+
+    def asked(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        """What a POST comes to."""
+        self.putrequest("POST", self._path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": self._netloc, "Content-Length": str(len(body)), **headers}.items():
+            self.putheader(name, value)
+        self.endheaders(body)
+        with self.getresponse() as answer:
+            return _outcome(answer.status, answer.reason, answer.getheader("Retry-After", ""))
 
 
 def signed_headers(secrets: Sequence[bytes], message: str, at: int, body: bytes) -> dict[str, str]:
@@ -162,16 +181,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _outcome(answer: httpx.Response) -> Outcome:
-    status = answer.status_code
-    text = f"{status} {answer.reason_phrase}".strip()
-    if answer.is_success:
+def _outcome(status: int, reason: str, retry_after: str) -> Outcome:
+    text = f"{status} {reason}".strip()
+    if 200 <= status < 300:
         return Outcome(taken=True, text=text)
-    if answer.is_redirect:
+    if 300 <= status < 400:
         return Outcome(taken=False, text=f"{text}; redirects are not followed: name the last url")
-    if status == httpx.codes.GONE:
+    if status == HTTPStatus.GONE:
         return Outcome(taken=False, text=text, gone=True)
-    return Outcome(taken=False, text=text, wait_s=_wait_s(answer.headers.get("retry-after", "")))
+    return Outcome(taken=False, text=text, wait_s=_wait_s(retry_after))
 
 
 def _wait_s(text: str) -> float:
