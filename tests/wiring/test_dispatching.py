@@ -26,8 +26,8 @@ SECRET = new_secret()
 CONFIG = """
 [notices]
 allow = ["127.0.0.0/8"]
-first_pause_s = 0.2
-longest_pause_s = 1.0
+first_pause_s = 0.1
+longest_pause_s = 0.4
 """
 
 

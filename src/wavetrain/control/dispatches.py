@@ -20,7 +20,7 @@ from wavetrain.model.subscription import Dispatch, Subscription
 
 WAITING_MAX = 10_000
 """Messages that may wait for one way; what comes on top is dead at once, where it can be seen and asked for."""
-IN_HAND_MAX = 64
+IN_HAND_MAX = 128
 """So many messages are in hand of one lane, whose host answers well and soon."""
 STRANGE_MAX, SLOW_MAX = 4, 1
 """So many of a host that has not answered yet, and of one that was slow to answer or did not."""
@@ -69,7 +69,7 @@ class Dispatches:
     """The outbox to customers. Holds nothing that the store cannot make again. One thread uses it."""
 
     def __init__(
-        self, store: Store, lane_of: Callable[[Subscription], str], pauses: Pauses = USUAL, in_all: int = 256
+        self, store: Store, lane_of: Callable[[Subscription], str], pauses: Pauses = USUAL, in_all: int = 512
     ) -> None:
         self._store, self._lane_of, self._pauses, self._in_all = store, lane_of, pauses, in_all
         self._sequence = -1

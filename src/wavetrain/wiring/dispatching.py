@@ -19,7 +19,7 @@ WORKERS_MAX = 32
 """So many messages are on the line at once; the threads are made as they are needed."""
 LANE_MAX = 4
 """So many of one host."""
-GATHER_S = 0.02
+GATHER_S = 0.15
 """What comes to its end within this time is written down in one commit."""
 REST_S = 0.1
 LOOK_S = 30.0
