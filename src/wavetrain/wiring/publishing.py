@@ -8,6 +8,7 @@ from collections.abc import Callable
 from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
+from wavetrain.control.receipts import Receipts
 from wavetrain.control.status_picture import StatusBoard
 from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
@@ -25,11 +26,12 @@ LEAVE_S = 5.0
 class Publishing:
     """Writes maintenance and incidents, shows them, and has customers told. Apart from the ticker: no tick waits."""
 
-    def __init__(self, store: Store, log: Log) -> None:
+    def __init__(self, store: Store, log: Log, promise_s: float = 10.0) -> None:
         self._store, self._log = store, log
         self.board = StatusBoard(store)
         self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
+        self._receipts = Receipts(store, promise_s)
         self._teller = Teller(store, lambda: self.board.picture)
         self._ended = threading.Event()
         self._news = threading.Event()
@@ -57,6 +59,7 @@ class Publishing:
                 self._publisher.look()
                 self.board.follow()
                 self.outlooks.look()
+                self._receipts.look()
                 self._teller.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
