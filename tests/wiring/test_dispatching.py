@@ -62,7 +62,9 @@ class Moody:
                         if moody.took.setdefault(headers["webhook-id"], name) != name:
                             moody.bad += 1
                 status = b"204 No Content" if taken else b"503 Service Unavailable"
-                self.wfile.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self.wfile.write(
+                    b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -111,10 +113,19 @@ def planted(file: Path, url: str, accounts: int) -> None:
             ]
         )
         transaction.put_many(Account(id=name) for name in names)
-        transaction.put_many(Site(id=SiteId(f"{name}-s"), account=name, primary=PopId("por1")) for name in names)
+        transaction.put_many(
+            Site(id=SiteId(f"{name}-s"), account=name, primary=PopId("por1")) for name in names
+        )
         transaction.put_many(
             Subscription(
-                account=name, name="hook", way=Way.WEBHOOK, to=url, on=TOLD, secret=SECRET, since=now, by="test"
+                account=name,
+                name="hook",
+                way=Way.WEBHOOK,
+                to=url,
+                on=TOLD,
+                secret=SECRET,
+                since=now,
+                by="test",
             )
             for name in names
         )

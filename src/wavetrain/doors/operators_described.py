@@ -42,6 +42,7 @@ from wavetrain.decide.permit import Act
 from wavetrain.decide.readiness import LISTED_MAX
 from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
+from wavetrain.doors.subscriptions_described import SUBSCRIPTIONS
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
@@ -380,6 +381,7 @@ OPERATORS = (
     _deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
     _read("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),
     _deed("/v1/alerts/{name}/retry", "alert.retry", Act.ALERT, notices.retry, None, ALERT),
+    *SUBSCRIPTIONS,
     _read("/v1/channels", "channel.list", notices.channels),
     _deed("/v1/channels/{name}/test", "channel.test", Act.ALERT, notices.test, None, CHANNEL, status=201),
 )
