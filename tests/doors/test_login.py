@@ -1,15 +1,14 @@
 """Logging in at the pages: by a token, a link, a provider; and what nobody gets in by."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from tests.adapters.issuing import Idp, issuing
 from tests.control.practice import Practice
+from tests.doors.browsing import Browser
 
 from wavetrain.adapters.oidc import Known, Oidc
 from wavetrain.control import logins, tokens
@@ -33,45 +32,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.at
-
-
-class Browser:
-    """Keeps cookies, sends forms, follows nothing by itself."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self.cookies: dict[str, str] = {}
-
-    def ask(self, path: str, fields: dict[str, str] | None = None, **headers: str) -> httpx.Response:
-        async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="https://doors") as client:
-                kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-                sent = {name.replace("_", "-"): value for name, value in headers.items()}
-                return await client.request(
-                    "GET" if fields is None else "POST",
-                    path,
-                    data=fields,
-                    headers=({"cookie": kept} if kept else {}) | sent,
-                )
-
-        answer = asyncio.run(asked())
-        for line in answer.headers.get_list("set-cookie"):
-            name, _, rest = line.partition("=")
-            value = rest.partition(";")[0]
-            assert "Secure; HttpOnly; SameSite=Lax" in line
-            assert "Path=/;" in line
-            assert "Domain" not in line
-            if value:
-                self.cookies[name] = value
-            else:
-                self.cookies.pop(name, None)
-        return answer
-
-    def form(self, path: str) -> dict[str, str]:
-        """The hidden fields of the page's first form that knows us."""
-        text = self.ask(path).text
-        return dict(re.findall(r'<input type="hidden" name="(form|sheet)" value="([^"]+)">', text)[:2])
 
 
 class Doors:

@@ -74,7 +74,7 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert 1 <= calm["on_at_most"] <= 2, "of the accounts of the first PoP"
     assert 0 < calm["off_after_revert_s"] < 2
     assert calm["off_after_revert_s"] < back["first_session_left_after_revert_s"]
-    assert set(figures["urls"]) == {"status", "summary", "atom", "calendar", "maintnote"}
+    assert set(figures["urls"]) == {"status", "summary", "atom", "calendar", "maintnote", "console"}
     assert all(url.startswith("https://127.0.0.1:") for url in figures["urls"].values())
     assert figures["guards_violated"] == 0
     assert figures["balancer"] == ("haproxy" if program() else "builtin")

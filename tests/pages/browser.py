@@ -47,12 +47,17 @@ def running() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, scheme: str = "light", width: int = 1_000) -> Iterator[Page]:
-    """A page, as somebody with this taste and this window sees it; scripts run in it although the page lets none in."""
+def opened(
+    browser: Browser, url: str, scheme: str = "light", width: int = 1_000, *, is_lax: bool = True
+) -> Iterator[Page]:
+    """A page, as somebody with this taste and this window sees it.
+
+    Where `is_lax`, scripts of the tests run in it although the page lets none in.
+    """
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
         viewport={"width": width, "height": 900},
-        bypass_csp=True,
+        bypass_csp=is_lax,
         ignore_https_errors=True,
     )
     try:

@@ -1,15 +1,13 @@
 """A site: the public pages and an account's page, behind a socket for a browser."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-import uvicorn
 from tests.doors.status_house import AT, RECORDS, S, StatusHouse, pop, work
+from tests.pages.serving import serving
 
 from wavetrain.control import tokens
 from wavetrain.doors.statuspage import Page
@@ -18,7 +16,6 @@ from wavetrain.model.fleet import Account, AccountId, PopId, Region, RegionId, S
 from wavetrain.model.maintenance import Course, Incident, Told
 from wavetrain.model.record import Record
 
-STARTS_S = 10.0
 ACME = AccountId("acme")
 CUSTOMER: tuple[Record, ...] = (
     Account(id=ACME, name="Acme Tools"),
@@ -89,16 +86,6 @@ def furnished(folder: Path, records: tuple[Record, ...] = RECORDS) -> Iterator[W
     """A house with these records and a customer, behind a free port of loopback."""
     house = StatusHouse(folder, Page("Status of Example"), (*records, *CUSTOMER))
     feed = tokens.create(house.house.store, tokens.HOUSE, "cal", [Role.CALENDAR], account="acme")[1]
-    server = uvicorn.Server(uvicorn.Config(house.app, port=0, log_level="error", lifespan="off", ws="none"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
-    thread.start()
-    waiting = threading.Event()
-    for _ in range(int(STARTS_S / 0.02)):
-        if server.started:
-            break
-        waiting.wait(0.02)
-    assert server.started, "the doors did not open"
-    port = server.servers[0].sockets[0].getsockname()[1]
     pages = {
         "status": "/status",
         "status-history": "/status/history",
@@ -106,8 +93,5 @@ def furnished(folder: Path, records: tuple[Record, ...] = RECORDS) -> Iterator[W
         "status-pop": "/status/pops/por1",
         "account": f"/feeds/{feed}",
     }
-    try:
-        yield Where(f"http://127.0.0.1:{port}", pages)
-    finally:
-        server.should_exit = True
-        thread.join(STARTS_S)
+    with serving(house.app) as url:
+        yield Where(url, pages)

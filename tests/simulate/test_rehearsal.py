@@ -7,6 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from wavetrain.doors.train_sheet import LEFT, TOP, WIDTH, legend
 from wavetrain.errors import RefusedError
 from wavetrain.model.policy import Policy, Ring
 from wavetrain.model.release import Stage
@@ -18,7 +19,7 @@ from wavetrain.simulate.outcome import Outcome, outcome
 from wavetrain.simulate.rehearsal import Plan, Rehearsal
 from wavetrain.simulate.rehearsal_text import lines
 from wavetrain.simulate.run_rehearsal import play
-from wavetrain.simulate.train_picture import LEFT, TOP, WIDTH, legend, picture
+from wavetrain.simulate.train_picture import picture
 
 ROUGHER = msgspec.structs.replace(
     ROUGH,

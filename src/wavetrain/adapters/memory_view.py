@@ -150,10 +150,14 @@ class MemoryView:
         first = max(after - entries[0].seq + 1, 0) if entries else 0
         return list(islice((entry for entry in islice(entries, first, None) if _is(entry, equal)), limit))
 
-    def journal_tail(self, limit: int = 50, **equal: str) -> list[Entry]:
-        """The last `limit` entries, oldest first."""
+    def journal_tail(self, limit: int = 50, before: int | None = None, **equal: str) -> list[Entry]:
+        """The last `limit` entries, oldest first; with `before` the last of those with a smaller `seq`."""
         checked_journal(equal, limit)
-        newest = (entry for entry in reversed(self._state.entries) if _is(entry, equal))
+        newest = (
+            entry
+            for entry in reversed(self._state.entries)
+            if (before is None or entry.seq < before) and _is(entry, equal)
+        )
         return list(islice(newest, limit))[::-1]
 
     def _table(self, kind: type[Record]) -> MemoryTable:

@@ -211,7 +211,7 @@ class Schema:
         table = self.journal
         chosen = (
             sa.select(table)
-            .where(*self._entries(fields))
+            .where(table.c.seq < sa.bindparam("before"), *self._entries(fields))
             .order_by(table.c.seq.desc())
             .limit(sa.bindparam("most"))
         )

@@ -21,6 +21,7 @@ from wavetrain.model.record import Record
 R = TypeVar("R", bound=Record)
 
 BATCH = 5_000
+SEQ_MAX = 2**63 - 1
 """Records of a bulk that are written at a time: PostgreSQL ends a writer that says nothing for long."""
 
 _encode = msgspec.json.Encoder().encode
@@ -151,11 +152,12 @@ class SqlView:
         rows = self._session.run(statement, {"after": after, "most": limit, **_asked(equal)}).fetchall()
         return self._entries_of(rows)
 
-    def journal_tail(self, limit: int = 50, **equal: str) -> list[Entry]:
-        """The last `limit` entries, oldest first."""
+    def journal_tail(self, limit: int = 50, before: int | None = None, **equal: str) -> list[Entry]:
+        """The last `limit` entries, oldest first; with `before` the last of those with a smaller `seq`."""
         checked_journal(equal, limit)
         statement = self._schema.tail(*sorted(equal))
-        rows = self._session.run(statement, {"most": limit, **_asked(equal)}).fetchall()
+        most = {"most": limit, "before": SEQ_MAX if before is None else before}
+        rows = self._session.run(statement, {**most, **_asked(equal)}).fetchall()
         return self._entries_of(rows)[::-1]
 
     def _entries_of(self, rows: Iterable[Sequence[Any]]) -> list[Entry]:

@@ -218,7 +218,7 @@ def _play(
             Program(house.url, token, house.authority, house.lab.accounts) as program,
             Client(house.url, "", house.authority) as anybody,
         ):
-            urls = Urls(anybody, house.url, feed, json_file, screen.note)
+            urls = Urls(anybody, house.url, feed, json_file, screen.note, house.admin_token)
             features = Features(house.desk["operator"], program, house.lab)
             teller = Teller(house, screen, guards.look, features, urls)
             teller.announce()
@@ -250,7 +250,8 @@ def _stay(house: LabHouse, console: Console) -> None:
     )
     console.print(
         f"  export WAVETRAIN_CA={house.authority}\n  export WAVETRAIN_TOKEN=$(cat {token})\n"
-        "  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1"
+        "  .venv/bin/wavetrain rollout list\n  .venv/bin/wavetrain why lis1\n"
+        "  .venv/bin/wavetrain login        # an address for your browser: the console"
     )
     try:
         while True:

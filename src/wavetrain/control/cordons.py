@@ -14,7 +14,7 @@ def cordon(store: Store, caller: Caller, subject: str, reason: str) -> Cordon:
     require(caller, Act.CORDON)
     check_reason("cordon", reason)
     with store.write() as transaction:
-        _check_known(transaction, subject)
+        check_known(transaction, subject)
         known = transaction.get(Cordon, subject)
         if known is not None:
             return known
@@ -28,7 +28,7 @@ def uncordon(store: Store, caller: Caller, subject: str) -> None:
     """Give it work again."""
     require(caller, Act.CORDON)
     with store.write() as transaction:
-        _check_known(transaction, subject)
+        check_known(transaction, subject)
         known = transaction.get(Cordon, subject)
         if known is None:
             return
@@ -38,6 +38,7 @@ def uncordon(store: Store, caller: Caller, subject: str) -> None:
         )
 
 
-def _check_known(view: View, subject: str) -> None:
+def check_known(view: View, subject: str) -> None:
+    """`UnknownError` for what is neither a PoP nor a node."""
     if view.get(Pop, subject) is None and home_of(view, subject) is None:
         raise UnknownError(f"there is no PoP or node {subject[:120]}; see: wavetrain fleet show")

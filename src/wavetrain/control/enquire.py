@@ -74,7 +74,9 @@ def journal(
             f"a page of {limit} entries is not possible; give a limit from 1 to {JOURNAL_PAGE_MAX}"
         )
     with store.read() as view:
-        found = view.journal_tail(limit, **equal) if after is None else view.journal(after, limit, **equal)
+        found = (
+            view.journal_tail(limit, None, **equal) if after is None else view.journal(after, limit, **equal)
+        )
         return JournalPage(entries=tuple(found), now=view.now)
 
 

@@ -55,8 +55,8 @@ class View(Protocol):
         """Entries with `seq` > `after`, oldest first; `equal` may name subject, rollout, kind, who."""
         ...
 
-    def journal_tail(self, limit: int = 50, **equal: str) -> list[Entry]:
-        """The last `limit` entries, oldest first."""
+    def journal_tail(self, limit: int = 50, before: int | None = None, **equal: str) -> list[Entry]:
+        """The last `limit` entries, oldest first; with `before` the last of those with a smaller `seq`."""
         ...
 
 

@@ -38,6 +38,9 @@ class PlaceSeen(msgspec.Struct, frozen=True):
     """What is not over, the next first."""
     past: tuple[Maintenance, ...] = ()
     """What is over, the latest first."""
+    nodes: int = 0
+    latitude: float | None = None
+    longitude: float | None = None
 
     @property
     def under_way(self) -> Maintenance | None:
@@ -157,7 +160,16 @@ def _all(view: View) -> StatusPicture:
         works.setdefault(record.pop, []).append(record)
     places = {
         pop.id: _with(
-            PlaceSeen(pop.id, pop.place or str(pop.id), pop.region, pop.zone, pop.serves),
+            PlaceSeen(
+                pop=pop.id,
+                name=pop.place or str(pop.id),
+                region=pop.region,
+                zone=pop.zone,
+                serves=pop.serves,
+                nodes=len(pop.nodes),
+                latitude=pop.latitude,
+                longitude=pop.longitude,
+            ),
             works.get(pop.id, ()),
         )
         for pop in view.find(Pop)

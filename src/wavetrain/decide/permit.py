@@ -32,6 +32,7 @@ class Act(StrEnum):
     FEED = "read an account's feeds"
     SUBSCRIBE = "say how an account is told"
     CHOOSE = "choose features for an account"
+    WISH = "say what an account wishes"
     VISIT = "log in at the pages"
     HOLD_BACK = "hold features back from accounts"
 
@@ -69,6 +70,7 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.FEED: frozenset({Role.CALENDAR}),
     Act.SUBSCRIBE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
+    Act.WISH: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.VISIT: (_PERSONS - {Role.CI}) | {Role.ACCOUNT},
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),
 }

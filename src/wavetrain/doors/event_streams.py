@@ -18,7 +18,7 @@ QUIET_S = 10.0
 DIGITS_MAX: Final = 19
 AGAIN_MS = 1_000
 """How long a program waits before it connects again."""
-_HEADERS: Final = [
+HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
@@ -79,24 +79,24 @@ class EventStreams:
         """One stream, until its program goes, or the doors close; it has seen nothing before it fetches."""
         number = self._audience.join(-1)
         self._open += 1
-        gone = asyncio.ensure_future(_gone(receive))
+        left = asyncio.ensure_future(gone(receive))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await send(_part(f"retry: {AGAIN_MS}\n\n".encode()))
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            await send(part(f"retry: {AGAIN_MS}\n\n".encode()))
             told = -1
-            while not gone.done() and not self._closed and self._moved is not None:
+            while not left.done() and not self._closed and self._moved is not None:
                 moved, version = self._moved, self._snapshot.version
                 if version > told:
                     told = version
-                    await send(_part(_event(version, number)))
+                    await send(part(_event(version, number)))
                     continue
-                await asyncio.wait((gone, moved), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
-                if not moved.done() and not gone.done():
-                    await send(_part(b":\n\n"))
-            if not gone.done():
+                await asyncio.wait((left, moved), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
+                if not moved.done() and not left.done():
+                    await send(part(b":\n\n"))
+            if not left.done():
                 await send({"type": "http.response.body", "body": b""})
         finally:
-            gone.cancel()
+            left.cancel()
             self._open -= 1
             self._audience.leave(number)
 
@@ -123,10 +123,12 @@ def _event(version: int, number: int) -> bytes:
     return b"id: %d\ndata: %s\n\n" % (version, data)
 
 
-def _part(body: bytes) -> Message:
+def part(body: bytes) -> Message:
+    """A piece of a stream that goes on."""
     return {"type": "http.response.body", "body": body, "more_body": True}
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Returns when nobody reads any more."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -9,16 +9,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from wavetrain.control.audience import Audience
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
 from wavetrain.control.subscriptions import Ways
-from wavetrain.doors import agents, health, notes, notes_written, openapi, operators
+from wavetrain.doors import agents, console, feeds, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
-from wavetrain.doors.feeds import Feeds
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
@@ -26,6 +26,8 @@ from wavetrain.doors.login import LoginDoor
 from wavetrain.doors.login_links import LINK_S, Remembered
 from wavetrain.doors.metrics import Metrics
 from wavetrain.doors.ofrep import Ofrep
+from wavetrain.doors.overlook import Overlook
+from wavetrain.doors.page_events import PageEvents
 from wavetrain.doors.status import Status
 from wavetrain.doors.statuspage import Page
 
@@ -49,6 +51,7 @@ def build(
     pipelines: Pipelines | None = None,
     provider: Provider | None = None,
     ways: Ways | None = None,
+    outlooks: Outlooks | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
@@ -56,17 +59,20 @@ def build(
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
     are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others,
-    `provider` knows people without a token of ours. `ways` is what customers may be told by.
+    `provider` knows people without a token of ours. `outlooks` says between which instants work
+    is expected. `ways` is what customers may be told by.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
 
+    events = PageEvents(store)
     known = audience or (Audience(standings) if standings is not None else None)
     streams = EventStreams(standings, known) if standings is not None and known is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with herald.working(), streams.working() if streams is not None else contextlib.nullcontext():
+        listening = streams.working() if streams is not None else contextlib.nullcontext()
+        async with herald.working(), events.working(), listening:
             yield
 
     own = [Route("/healthz", health.alive)]
@@ -74,7 +80,8 @@ def build(
     own += [Route("/metrics", metrics.answer)] if metrics is not None else []
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     own += LoginDoor(provider, clock).routes
-    own += Feeds(board, page or Page()).routes if board is not None else []
+    own += [Route("/console/events", events.answer), *console.ROUTES]
+    own += feeds.ROUTES
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
@@ -88,20 +95,26 @@ def build(
     if board is not None:
         stack = Status(board, page or Page(), limits).around(stack)
     app.middleware_stack = metrics.traffic.around(stack) if metrics is not None else stack
-    app.state.let_go = _together(herald.close, *([streams.close] if streams is not None else []))
+    app.state.let_go = _together(
+        herald.close, events.close, *([streams.close] if streams is not None else [])
+    )
     app.state.house = House(
         store,
         artifacts,
         trust,
         herald,
         limits,
-        authority,
-        evidence,
-        standings,
-        pipelines,
-        Remembered(LINK_S, clock),
-        audience,
-        ways,
+        authority=authority,
+        evidence=evidence,
+        standings=standings,
+        pipelines=pipelines,
+        links=Remembered(LINK_S, clock),
+        overlook=Overlook(store, board),
+        audience=audience,
+        board=board,
+        page=page or Page(),
+        outlooks=outlooks,
+        ways=ways,
     )
     return app
 

@@ -296,6 +296,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     filters: dict[str, Callable[..., str]] = {
+        "counted": lambda number, what: f"{number} {what}{'' if number == 1 else 's'}",
         "entry_id": lambda name: f"urn:uuid:{uuid5(NAMESPACE_URL, f'wavetrain/status/{name}')}",
         "instant": lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "local": _local,

@@ -2,7 +2,7 @@
 
 from wavetrain.control import subscriptions
 from wavetrain.decide.permit import Act
-from wavetrain.doors.described import Body, Described, Param, gives, says
+from wavetrain.doors.described import Body, Described, Param, deed, reading
 from wavetrain.model.notice import Delivery
 from wavetrain.wire.messages import Because
 from wavetrain.wire.subscription_messages import AddWay
@@ -19,45 +19,19 @@ _ADD = {"name": "noc", "way": "webhook", "to": "https://hooks.example.net/mainte
 
 def _routes(start: str, prefix: str, *whose: Param) -> tuple[Described, ...]:
     messages = start.replace("subscriptions", "notices")
-    lost = (404,) if whose else ()
-
-    def told(
-        method: str, path: str, name: str, act: Act, use: object, *params: Param, **more: object
-    ) -> Described:
-        values = {"text": says(use), "gives": gives(use), "refusals": lost, **more}  # type: ignore[arg-type]
-        return Described(
-            method=method, path=path, name=f"{prefix}.{name}", act=act, params=(*whose, *params), **values
-        )
-
-    see, say = Act.SEE_ACCOUNT, Act.SUBSCRIBE
-    one = f"{start}/{{name}}"
+    see, say, one = Act.SEE_ACCOUNT, Act.SUBSCRIBE, f"{start}/{{name}}"
+    add, why = Body(kind=AddWay, example=_ADD), Body(kind=Because, example={"reason": "the receiver moves"})
     return (
-        told("GET", start, "list", see, subscriptions.listed),
-        told(
-            "POST",
-            start,
-            "add",
-            say,
-            subscriptions.add,
-            body=Body(kind=AddWay, example=_ADD),
-            status=201,
-        ),
-        told("DELETE", one, "remove", say, subscriptions.remove, _WAY),
-        told(
-            "POST",
-            f"{one}/pause",
-            "pause",
-            say,
-            subscriptions.pause,
-            _WAY,
-            body=Body(kind=Because, example={"reason": "the receiver moves"}),
-        ),
-        told("POST", f"{one}/resume", "resume", say, subscriptions.resume, _WAY),
-        told("POST", f"{one}/secret", "secret", say, subscriptions.rotate, _WAY),
-        told("POST", f"{one}/test", "test", say, subscriptions.test, _WAY, status=201),
-        told("GET", messages, "sent", see, subscriptions.messages, _STATE),
-        told("POST", f"{messages}/retry", "retry", say, subscriptions.retry),
-        told("GET", f"{messages}/{{name}}", "message", see, subscriptions.message, _NOTICE, refusals=(404,)),
+        reading(start, f"{prefix}.list", subscriptions.listed, *whose, act=see),
+        deed(start, f"{prefix}.add", say, subscriptions.add, add, *whose, status=201),
+        deed(one, f"{prefix}.remove", say, subscriptions.remove, None, *whose, _WAY, method="DELETE"),
+        deed(f"{one}/pause", f"{prefix}.pause", say, subscriptions.pause, why, *whose, _WAY),
+        deed(f"{one}/resume", f"{prefix}.resume", say, subscriptions.resume, None, *whose, _WAY),
+        deed(f"{one}/secret", f"{prefix}.secret", say, subscriptions.rotate, None, *whose, _WAY),
+        deed(f"{one}/test", f"{prefix}.test", say, subscriptions.test, None, *whose, _WAY, status=201),
+        reading(messages, f"{prefix}.sent", subscriptions.messages, *whose, _STATE, act=see),
+        deed(f"{messages}/retry", f"{prefix}.retry", say, subscriptions.retry, None, *whose),
+        reading(f"{messages}/{{name}}", f"{prefix}.message", subscriptions.message, *whose, _NOTICE, act=see),
     )
 
 

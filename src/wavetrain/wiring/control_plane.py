@@ -145,6 +145,7 @@ class ControlPlane:
             ways=self._carriers.ways,
             pipelines=Pipelines(tuple(Issuer(pinned(one)) for one in self._config.ci)),
             provider=provider_of(self._config),
+            outlooks=self._publishing.outlooks,
         )
         config = uvicorn.Config(
             app,

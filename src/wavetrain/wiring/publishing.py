@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable
 
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
 from wavetrain.control.status_picture import StatusBoard
@@ -27,6 +28,7 @@ class Publishing:
     def __init__(self, store: Store, log: Log) -> None:
         self._store, self._log = store, log
         self.board = StatusBoard(store)
+        self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
         self._teller = Teller(store, lambda: self.board.picture)
         self._ended = threading.Event()
@@ -55,6 +57,7 @@ class Publishing:
                 self._publisher.look()
                 self.board.follow()
                 self._teller.look()
+                self.outlooks.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()

@@ -28,7 +28,7 @@
     at = Date.now();
     again = false;
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual", headers: { Accept: "text/html" } });
+      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual", headers: { Accept: "text/html", "X-Live": "1" } });
       if (answer.ok) {
         put(new DOMParser().parseFromString(await answer.text(), "text/html"));
         if (state) state.textContent = "Live.";
