@@ -12,8 +12,9 @@ from tests.doors.test_feeds import ACME, SITES
 from wavetrain.adapters.memory_view import MemoryChange
 from wavetrain.control import customer_notice, telling
 from wavetrain.control.customer_notice import Notice
+from wavetrain.control.listeners import EVERYBODY
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.control.telling import EVERYBODY, Teller
+from wavetrain.control.telling import Teller
 from wavetrain.errors import UnreachableError
 from wavetrain.model.fleet import AccountId, PopId, Region, RegionId, Serves, Site, SiteId
 from wavetrain.model.maintenance import Maintenance

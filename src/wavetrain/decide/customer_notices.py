@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from wavetrain.model.maintenance import Maintenance, MaintenanceState
+from wavetrain.model.maintenance import Incident, Maintenance, MaintenanceState
 from wavetrain.model.policy import Announce
 from wavetrain.model.subscription import Heard, Topic
 
@@ -94,6 +94,35 @@ def heard_of(fact: Fact, account: str, now: datetime) -> Heard:
         at=now,
     )
     return made if fact.heard is None else made.changed(version=fact.heard.version)
+
+
+def incident_due(incident: Incident, heard: Heard | None) -> datetime | None:
+    """From when on an account is told of an incident, at once at first and then of each further word; None: of none."""
+    if heard is None:
+        return incident.since
+    if len(incident.told) <= heard.sequence:
+        return None
+    return max(incident.changed_at, (heard.at or incident.since) + SETTLE)
+
+
+def heard_of_incident(incident: Incident, heard: Heard | None, account: str, now: datetime) -> Heard:
+    """What the account has been told of it, after this."""
+    made = Heard(
+        maintenance=incident.id,
+        account=account,  # type: ignore[arg-type]
+        topic=Topic.INCIDENT,
+        sequence=len(incident.told),
+        starts=incident.since,
+        ends=incident.over_at or incident.since,
+        at=now,
+    )
+    return made if heard is None else made.changed(version=heard.version)
+
+
+def id_of_incident(account: str, incident: Incident) -> str:
+    """Of the notice of its last word; the same for good."""
+    said = "\x1f".join((incident.id, str(len(incident.told)), account))
+    return f"notice-{blake2b(said.encode(), digest_size=16).hexdigest()}"
 
 
 def together(facts: Iterable[Fact]) -> Iterator[Sequence[Fact]]:

@@ -15,6 +15,7 @@ from wavetrain.doors import maintnote
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.notice import Letter, Outcome, Part
 from wavetrain.model.subscription import Subscription, Way
+from wavetrain.wire.cdevents import event_of
 from wavetrain.wire.notice_body import CLOUD_EVENT, cloud_event_of, webhook_of
 from wavetrain.wire.notice_text import text_of, title_of
 
@@ -39,6 +40,7 @@ class Carriers:
     ) -> None:
         self._outside, self._page, self._contact = outside, page, contact
         self._timeout_s, self._postbox = timeout_s, postbox
+        self._source = page.address or "urn:wavetrain"
         self._trust = ssl.create_default_context()
 
     @property
@@ -67,7 +69,9 @@ class Carriers:
         """A notice as this way carries it."""
         body, media = webhook_of(notice), "application/json"
         if way is Way.CLOUDEVENTS:
-            body, media = cloud_event_of(notice, self._page.address or "urn:wavetrain"), CLOUD_EVENT
+            body, media = cloud_event_of(notice, self._source), CLOUD_EVENT
+        elif way is Way.CDEVENTS:
+            body, media = event_of(notice, self._source), CLOUD_EVENT
         return Letter(
             id=notice.id,
             title=title_of(notice, self._page.name),
