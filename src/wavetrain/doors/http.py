@@ -50,8 +50,8 @@ def build(
     page: Page | None = None,
     pipelines: Pipelines | None = None,
     provider: Provider | None = None,
-    ways: Ways | None = None,
     outlooks: Outlooks | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
