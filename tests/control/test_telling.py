@@ -17,7 +17,8 @@ from wavetrain.control.status_picture import StatusBoard
 from wavetrain.control.telling import Teller
 from wavetrain.errors import UnreachableError
 from wavetrain.model.fleet import AccountId, PopId, Region, RegionId, Serves, Site, SiteId
-from wavetrain.model.maintenance import Maintenance
+from wavetrain.model.maintenance import Incident, Maintenance, Told
+from wavetrain.model.receipt import Receipt
 from wavetrain.model.record import Record
 from wavetrain.model.subscription import Dispatch, Heard, Subscription, Topic, Way
 
@@ -99,6 +100,59 @@ def test_an_account_is_told_of_work_at_its_own_pops_with_the_impact_on_its_sites
         "acme-vpn": "secondary",
     }
     assert desk.look() == desk.look(HOUR.total_seconds()) == []
+
+
+def test_an_incident_is_told_at_once_and_each_further_word_a_while_after_the_last(desk: Desk) -> None:
+    said = tuple(Told(at=desk.now, state="identified", text=f"word {number}") for number in range(4))
+    found = Incident(
+        id="i1",
+        title="t",
+        state="identified",
+        impact="minor",
+        pops=(PopId("por1"),),
+        since=desk.now,
+        changed_at=desk.now,
+    )
+    desk.put(found.changed(id="i0", changed_at=desk.now - HOUR), desk.way(ACME), desk.way(OTHER))
+    assert desk.look() == [], "what was said before an account listened is not told"
+    desk.put(found.changed(told=said[:1]))
+    (first,) = desk.look()
+    assert (first.account, first.topic) == ("acme", Topic.INCIDENT)
+    desk.put(
+        found.changed(told=said[:2], changed_at=desk.now), found.changed(id="i2", pops=(PopId("evil1"),))
+    )
+    assert [one.account for one in desk.look(1)] == ["other"]
+    desk.put(found.changed(told=said[:3], changed_at=desk.now))
+    (second,) = desk.look(60)
+    assert second.incident is not None
+    assert len(second.incident.told) == 3
+    assert desk.look(600) == []
+
+
+def test_a_receipt_is_told_once_when_late_reports_had_time_to_come(desk: Desk) -> None:
+    made = Receipt(
+        account=ACME,
+        maintenance="edge-2.1.0.por1.1",
+        rollout="edge-2.1.0",
+        pop=PopId("por1"),
+        release="2.1.0",
+        began=desk.now,
+        ended=desk.now,
+        made_at=desk.now,
+        promise_s=10.0,
+    )
+    desk.put(desk.way(ACME), desk.way(OTHER), made)
+    assert desk.look() == []
+    desk.put(made.changed(amended=1, silent=2))
+    assert desk.look(60) == []
+    (notice,) = desk.look(900)
+    assert (notice.account, notice.topic) == ("acme", Topic.RECEIPT)
+    assert notice.receipt is not None
+    assert notice.receipt.silent == 2
+    desk.put(made.changed(amended=2))
+    assert desk.look(2_000) == []
+    desk.teller = Teller(desk.house.store, lambda: desk.board.picture)
+    assert desk.look() == []
 
 
 def test_who_has_no_way_costs_and_gets_nothing(desk: Desk) -> None:

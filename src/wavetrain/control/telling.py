@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 import msgspec
 
-from wavetrain.control import account_work
+from wavetrain.control import account_work, receipt_notices
 from wavetrain.control.customer_notice import Item, Notice, facts_of, shortened, split
 from wavetrain.control.facts import policy_in
 from wavetrain.control.listeners import EVERYBODY, Listeners
@@ -24,6 +24,7 @@ from wavetrain.model.journal import Entry
 from wavetrain.model.maintenance import OPEN, Incident, Maintenance
 from wavetrain.model.notice import Delivery
 from wavetrain.model.policy import Announce, PolicyText
+from wavetrain.model.receipt import Receipt
 from wavetrain.model.rollout import Rollout
 from wavetrain.model.subscription import Dispatch, Heard, Subscription, Topic
 
@@ -31,7 +32,7 @@ LATE = timedelta(days=7)
 """What was over for longer when a control plane starts is not told any more."""
 WRITTEN_MAX = 500
 """So many notices are written in one commit, for the ticker not to wait long."""
-_KINDS = frozenset({"Maintenance", "Incident", "Subscription", "Site", "Visit"})
+_KINDS = frozenset({"Maintenance", "Incident", "Receipt", "Subscription", "Site", "Visit"})
 
 
 class Train(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class Made(msgspec.Struct, frozen=True):
 
     notice: Notice
     heard: Sequence[Heard]
-    stands: Sequence[Maintenance | Incident]
+    stands: Sequence[Maintenance | Incident | Receipt]
 
 
 class Teller:
@@ -80,10 +81,14 @@ class Teller:
                 facts = self._facts(view, picture, dirty)
                 self._along(view, picture, facts)
                 made = [*self._notices(view, picture, facts), *self._of_incidents(view, picture, dirty)]
+                receipts, later = receipt_notices.due(view, self._listeners, dirty)
+                made += [Made(notice, [heard], [receipt]) for notice, heard, receipt in receipts]
+                for entry in later:
+                    heappush(self._due, entry)
             now = view.now
         for start in range(0, len(made), WRITTEN_MAX):
             self._write(made[start : start + WRITTEN_MAX])
-        for name in {one.id for each in made for one in each.stands}:
+        for name in {one.id for each in made for one in each.stands if not isinstance(one, Receipt)}:
             heappush(self._due, (now, name))  # what is next of it, is found at the next look
         self._sequence = sequence
         return len(made)
@@ -99,6 +104,7 @@ class Teller:
         if any(one.kind == "Site" and one.record is None for one in changes):
             return self._everything(view)
         dirty = {one.key[0] for one in changes if one.kind in ("Maintenance", "Incident")}
+        dirty |= {receipt_notices.name_of(one.record) for one in changes if isinstance(one.record, Receipt)}
         for account in self._listeners.follow(view, changes):
             dirty |= {work.id for work in self._works(account, picture)}
         return dirty
@@ -113,7 +119,8 @@ class Teller:
             one.id for one in view.find(Maintenance) if one.state in OPEN or (one.over_at or oldest) > oldest
         )
         faults = (one.id for one in view.find(Incident) if (one.over_at or view.now) > oldest)
-        return {*works, *faults}
+        receipts = (receipt_notices.name_of(one) for one in view.find(Receipt) if one.made_at > oldest)
+        return {*works, *faults, *receipts}
 
     def _works(self, account: str, picture: StatusPicture) -> Sequence[Maintenance]:
         """What is not over, and touches an account."""
@@ -282,7 +289,7 @@ def post(transaction: Transaction, notice: Notice, ways: Iterable[Subscription])
 def _stands(view: View, made: Made) -> bool:
     """Whether all is as it was read: the records by their versions, and what the account had heard."""
     for one in made.stands:
-        known = view.get(type(one), one.id)
+        known = view.get(type(one), *one.key)
         if known is None or known.version != one.version:
             return False
     for heard in made.heard:
