@@ -10,7 +10,6 @@ from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
 from wavetrain.control.receipts import Receipts
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
 from wavetrain.wiring.log import Log
 
@@ -24,7 +23,7 @@ LEAVE_S = 5.0
 
 
 class Publishing:
-    """Writes maintenance and incidents, shows them, and has customers told. Apart from the ticker: no tick waits."""
+    """Writes maintenance and incidents, then shows them. Apart from the ticker: a look never keeps a tick waiting."""
 
     def __init__(self, store: Store, log: Log, promise_s: float = 10.0) -> None:
         self._store, self._log = store, log
@@ -32,7 +31,6 @@ class Publishing:
         self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
         self._receipts = Receipts(store, promise_s)
-        self._teller = Teller(store, lambda: self.board.picture)
         self._ended = threading.Event()
         self._news = threading.Event()
         self._forgot_at = time.monotonic()
@@ -60,7 +58,6 @@ class Publishing:
                 self.board.follow()
                 self.outlooks.look()
                 self._receipts.look()
-                self._teller.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()
