@@ -14,7 +14,17 @@ from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, S
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.doors import agents, console, feeds, health, notes, notes_written, openapi, operators
+from wavetrain.doors import (
+    account_pages,
+    agents,
+    console,
+    feeds,
+    health,
+    notes,
+    notes_written,
+    openapi,
+    operators,
+)
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
@@ -79,7 +89,7 @@ def build(
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     own += LoginDoor(provider, clock).routes
     own += [Route("/console/events", events.answer), *console.ROUTES]
-    own += feeds.ROUTES
+    own += [*feeds.ROUTES, *account_pages.ROUTES]
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
