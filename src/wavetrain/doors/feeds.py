@@ -26,7 +26,6 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.access import Role
 
 ICS = "text/calendar; charset=utf-8"
-CONTACT = "noc@localhost"
 SECRET, OWN = "/feeds/{secret}", "/v1/accounts/{name}"
 NONE = "there is no such feed; ask whoever gave you its address for another"
 
@@ -88,21 +87,19 @@ def calendar_of(told: AccountWork, page: Page) -> bytes:
     """All work that touches an account."""
     made = calendar(f"{page.name}: {told.name}")
     for one in told.works[:WORKS_MAX]:
-        made.add_component(maintnote.event(told.account, one, page, _contact(page)))
+        made.add_component(maintnote.event(told.account, one, page, maintnote.contact_of(page)))
     return bytes(made.to_ical())
 
 
 def _next(told: AccountWork, page: Page) -> bytes:
-    return maintnote.notice(told.account, told.next, page, _contact(page))
+    return maintnote.notice(told.account, told.next, page, maintnote.contact_of(page))
 
 
 def _one(request: Request) -> Write:
     name = request.path_params["work"]
-    return lambda told, page: maintnote.notice(told.account, told.find(name), page, _contact(page))
-
-
-def _contact(page: Page) -> str:
-    return f"noc@{page.address.rpartition('//')[2].partition(':')[0]}" if page.address else CONTACT
+    return lambda told, page: maintnote.notice(
+        told.account, told.find(name), page, maintnote.contact_of(page)
+    )
 
 
 async def _holder(request: Request) -> Caller:

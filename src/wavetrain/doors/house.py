@@ -14,6 +14,7 @@ from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trus
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.login_links import LINK_S, Link, Remembered
@@ -59,6 +60,16 @@ class House(msgspec.Struct, frozen=True):
         if self.board is None:
             raise UnreachableError("this control plane publishes no work; ask the one that does")
         return self.board
+
+    ways: Ways | None = None
+    """What customers may be told by; absent where nobody is told."""
+
+    @property
+    def own_ways(self) -> Ways:
+        """What customers may be told by."""
+        if self.ways is None:
+            raise UnreachableError("this control plane tells customers nothing; ask the one that does")
+        return self.ways
 
     @property
     def own_authority(self) -> Authority:

@@ -14,6 +14,7 @@ from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, S
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors import (
     account_pages,
     agents,
@@ -60,6 +61,7 @@ def build(
     pipelines: Pipelines | None = None,
     provider: Provider | None = None,
     outlooks: Outlooks | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
@@ -68,7 +70,7 @@ def build(
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
     are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others,
     `provider` knows people without a token of ours. `outlooks` says between which instants work
-    is expected.
+    is expected. `ways` is what customers may be told by.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -122,6 +124,7 @@ def build(
         board=board,
         page=page or Page(),
         outlooks=outlooks,
+        ways=ways,
     )
     return app
 
