@@ -21,8 +21,10 @@ from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.audience import Audience
 from wavetrain.control.outbox import send_next
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.publish import Publisher
 from wavetrain.control.standings import Standings
+from wavetrain.control.status_picture import StatusBoard
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
@@ -96,6 +98,7 @@ class Session:
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
         self._publisher = Publisher(self.store)
+        self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, self.clock)
         self._alerts: Alerts | None = None
         self._channels: dict[str, Hook] = {}
         self._stack = contextlib.ExitStack()
@@ -108,7 +111,15 @@ class Session:
         keys = self.folder / "control"
         keys.mkdir(exist_ok=True)
         authority = OwnAuthority(keys, utc_now())
-        doors = build(self.store, artifacts, trust, self.house.ticker.watch.evidence_of, authority=authority)
+        doors = build(
+            self.store,
+            artifacts,
+            trust,
+            self.house.ticker.watch.evidence_of,
+            authority=authority,
+            board=self._board,
+            outlooks=self._outlooks,
+        )
         tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
         self._url = self._stack.enter_context(_served(doors, tls))
         self._ca = str(authority.file)
@@ -148,6 +159,8 @@ class Session:
             "COLUMNS": COLUMNS,
             "NO_COLOR": "1",
         }
+        self._board.follow()
+        self._outlooks.look()
         with contextlib.chdir(self.folder):
             result = CliRunner().invoke(app, line, env=environment)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
