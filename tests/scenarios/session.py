@@ -15,16 +15,21 @@ from typer.testing import CliRunner
 
 from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.adapters.outside import Outside
 from wavetrain.adapters.signing_key import SigningKey
+from wavetrain.adapters.webhook import checked_url
 from wavetrain.cli.main import app
 from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.audience import Audience
+from wavetrain.control.dispatches import Dispatches, Gone
 from wavetrain.control.outbox import send_next
 from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.publish import Publisher
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
+from wavetrain.control.telling import Teller
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
@@ -43,6 +48,7 @@ from wavetrain.wire.policy_file import read_policy
 from wavetrain.wiring.clock import utc_now
 from wavetrain.wiring.connection import Connection
 from wavetrain.wiring.tls import Tls, own_pair
+from wavetrain.wiring.ways import lane_of
 
 BASELINE = "1.9.0"
 PERSONS = {
@@ -99,6 +105,9 @@ class Session:
         }
         self._publisher = Publisher(self.store)
         self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, self.clock)
+        self._teller = Teller(self.store, lambda: self._board.picture)
+        self._dispatches = Dispatches(self.store, lane_of)
+        self._customers = Outcome(taken=True, text="taken")
         self._alerts: Alerts | None = None
         self._channels: dict[str, Hook] = {}
         self._stack = contextlib.ExitStack()
@@ -119,6 +128,7 @@ class Session:
             authority=authority,
             board=self._board,
             outlooks=self._outlooks,
+            ways=Ways(Outside(), checked_url, mails=True),
         )
         tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
         self._url = self._stack.enter_context(_served(doors, tls))
@@ -246,8 +256,21 @@ class Session:
         """Its receiver takes what it gets."""
         self._channels[channel].outcome = Hook.outcome
 
+    def refuse_mail(self) -> None:
+        """No server takes mail to customers."""
+        self._customers = Outcome(taken=False, text="451 try again later")
+
+    def take_mail(self) -> None:
+        """One takes it again."""
+        self._customers = Outcome(taken=True, text="taken")
+
     def _tell(self) -> None:
         self._publisher.look()
+        self._board.follow()
+        self._teller.look()
+        gone: list[Gone] = []
+        while (lots := self._dispatches.turn(gone)) or gone:
+            gone = [Gone(lot, self._customers, 0.0) for lot in lots]
         if self._alerts is not None:
             self._alerts.look()
         for name, receiver in self._channels.items():

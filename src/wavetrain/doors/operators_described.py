@@ -40,6 +40,7 @@ from wavetrain.decide.readiness import LISTED_MAX
 from wavetrain.doors.accounts_described import ACCOUNTS
 from wavetrain.doors.described import BYTES, Body, Described, Param, Use, deed, reading
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
+from wavetrain.doors.subscriptions_described import SUBSCRIPTIONS
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
@@ -334,6 +335,7 @@ OPERATORS = (
         status=201,
     ),
     _off("/v1/tokens/{name}", "token.revoke", Act.ADMIT, tokens.revoke, TOKEN),
+    *SUBSCRIPTIONS,
     reading("/v1/alerts", "alert.list", notices.listed, Param("state", "Messages in this state.", Delivery)),
     deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
     reading("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),

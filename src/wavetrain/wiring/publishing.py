@@ -60,6 +60,7 @@ class Publishing:
                 self._publisher.look()
                 self.board.follow()
                 self._teller.look()
+                self.outlooks.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()
