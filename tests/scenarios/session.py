@@ -103,8 +103,8 @@ class Session:
         self._secrets = {
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
-        self._publisher = Publisher(self.store)
-        self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, self.clock)
+        self._publisher, self._looked = Publisher(self.store), 0.0
+        self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, lambda: self._looked)
         self._teller = Teller(self.store, lambda: self._board.picture)
         self._dispatches = Dispatches(self.store, lane_of)
         self._customers = Outcome(taken=True, text="taken")
@@ -170,6 +170,7 @@ class Session:
             "NO_COLOR": "1",
         }
         self._board.follow()
+        self._looked += 1_000.0  # whoever looks ahead has rested
         self._outlooks.look()
         with contextlib.chdir(self.folder):
             result = CliRunner().invoke(app, line, env=environment)

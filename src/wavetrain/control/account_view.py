@@ -146,5 +146,7 @@ def _wishes(
     return Wishes(
         early=settings.counts.early[POP.name],
         blackouts=settings.counts.blackouts,
-        unmet=account_wishes.ungranted_of(view, work.account, ahead, pairs, picture, outlooks),
+        unmet=account_wishes.ungranted_of(
+            view, work.account, ahead, pairs, {site.primary for site in sites}, picture, outlooks
+        ),
     )

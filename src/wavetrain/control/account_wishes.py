@@ -1,6 +1,6 @@
 """Account wishes: what does the planned work that touches an account not grant of what it wishes?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 
@@ -27,6 +27,7 @@ def ungranted_of(
     account: str,
     works: Sequence[Maintenance],
     pairs: Mapping[tuple[PopId, PopId], int],
+    primaries: Collection[PopId],
     picture: StatusPicture,
     outlooks: Outlooks | None,
 ) -> tuple[Ungranted, ...]:
@@ -37,20 +38,22 @@ def ungranted_of(
     for work in works[:WORKS_MAX]:
         place = view.get(Pop, work.pop)
         if place is not None:
-            planned.append(_planned(work, place, outlooks))
+            is_felt = place.id in primaries or place.dedicated == account
+            planned.append(_planned(work, place, outlooks, is_felt))
     if not planned:
         return ()
     surroundings = _Surroundings(view, picture, outlooks)
     return ungranted.of_account(wishes, planned, pairs, surroundings.of, surroundings.gap)
 
 
-def _planned(work: Maintenance, place: Pop, outlooks: Outlooks | None) -> Planned:
+def _planned(work: Maintenance, place: Pop, outlooks: Outlooks | None, is_felt: bool) -> Planned:
     expected = outlooks.of(work.rollout, work.pop) if outlooks is not None else None
     return Planned(
         work=work.id,
         place=place,
         starts=work.starts,
         ends=work.ends,
+        is_felt=is_felt,
         wave=expected.wave - 1 if expected is not None else 0,
         ring=expected.ring if expected is not None else None,
     )

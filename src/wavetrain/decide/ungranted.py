@@ -37,6 +37,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     place: Pop
     starts: datetime
     ends: datetime
+    is_felt: bool = True
+    """Whether the PoP is the account's own, or the primary of one of its sites: elsewhere no plan weighs its wishes."""
     wave: int = 0
     ring: RingSpan | None = None
 
@@ -88,8 +90,9 @@ def of_account(
     for one in planned:
         if len(found) >= LISTED_MAX:
             break
-        found += _blackout(account, one, around)
-        found += _early(account, one)
+        if one.is_felt:
+            found += _blackout(account, one, around)
+            found += _early(account, one)
     found += _pairs(planned, pairs, around, gap)
     return tuple(found[:LISTED_MAX])
 
