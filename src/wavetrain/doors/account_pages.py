@@ -13,7 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wavetrain.control import account_features, account_settings, account_view, account_work, choices
+from wavetrain.control import (
+    account_features,
+    account_settings,
+    account_view,
+    account_work,
+    choices,
+    subscriptions,
+)
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.control.choices import Asked
 from wavetrain.decide.account_settings import EARLY_LANES, Wanted
@@ -37,7 +44,7 @@ _VERBS: Final = (Verb.EARLY, Verb.LEAVE, Verb.DEFER, Verb.GIVE_BACK, Verb.TAKE)
 _DAY_ENDS: Final = timedelta(days=1)
 
 
-def _account(visit: Visit) -> str:
+def account_of(visit: Visit) -> str:
     """Whose pages these are."""
     named = visit.request.path_params.get("name")
     if named is not None:
@@ -47,17 +54,17 @@ def _account(visit: Visit) -> str:
     return visit.caller.account
 
 
-def _root(visit: Visit) -> str:
+def root_of(visit: Visit) -> str:
     """Where the account's pages begin."""
     return f"/console/accounts/{quote(visit.name, safe='')}" if "name" in visit.request.path_params else OWN
 
 
 def _view(visit: Visit) -> Shown:
     query_of(visit.request)
-    house, account = visit.house, _account(visit)
+    house, account = visit.house, account_of(visit)
     picture = house.shown.picture
     seen = account_view.seen(house.store, visit.caller, account, picture, outlooks=house.outlooks)
-    root = _root(visit)
+    root = root_of(visit)
     values = account_page.parts_of(seen, picture, house.page, f"{root}/calendar.ics")
     return Shown("account.html", {**values, "root": root})
 
@@ -70,7 +77,7 @@ async def _calendar(request: Request) -> Response:
         if visitor is None:
             return going(login_at(request))
         visit, house = Visit(request, visitor), house_of(request)
-        account = _account(visit)
+        account = account_of(visit)
         body = await off_loop(
             lambda: feeds.calendar_of(
                 account_work.seen(house.store, visit.caller, account, house.shown.picture), house.page
@@ -88,7 +95,7 @@ async def _calendar(request: Request) -> Response:
 
 def _settings(visit: Visit) -> Shown:
     is_saved = bool(query_of(visit.request, whole=("saved",)).wholes)
-    seen = account_settings.seen(visit.store, visit.caller, _account(visit))
+    seen = account_settings.seen(visit.store, visit.caller, account_of(visit))
     return _sheet(visit, seen, _filled(seen), "Saved." if is_saved else "")
 
 
@@ -100,13 +107,13 @@ def _sheet(
     amiss: str = "",
     status: int = 200,
 ) -> Shown:
-    store, account = visit.store, _account(visit)
+    store, account = visit.store, account_of(visit)
     known = account_features.seen(store, visit.caller, account).features
     return Shown(
         "account_settings.html",
         {
             "account": account,
-            "root": _root(visit),
+            "root": root_of(visit),
             "seen": seen,
             "filled": filled,
             "lanes": EARLY_LANES,
@@ -114,6 +121,7 @@ def _sheet(
             "amiss": amiss,
             "may": not PERMITS[Act.WISH].isdisjoint(visit.caller.roles),
             "features": known[: account_page.FEATURES_MAX],
+            "ways": subscriptions.listed(store, visit.caller, account),
         },
         status,
     )
@@ -135,7 +143,7 @@ def _filled(seen: SettingsSeen) -> dict[str, Any]:
 
 
 def _say(visit: Visit) -> Shown | Go:
-    account = _account(visit)
+    account = account_of(visit)
     try:
         said = visit.field("version")
         if not (said.isascii() and said.isdecimal() and len(said) < 20):
@@ -146,7 +154,7 @@ def _say(visit: Visit) -> Shown | Go:
         if isinstance(error, StaleError):
             return _sheet(visit, seen, _filled(seen), amiss=str(error), status=409)
         return _sheet(visit, seen, _again(visit, seen), amiss=str(error), status=422)
-    return Go(f"{_root(visit)}/settings?saved={made.version}")
+    return Go(f"{root_of(visit)}/settings?saved={made.version}")
 
 
 def _wanted(visit: Visit) -> Wanted:
@@ -198,7 +206,7 @@ def _again(visit: Visit, seen: SettingsSeen) -> dict[str, Any]:
 
 def _choose(visit: Visit) -> Shown | Go:
     """A word on one feature."""
-    account, word = _account(visit), visit.field("word")
+    account, word = account_of(visit), visit.field("word")
     try:
         if word not in {verb.value for verb in _VERBS}:
             raise RefusedError(f"there is no word {word[:40]} for a feature; choose one of those on the page")
@@ -211,7 +219,7 @@ def _choose(visit: Visit) -> Shown | Go:
             raise
         seen = account_settings.seen(visit.store, visit.caller, account)
         return _sheet(visit, seen, _filled(seen), amiss=str(error), status=422)
-    return Go(f"{_root(visit)}/settings?saved=0")
+    return Go(f"{root_of(visit)}/settings?saved=0")
 
 
 def _until(text: str) -> datetime | None:
