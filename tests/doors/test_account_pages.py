@@ -9,10 +9,15 @@ from tests.control.practice import OPERATOR
 from tests.doors.browsing import Browser
 from tests.doors.status_house import AT, HOSTILE
 from tests.doors.test_feeds import Desk
+from tests.doors.test_subscriptions import Names
 
+from wavetrain.adapters.webhook import checked_url
 from wavetrain.control import features, tokens
 from wavetrain.control.account_settings import SettingsSeen, seen
+from wavetrain.control.subscriptions import Ways
 from wavetrain.decide.permit import Caller
+from wavetrain.doors.http import build
+from wavetrain.doors.limits import Limits
 from wavetrain.model.access import Role
 from wavetrain.model.feature import Early, Feature, FeatureKey, Variant
 from wavetrain.model.fleet import BLACKOUTS_MAX
@@ -40,6 +45,16 @@ class Rooms(Desk):
             early=early,
         )
         features.add(store, OPERATOR, [tiles])
+        house = self.status.house
+        self.status.app = build(
+            house.store,
+            house.artifacts,
+            house.trust,
+            board=self.status.board,
+            page=self.status.page,
+            limits=Limits(lambda: 0.0),
+            ways=Ways(Names(), checked_url, mails=True),
+        )
         self.eve = tokens.create(store, tokens.HOUSE, "eve", [Role.ACCOUNT], account="other")[1]
         self.operator = tokens.create(store, tokens.HOUSE, "olga", [Role.OPERATOR])[1]
 
@@ -193,6 +208,70 @@ def test_a_feature_is_had_early_by_a_button_and_left_again(rooms: Rooms, ann: Br
         assert ann.ask("/account/features/tiles", fields | {"word": word}).status_code == status
     fields = {key: sheet(ann)[key] for key in ("form", "sheet")}
     assert ann.ask("/account/features/none", fields | {"word": "early"}).status_code == 404
+
+
+WAYS = "/account/settings/ways"
+HOOK = {"called": "noc", "way": "webhook", "to": "https://hooks.example.net/in", "on-moved": "on"}
+
+
+def test_a_way_is_added_its_secret_shown_once_paused_and_removed(rooms: Rooms, ann: Browser) -> None:
+    made = ann.send(WAYS, **HOOK)
+    assert made.status_code == 201
+    (secret,) = re.findall(r"<code>(whsec_[^<]+)</code>", made.text)
+    assert "no-store" in made.headers["cache-control"]
+    there = ann.ask(WAYS).text
+    assert secret not in there
+    assert "webhook to https://hooks.example.net" in ann.ask(SETTINGS).text
+    assert "tells moved." in there
+    assert ann.send(WAYS, **HOOK).status_code == 422  # the name is taken
+    for deed, text in (("pause", "Paused: paused by hand."), ("resume", ">Pause<")):
+        assert ann.ask(f"{WAYS}/noc/{deed}", ann.sheet(WAYS)).status_code == 303
+        assert text in ann.ask(WAYS).text
+    assert ann.ask(f"{WAYS}/noc/secret", ann.sheet(WAYS)).status_code == 201
+    assert ann.ask(f"{WAYS}/noc/remove", ann.sheet(WAYS)).status_code == 303
+    assert "Nobody is told yet." in ann.ask(WAYS).text
+    assert (
+        ann.send(WAYS, called="mail", way="mail", to="noc@example.net", **{"on-moved": "on"}).status_code
+        == 303
+    )
+    assert ann.ask(f"{WAYS}/mail/remove", ann.sheet(WAYS)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"to": "https://127.0.0.1/in"}, "127.0.0.1"),
+        ({"to": "javascript:alert(1)"}, "javascript"),
+        ({"called": "<script>alert(1)</script>"}, "is no name for a way"),
+        ({"way": "pigeon"}, "no way of kind pigeon"),
+        ({"way": "mail", "to": "a@b.example\r\nBcc: x@y.example"}, "is no mail address"),
+        ({"on-moved": ""}, ""),
+    ],
+)
+def test_a_way_that_cannot_be_comes_back_with_what_is_wrong(
+    rooms: Rooms, ann: Browser, fields: dict[str, str], text: str
+) -> None:
+    wanted = HOOK | fields
+    if not text:
+        del wanted["on-moved"]
+    answer = ann.send(WAYS, **wanted)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert text in answer.text
+    assert "<script>alert" not in answer.text
+    assert "Nobody is told yet." in ann.ask(WAYS).text
+
+
+def test_another_accounts_ways_are_nobodys(rooms: Rooms, ann: Browser) -> None:
+    eve = rooms.browser(rooms.eve)
+    for name in ("acme", "nobd"):
+        others = f"/console/accounts/{name}/settings/ways"
+        assert eve.ask(others).status_code == 403
+        assert eve.ask(others, eve.sheet(WAYS) | HOOK).status_code == 403
+        assert eve.ask(f"{others}/noc/remove", eve.sheet(WAYS)).status_code == 403
+    assert ann.ask(f"{WAYS}/noc/remove", ann.sheet(WAYS)).status_code == 404
+    assert ann.ask(f"{WAYS}/noc/explode", ann.sheet(WAYS)).status_code == 404
+    assert ann.ask(WAYS, HOOK).status_code == 403
 
 
 def test_who_may_only_read_sees_no_button(rooms: Rooms) -> None:

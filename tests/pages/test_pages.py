@@ -104,7 +104,7 @@ def test_an_accounts_pages_shut_nobody_out(browser: Browser, where: Where) -> No
     for scheme, width in (("light", 1_000), ("dark", 360)):
         with opened(browser, f"{where.url}/login", scheme, width) as page:
             enter(page, where)
-            for path in ("/account", "/account/settings"):
+            for path in ("/account", "/account/settings", "/account/settings/ways"):
                 page.goto(where.url + path)
                 assert (path, faults(page)) == (path, [])
                 is_wide = page.evaluate(
