@@ -1,5 +1,6 @@
 """Overlook: worked out once for all who look, never older than it says, and nothing kept of what does not exist."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,8 @@ def test_nothing_is_kept_of_what_does_not_exist(house: ConsoleHouse) -> None:
 def test_only_so_much_is_kept(house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlook, "KEPT_MAX", 3)
     seen = Overlook(house.store, house.board)
-    drawn = [
-        seen.drawn(OLGA, f"{number}", lambda number=number: f"<svg>{number}</svg>") for number in range(9)
-    ]  # type: ignore[misc]
-    assert drawn[8] == "<svg>8</svg>"
+    drawn = [seen.drawn(OLGA, name, functools.partial("<svg>{}</svg>".format, name)) for name in "abcdefghi"]
+    assert drawn[-1] == "<svg>i</svg>"
     assert len(seen) == 3
 
 
