@@ -58,7 +58,7 @@ from wavetrain.model.maintenance import Course, Incident, Maintenance, Maintenan
 from wavetrain.model.notice import Alert, AlertKind, Channel, Concern, Delivery, Outgoing, Tenure
 from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.policy import CurrentPolicy, MetricRule, Policy, PolicyText, Ring, Verdicts
-from wavetrain.model.receipt import Receipt, Reconnect, Reconnects, SiteCost
+from wavetrain.model.receipt import Code, Cost, Receipt, Reconnect, Reconnects, SiteCost
 from wavetrain.model.record import Record
 from wavetrain.model.release import Floor, Release, ReleaseId, Stage, Tombstone
 from wavetrain.model.rollout import (
@@ -373,16 +373,29 @@ SAMPLES: tuple[Record, ...] = (
         rows=(
             Reconnect(
                 id="s1-4",
-                session="s1",
-                site="acme-hq",
+                session="acme-hq",
                 node=NODE,
+                before="fra1-n2",
                 at=AT,
                 lost_s=0.25,
-                code="drain",
+                code=Code.MOVED,
                 work="edge-2.1.0.fra1.1",
+                why="its node asked it to leave before the update",
             ),
         ),
         dropped=3,
+        costs=(
+            Cost(
+                work="edge-2.1.0.fra1.1",
+                session="acme-hq",
+                sessions=1,
+                moved=1,
+                lost_s=0.25,
+                worst_s=0.25,
+                codes={Code.MOVED: 1},
+            ),
+        ),
+        heard={"fra1-n1 1-2": 4},
     ),
     Receipt(
         account=AccountId("acme"),
@@ -394,7 +407,9 @@ SAMPLES: tuple[Record, ...] = (
         ended=LATER,
         made_at=LATER,
         promise_s=10.0,
-        sites=(SiteCost(site="acme-hq", sessions=2, moved=1, lost_s=0.25, worst_s=0.25, codes={"drain": 2}),),
+        sites=(
+            SiteCost(site="acme-hq", sessions=2, moved=1, lost_s=0.25, worst_s=0.25, codes={Code.CUT: 2}),
+        ),
         silent=1,
     ),
     Subscription(

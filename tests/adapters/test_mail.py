@@ -14,6 +14,7 @@ from tests.decide.test_redelivery import message
 from wavetrain.adapters.mail import Mail, Post, message_of
 from wavetrain.lab.layout import free_port
 from wavetrain.model.notice import Outcome
+from wavetrain.wire.alert_body import letter_of
 from wavetrain.wiring.channels import MailTable, opened
 
 ALERT = message(name="alert-7").alert
@@ -154,7 +155,7 @@ def test_a_reading_that_ends_by_itself_is_too_slow_as_well() -> None:
             to=("b@example.net",),
         )
         mail = Mail(post, timeout_s=SHORT_S)
-        outcome = mail._tried(mail._server(), ALERT, AT)
+        outcome = mail._tried(mail._server(), letter_of(ALERT), AT)
     assert outcome == Outcome(taken=False, text="no answer within 0.4 s")
 
 
@@ -165,7 +166,7 @@ def test_a_server_that_is_away_is_said() -> None:
 def test_a_title_cannot_write_another_head_line() -> None:
     post = Post(host="localhost", port=1, tls="none", sender="a@example.net", to=("b@example.net",))
     bad = message().alert
-    made = message_of(bad, post.sender, post.to, AT)
+    made = message_of(letter_of(bad), post.sender, post.to, AT)
     assert made.as_bytes().count(b"\nTo: ") == 1
     forged = message(name="alert-1\r\nBcc: c@example.net").alert
     outcome = Mail(post, timeout_s=SHORT_S).deliver(forged, AT)

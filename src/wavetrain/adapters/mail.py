@@ -1,4 +1,4 @@
-"""Mail: how is an alert told by SMTP?"""
+"""Mail: how is an alert, or a notice to a customer, told by SMTP?"""
 
 import smtplib
 import socket
@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from wavetrain.adapters.time_limit import TimeLimit
-from wavetrain.model.notice import Alert, Outcome
+from wavetrain.model.notice import Alert, Letter, Outcome
+from wavetrain.wire.alert_body import letter_of
 
 Tls = Literal["starttls", "implicit", "none"]
 REFUSED_SHOWN = 3
@@ -42,17 +43,21 @@ class Mail:
         self._trust = trust
 
     def deliver(self, alert: Alert, at: float) -> Outcome:
+        """Try once to tell an alert."""
+        return self.carry(letter_of(alert), at)
+
+    def carry(self, letter: Letter, at: float) -> Outcome:
         """Try once. It counts as taken when the server has taken it for one of the receivers at least."""
         server = self._server()
         with TimeLimit(self._timeout_s, lambda: server.sock) as limit:
-            outcome = self._tried(server, alert, at)
+            outcome = self._tried(server, letter, at)
         if limit.passed and not outcome.taken:
             return self._too_slow()
         return outcome
 
-    def _tried(self, server: smtplib.SMTP, alert: Alert, at: float) -> Outcome:
+    def _tried(self, server: smtplib.SMTP, letter: Letter, at: float) -> Outcome:
         try:
-            return self._sent(server, message_of(alert, self._post.sender, self._post.to, at))
+            return self._sent(server, message_of(letter, self._post.sender, self._post.to, at))
         except smtplib.SMTPRecipientsRefused as error:
             return Outcome(taken=False, text=_refused(error.recipients), gone=_is_final(error.recipients))
         except smtplib.SMTPDataError as error:
@@ -106,29 +111,22 @@ class _Sealed(smtplib.SMTP_SSL):
         self._host = host
 
 
-def message_of(alert: Alert, sender: str, to: Sequence[str], at: float) -> EmailMessage:
-    """A plain text for people. The same alert has the same Message-ID, so that doubles can be dropped."""
+def message_of(letter: Letter, sender: str, to: Sequence[str], at: float) -> EmailMessage:
+    """A plain text for people. The same letter has the same Message-ID, so that doubles can be dropped."""
     made = EmailMessage()
     made["From"] = Address(addr_spec=sender)
     made["To"] = [Address(addr_spec=one) for one in to]
-    made["Subject"] = f"[wavetrain] {alert.title}"
+    made["Subject"] = letter.title
     made["Date"] = datetime.fromtimestamp(int(at), UTC)
-    made["Message-ID"] = f"<{alert.id}@{sender.rpartition('@')[2]}>"
+    made["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
-    made["X-Wavetrain-Alert"] = alert.id
-    lines = [
-        alert.title,
-        "",
-        f"What:   {alert.kind.value}",
-        f"Where:  {alert.subject}",
-        f"Since:  {alert.since:%a %Y-%m-%d %H:%M} UTC",
-        f"Why:    {alert.why}",
-        f"Type:   {alert.command}",
-        "",
-        f"Alert {alert.id}. The same id again is the same fact.",
-        "",
-    ]
-    made.set_content("\n".join(lines))
+    made[letter.mark] = letter.id
+    made.set_content(letter.text)
+    for part in letter.parts:
+        kind, _, more = part.media.partition("/")
+        made.add_attachment(
+            part.body, maintype=kind, subtype=more, filename=part.name, params={"charset": "utf-8"}
+        )
     return made
 
 

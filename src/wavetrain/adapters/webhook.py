@@ -1,4 +1,4 @@
-"""Webhook: how is an alert told by HTTP, as Standard Webhooks asks?"""
+"""Webhook: how is an alert, or a notice to a customer, told by HTTP, as Standard Webhooks asks?"""
 
 import base64
 import binascii
@@ -6,17 +6,16 @@ import hashlib
 import hmac
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from wavetrain.adapters.time_limit import TimeLimit
-from wavetrain.errors import RefusedError
-from wavetrain.model.notice import Alert, Outcome
-from wavetrain.wire.alert_body import body_of
+from wavetrain.errors import RefusedError, UnreachableError
+from wavetrain.model.notice import Alert, Letter, Outcome
+from wavetrain.wire.alert_body import letter_of
 
 SECRET_PREFIX = "whsec_"  # noqa: S105
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
@@ -25,47 +24,93 @@ WAIT_S_MAX = 86_400.0
 URL_CHARACTERS_MAX = 2_000
 
 
+Addresses = Callable[[str, int], Sequence[str]]
+"""The addresses of a host that may be spoken to. `RefusedError` or `UnreachableError` where there are none."""
+
+
 class Webhook:
-    """Posts alerts to one url, signed with each of the secrets, so that a receiver may change to a new one."""
+    """Posts letters to one url, signed with each of the secrets, so that a receiver may change to a new one."""
 
     def __init__(
-        self, url: str, secrets: Sequence[bytes], *, timeout_s: float, trust: ssl.SSLContext | None = None
+        self,
+        url: str,
+        secrets: Sequence[bytes],
+        *,
+        timeout_s: float,
+        trust: ssl.SSLContext | None = None,
+        addresses: Addresses | None = None,
     ) -> None:
-        """`trust` verifies the receiver's certificate; without it nothing but http to loopback can be spoken to."""
+        """`trust` verifies the receiver's certificate; without it nothing but http to loopback can be spoken to.
+
+        With `addresses` nothing is spoken to but one that this gives for the url's host, at each try anew: between the
+        check and the connection no name is looked up again.
+        """
         self._url = checked_url(url)
+        self._addresses = addresses
         self._secrets = tuple(secrets)
         self._timeout_s = timeout_s
         self._trust = trust
 
     def deliver(self, alert: Alert, at: float) -> Outcome:
+        """Try once to tell an alert."""
+        return self.carry(letter_of(alert), at)
+
+    def carry(self, letter: Letter, at: float) -> Outcome:
         """Try once. A status of 200 to 299 is a yes; 410 is a no for ever; the answer's body is not read."""
-        body = body_of(alert)
-        headers = {"Content-Type": "application/json", "User-Agent": "wavetrain", "Connection": "close"}
-        headers |= signed_headers(self._secrets, alert.id, int(at), body)
-        lines: list[socket.socket] = []
-
-        def trace(event: str, told: Mapping[str, Any]) -> None:
-            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-                lines.append(told["return_value"].get_extra_info("socket"))
-
-        with TimeLimit(self._timeout_s, lambda: lines[-1] if lines else None) as limit:
+        line = _Line(self._url, self._timeout_s, self._trust, self._addresses)
+        headers = {"Content-Type": letter.media, "User-Agent": "wavetrain", "Connection": "close"}
+        headers |= signed_headers(self._secrets, letter.id, int(at), letter.body)
+        with TimeLimit(self._timeout_s, lambda: line.sock) as limit:
             try:
-                return self._asked(body, headers, {"trace": trace})
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-                if limit.passed or isinstance(error, httpx.TimeoutException):
-                    return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
+                outcome = line.asked(letter.body, headers)
+            except (RefusedError, UnreachableError) as error:
+                return Outcome(taken=False, text=str(error))
+            except (HTTPException, OSError, ValueError) as error:
+                if limit.passed or isinstance(error, TimeoutError):
+                    return self._too_slow()
                 return Outcome(taken=False, text=f"{type(error).__name__}: {error}")
+            finally:
+                line.close()
+        # Where the line was cut, what came until then may look like a whole answer.
+        return self._too_slow() if limit.passed else outcome
 
-    def _asked(self, body: bytes, headers: dict[str, str], extensions: dict[str, Any]) -> Outcome:
-        # A client for each try: alerts are rare, and a connection that was kept may be long dead.
-        verify = self._trust if self._trust is not None else False
-        with (
-            httpx.Client(
-                timeout=self._timeout_s, trust_env=False, follow_redirects=False, verify=verify
-            ) as client,
-            client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as answer,
-        ):
-            return _outcome(answer)
+    def _too_slow(self) -> Outcome:
+        return Outcome(taken=False, text=f"no answer within {self._timeout_s:g} s")
+
+
+class _Line(HTTPConnection):
+    """One conversation, with an address that was checked. Neither the environment's proxies nor redirects count."""
+
+    def __init__(
+        self, url: str, timeout_s: float, trust: ssl.SSLContext | None, addresses: Addresses | None
+    ) -> None:
+        parts = urlsplit(url)
+        is_sealed = parts.scheme == "https"
+        super().__init__(parts.hostname or "", parts.port or (443 if is_sealed else 80), timeout=timeout_s)
+        self._netloc = parts.netloc
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._trust = trust if is_sealed else None
+        self._is_sealed = is_sealed
+        self._addresses = addresses
+
+    def connect(self) -> None:
+        """To the first of its addresses: between the check and this no name is looked up again."""
+        host = self._addresses(self.host, self.port)[0] if self._addresses is not None else self.host
+        self.sock = socket.create_connection((host, self.port), self.timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_sealed:
+            if self._trust is None:
+                raise RefusedError(f"there is nobody to trust for {self.host}; configure an authority")
+            self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host)
+
+    def asked(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        """What a POST comes to."""
+        self.putrequest("POST", self._path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": self._netloc, "Content-Length": str(len(body)), **headers}.items():
+            self.putheader(name, value)
+        self.endheaders(body)
+        with self.getresponse() as answer:
+            return _outcome(answer.status, answer.reason, answer.getheader("Retry-After", ""))
 
 
 def signed_headers(secrets: Sequence[bytes], message: str, at: int, body: bytes) -> dict[str, str]:
@@ -136,16 +181,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _outcome(answer: httpx.Response) -> Outcome:
-    status = answer.status_code
-    text = f"{status} {answer.reason_phrase}".strip()
-    if answer.is_success:
+def _outcome(status: int, reason: str, retry_after: str) -> Outcome:
+    text = f"{status} {reason}".strip()
+    if 200 <= status < 300:
         return Outcome(taken=True, text=text)
-    if answer.is_redirect:
+    if 300 <= status < 400:
         return Outcome(taken=False, text=f"{text}; redirects are not followed: name the last url")
-    if status == httpx.codes.GONE:
+    if status == HTTPStatus.GONE:
         return Outcome(taken=False, text=text, gone=True)
-    return Outcome(taken=False, text=text, wait_s=_wait_s(answer.headers.get("retry-after", "")))
+    return Outcome(taken=False, text=text, wait_s=_wait_s(retry_after))
 
 
 def _wait_s(text: str) -> float:

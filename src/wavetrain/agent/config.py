@@ -154,6 +154,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     key_file: str = ""
     metrics: str = ""
     visits_url: str = ""
+    reconnects_url: str = ""
     poll_wait_s: Annotated[float, msgspec.Meta(ge=0, le=POLL_WAIT_S_MAX)] = 20.0
     backoff_max_s: Seconds = 10.0
     drain_timeout_s: Seconds = 10.0

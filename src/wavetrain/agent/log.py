@@ -16,6 +16,7 @@ WARNED = frozenset(
         "hangs",
         "join file stays",
         "no visits",
+        "no reconnects",
         "not invited",
         "not joined",
         "not renewed",

@@ -9,6 +9,7 @@ from wavetrain.agent.enrol import Enrolment
 from wavetrain.agent.log import Log
 from wavetrain.agent.memory import Keeper, Memory
 from wavetrain.agent.pace import Pace
+from wavetrain.agent.reconnects import Reconnects
 from wavetrain.agent.visits import Visits
 from wavetrain.errors import UnreachableError
 from wavetrain.wire.agent_messages import DETAIL_CHARACTERS_MAX, Poll, Say
@@ -27,6 +28,7 @@ class Loop:
         keeper: Keeper,
         control_plane: ControlPlane,
         visits: Visits,
+        reconnects: Reconnects,
         enrolment: Enrolment,
         judge: Callable[[], Judging],
         pace: Pace,
@@ -42,6 +44,7 @@ class Loop:
         self._keeper = keeper
         self._control_plane = control_plane
         self._visits = visits
+        self._reconnects = reconnects
         self._enrolment = enrolment
         self._judge = judge
         self._pace = pace
@@ -65,10 +68,10 @@ class Loop:
         memory = self._keeper.memory
         busy = is_busy(memory)
         if not busy:
-            self._look_at_visits()
-        said = self._visits.news()
+            self._look_around()
+        said, came = self._visits.news(), self._reconnects.news(self._clock())
         wait_s = 0.0 if busy or self._failures else self._wait_s
-        poll = Poll(say=self._say(memory), known=memory.read, wait_s=wait_s, visits=said)
+        poll = Poll(say=self._say(memory), known=memory.read, wait_s=wait_s, visits=said, reconnects=came)
         asked = self._pace.now()
         try:
             self._enrolment.tend()
@@ -89,6 +92,7 @@ class Loop:
             self._log("back", failures=self._failures)
             self._failures = 0
         self._visits.heard(said)
+        self._reconnects.heard(came)
         now = Instant(self._pace.now(), self._boot)
         try:
             after = self._keeper.change(lambda memory: accept.accept(memory, told, now, judge))
@@ -108,11 +112,15 @@ class Loop:
         if after == memory and short_s > 0:
             self._keeper.wait(revision, short_s)
 
-    def _look_at_visits(self) -> None:
+    def _look_around(self) -> None:
         try:
             self._visits.look(self._pace.now())
         except UnreachableError as error:
             self._log("no visits", error=str(error))
+        try:
+            self._reconnects.look(self._pace.now())
+        except UnreachableError as error:
+            self._log("no reconnects", error=str(error))
 
     def _say(self, memory: Memory) -> Say:
         parts = (memory.detail, memory.refused, memory.trouble, memory.hung)

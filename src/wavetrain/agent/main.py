@@ -39,6 +39,7 @@ from wavetrain.agent.ports import Installer, Probe, Traffic
 from wavetrain.agent.probe_command import CommandProbe
 from wavetrain.agent.probe_http import HttpProbe
 from wavetrain.agent.probe_tcp import TcpProbe
+from wavetrain.agent.reconnects import Reconnects
 from wavetrain.agent.supervised import Settings, Supervised
 from wavetrain.agent.traffic_command import CommandTraffic
 from wavetrain.agent.traffic_haproxy import HaproxyTraffic
@@ -81,6 +82,7 @@ def run(config_path: Path) -> None:
         keeper,
         control_plane,
         Visits(config.visits_url),
+        Reconnects(config.reconnects_url),
         enrolment,
         lambda: identity.judge,
         pace,

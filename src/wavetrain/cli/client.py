@@ -78,6 +78,17 @@ class Client:
         """Send a JSON body; the answer's JSON."""
         return self._ask("POST", path, json=body)
 
+    def tagged(self, path: str) -> tuple[Any, str]:
+        """Read what is changed by `put`; the answer's JSON, and the tag of what was read."""
+        found: tuple[Any, str] = self._ask(
+            "GET", path, read=lambda answer: (answer.json(), answer.headers.get("ETag", ""))
+        )
+        return found
+
+    def put(self, path: str, body: object, tag: str) -> Any:
+        """Change what was read under this tag; `StaleError` where somebody else has changed it since."""
+        return self._ask("PUT", path, json=body, headers={"If-Match": tag})
+
     def delete(self, path: str) -> Any:
         """Take away what the path names."""
         return self._ask("DELETE", path)

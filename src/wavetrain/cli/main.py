@@ -3,6 +3,7 @@
 import typer
 
 from wavetrain.cli import (
+    account_commands,
     alert_commands,
     api_command,
     ask_commands,
@@ -56,6 +57,7 @@ app.add_typer(rollout_commands.app, name="rollout")
 app.add_typer(train_commands.app, name="train")
 app.add_typer(freeze_commands.app, name="freeze")
 app.add_typer(feature_commands.app, name="feature")
+app.add_typer(account_commands.app, name="account")
 app.add_typer(standstill_commands.app, name="standstill")
 app.add_typer(status_commands.app, name="status")
 app.add_typer(store_commands.app, name="store")

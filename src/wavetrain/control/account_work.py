@@ -82,11 +82,12 @@ def of(
         account=account,
         name=known.name if known is not None and known.name else account,
         pops=pops,
-        works=tuple(_work(one, picture.places[one.pop], sites, inspection) for one in (*works, *past)),
+        works=tuple(work_for(one, picture.places[one.pop], sites, inspection) for one in (*works, *past)),
     )
 
 
-def _work(work: Maintenance, place: PlaceSeen, sites: Sequence[Site], inspection: Inspection) -> WorkFor:
+def work_for(work: Maintenance, place: PlaceSeen, sites: Sequence[Site], inspection: Inspection) -> WorkFor:
+    """One stretch of work, to the account whose sites these are."""
     touched = tuple(impact.of_sites(sites, work.pop, place.serves, inspection))
     felt = impact.worst(touched)
     if not touched and place.serves is Serves.EDGE:

@@ -10,13 +10,14 @@ import msgspec
 
 from wavetrain.control.image import Image
 from wavetrain.control.ports import View
-from wavetrain.decide import departure, itinerary, work
+from wavetrain.decide import account_settings, departure, itinerary, work
 from wavetrain.decide.demand import summed
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence, placebo_of
 from wavetrain.decide.facts import Facts
 from wavetrain.decide.lifecycle import TERMINAL
 from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
+from wavetrain.model.account_settings import AccountSettings
 from wavetrain.model.demand import Demand
 from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import (
@@ -172,13 +173,20 @@ def planned_on(image: Image, rollout: Rollout, now: datetime) -> str:
 
 
 def fleet_of(view: View) -> Fleet:
-    """The whole fleet by id, save its sites."""
+    """The whole fleet by id as its file says it, save its sites."""
     return Fleet(
         regions={item.id: item for item in view.find(Region)},
         pops={item.id: item for item in view.find(Pop)},
         groups={item.id: item for item in view.find(Group)},
         accounts={item.id: item for item in view.find(Account)},
     )
+
+
+def wished_fleet_of(view: View) -> Fleet:
+    """The same, with what accounts have said of themselves since: what plans are made of, and checked by."""
+    fleet = fleet_of(view)
+    accounts = account_settings.overlaid(fleet.accounts, view.find(AccountSettings))
+    return msgspec.structs.replace(fleet, accounts=accounts)
 
 
 def sites_of(view: View) -> dict[SiteId, Site]:

@@ -87,7 +87,7 @@ def ranges(view: View, pops: Collection[PopId], node: str = "") -> dict[PopId, F
     """The next disturbance of each of these PoPs that any rollout under way will still disturb; or of one `node`."""
     made: dict[PopId, dict[str, Found]] = {}
     for rollout in active(view):
-        prospect = _prospect(view, rollout)
+        prospect = prospect_of(view, rollout)
         outlooks = forecast.of_rollout(prospect, pops)
         turns = {turn.pop: turn for turn in prospect.turns}
         for pop in pops:
@@ -120,7 +120,7 @@ def coming(view: View, pops: Collection[PopId]) -> list[Coming]:
     for rollout in active(view):
         if rollout.status is Status.REVERTING:
             continue
-        prospect = _prospect(view, rollout)
+        prospect = prospect_of(view, rollout)
         turns = {turn.pop: turn for turn in prospect.turns}
         for pop, outlook in forecast.of_rollout(prospect, pops).items():
             held = hold_seen(outlook.rest.open)
@@ -162,7 +162,8 @@ def _beside(of_pop: Iterable[Found]) -> Found:
     return Found(range=whole, rollout=first.rollout)
 
 
-def _prospect(view: View, rollout: Rollout) -> Prospect:
+def prospect_of(view: View, rollout: Rollout) -> Prospect:
+    """What a forecast for one rollout looks at."""
     standing = [stillness.hold_of(item) for item in view.find(Standstill)]
     return Prospect(
         now=view.now,

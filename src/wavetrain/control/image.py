@@ -6,12 +6,14 @@ from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
+from wavetrain.decide.account_settings import overlaid
 from wavetrain.decide.almanac import Almanac, epoch_of
 from wavetrain.decide.desired import is_joining
 from wavetrain.decide.placebo_proof import PlaceboProof
 from wavetrain.decide.slots import Slots
 from wavetrain.decide.waves import is_disturbed
 from wavetrain.errors import StaleError
+from wavetrain.model.account_settings import AccountSettings
 from wavetrain.model.demand import Demand
 from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import (
@@ -50,6 +52,7 @@ _WHOLE: dict[str, type[Record]] = {
         Pop,
         Group,
         Account,
+        AccountSettings,
         Reported,
         Cordon,
         Retired,
@@ -68,12 +71,12 @@ _WHOLE: dict[str, type[Record]] = {
     )
 }
 """Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""
-_FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account))
+_FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account, AccountSettings))
 _SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
 """After a change of these every PoP of a rollout is looked at once."""
 _PLANNED_ON = frozenset((*_FLEET, Site.__name__, Freeze.__name__, Fairness.__name__))
 """What the plan of a train stands on, beside its rollout and policy."""
-_ASKING = frozenset((Pop.__name__, Account.__name__, Site.__name__))
+_ASKING = frozenset((Pop.__name__, Account.__name__, AccountSettings.__name__, Site.__name__))
 """What the wishes of a train are summed up from."""
 _UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
 _PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
@@ -253,7 +256,7 @@ class Image:
 
     @property
     def fleet(self) -> Fleet:
-        """The whole fleet, without its sites."""
+        """The whole fleet, without its sites; of accounts what they wish now."""
         return cast("Fleet", self._listing(Fleet, self._fleet))
 
     def keep_only(self, rollouts: frozenset[str]) -> None:
@@ -269,7 +272,7 @@ class Image:
             regions={item.id: item for item in self.all(Region)},
             pops={item.id: item for item in self.all(Pop)},
             groups={item.id: item for item in self.all(Group)},
-            accounts={item.id: item for item in self.all(Account)},
+            accounts=overlaid({item.id: item for item in self.all(Account)}, self.all(AccountSettings)),
         )
 
     def _listing(self, name: object, make: Any) -> Any:

@@ -11,7 +11,7 @@ from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Pop
 from wavetrain.model.lane import LANES
-from wavetrain.model.policy import CurrentPolicy, Policy, PolicyText
+from wavetrain.model.policy import Announce, CurrentPolicy, Policy, PolicyText
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +23,14 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def digest_of(policy: Policy) -> str:
-    """SHA-256 over the policy in a canonical form, in hex."""
-    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
+    """SHA-256 over the policy in a canonical form, in hex.
+
+    What it says of notices counts where it is not the default: a policy of before there were any keeps its name.
+    """
+    said = msgspec.to_builtins(policy)
+    if policy.announce == Announce():
+        del said["announce"]
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 
 def check(store: Store, caller: Caller, policy: Policy) -> Applied:

@@ -348,6 +348,17 @@ class Notifier(Protocol):
         ...
 
 
+class Outside(Protocol):
+    """What customers may have the control plane speak to."""
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Those of a host.
+
+        `RefusedError` where one of them may not be spoken to, `UnreachableError` where the name is not known.
+        """
+        ...
+
+
 class Optimizer(Protocol):
     """Finds better places for the PoPs of a laid train, in a bounded time."""
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from wavetrain.control.facts import fleet_of, policy_of
+from wavetrain.control.facts import policy_of, wished_fleet_of
 from wavetrain.control.ports import Optimizer, Store
 from wavetrain.control.rollouts import found
 from wavetrain.control.stops import stops_of, table_of
@@ -211,7 +211,7 @@ def show(
             raise RefusedError(f"rollout {rollout.id} has no timetable yet; see: wavetrain why {rollout.id}")
         first, table = table_of(view, rollout.id, 1), table_of(view, rollout.id, number or rollout.timetable)
         stops = stops_of(view, rollout, table.number)
-        fleet, policy = fleet_of(view).serving(lane.serves), policy_of(view, rollout.policy)
+        fleet, policy = wished_fleet_of(view).serving(lane.serves), policy_of(view, rollout.policy)
         rings = tuple(
             wave.ring for wave in sorted(view.find(Wave, rollout=rollout.id), key=lambda wave: wave.ordinal)
         )

@@ -30,7 +30,9 @@ class Act(StrEnum):
     EVALUATE = "evaluate features"
     SEE_ACCOUNT = "see what concerns an account"
     FEED = "read an account's feeds"
+    SUBSCRIBE = "say how an account is told"
     CHOOSE = "choose features for an account"
+    WISH = "say what an account wishes"
     VISIT = "log in at the pages"
     HOLD_BACK = "hold features back from accounts"
 
@@ -66,7 +68,9 @@ PERMITS: dict[Act, frozenset[Role]] = {
     Act.EVALUATE: frozenset({Role.EVALUATOR}),
     Act.SEE_ACCOUNT: _PERSONS | {Role.ACCOUNT},
     Act.FEED: frozenset({Role.CALENDAR}),
+    Act.SUBSCRIBE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.CHOOSE: frozenset({Role.OPERATOR, Role.ACCOUNT}),
+    Act.WISH: frozenset({Role.OPERATOR, Role.ACCOUNT}),
     Act.VISIT: (_PERSONS - {Role.CI}) | {Role.ACCOUNT},
     Act.HOLD_BACK: frozenset({Role.OPERATOR}),
 }

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from wavetrain.control import joins
+from wavetrain.control import joins, reconnects
 from wavetrain.control import poll as use
 from wavetrain.control.ports import Issued
 from wavetrain.decide.permit import Caller
@@ -27,7 +27,7 @@ from wavetrain.wire.agent_messages import (
     Poll,
     RenewAsked,
 )
-from wavetrain.wire.intake import read_poll, report_of, visitors_of
+from wavetrain.wire.intake import came_of, read_poll, report_of, visitors_of
 from wavetrain.wire.told import told_of
 
 
@@ -91,6 +91,8 @@ def _joined(house: House, issued: Issued) -> Response:
 def _hear(house: House, caller: Caller, asked: Poll) -> None:
     latch = house.standings.latched if house.standings is not None else lambda *_: ()
     use.hear(house.store, caller, report_of(asked.say), visitors_of(asked.visits), latch)
+    if asked.reconnects:
+        reconnects.take(house.store, caller, asked.say.node, came_of(asked.reconnects))
 
 
 ROUTES = [

@@ -18,21 +18,27 @@ REFUSALS = {
     404: "What the address names does not exist.",
     408: "The body did not come in time.",
     409: "The status does not allow it, or somebody else changed it first.",
+    412: "Somebody else has changed it since the caller read it.",
     413: "The body is larger than its limit.",
     422: "The request breaks a rule. The text names the thing, the rule and the way out.",
+    428: "The request does not say by `If-Match` what the caller has read.",
     429: "The caller, or somebody at its address, asks too often. `Retry-After` says in how many seconds to ask again.",
     503: "The control plane cannot do it now. It may be asked again.",
 }
 """The answers that carry a `Failure`. A request that was refused changed nothing."""
 
 
+Use = Callable[..., object]
+
+
 class Param(msgspec.Struct, frozen=True):
-    """A parameter of the address."""
+    """A parameter of the address, or a header."""
 
     name: str
     text: str
     kind: Any = str
     required: bool = False
+    is_header: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,3 +100,27 @@ def gives(use: Callable[..., object]) -> Any:
 def says(use: Callable[..., object]) -> str:
     """The first sentence of a use case's docstring."""
     return (use.__doc__ or "").strip().split("\n\n")[0].strip()
+
+
+def reading(
+    path: str, name: str, use: Use, *params: Param, act: Act = Act.READ, refusals: tuple[int, ...] = ()
+) -> Described:
+    """A route that only reads, as its use case says."""
+    return Described(
+        method="GET",
+        path=path,
+        name=name,
+        text=says(use),
+        act=act,
+        gives=gives(use),
+        params=params,
+        refusals=refusals,
+    )
+
+
+def deed(
+    path: str, name: str, act: Act, use: Use, body: Body | None, *params: Param, **more: Any
+) -> Described:
+    """A route that changes something, as its use case says."""
+    values = {"method": "POST", "gives": gives(use), "text": says(use), **more}
+    return Described(path=path, name=name, act=act, body=body, params=params, **values)

@@ -28,7 +28,14 @@ STATUSES: dict[type[WavetrainError], tuple[int, str]] = {
 }
 """The most specific class of an error counts."""
 
-_HTTP_KINDS = {401: "unauthenticated", 404: "unknown", 405: "method", 408: "timeout", 413: "too large"}
+_HTTP_KINDS = {
+    401: "unauthenticated",
+    404: "unknown",
+    405: "method",
+    408: "timeout",
+    412: "stale",
+    413: "too large",
+}
 
 
 def failed(status: int, kind: str, text: str, headers: dict[str, str] | None = None) -> Response:

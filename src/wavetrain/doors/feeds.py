@@ -13,11 +13,9 @@ from starlette.routing import Route
 
 from wavetrain.control import account_view, account_work, tokens
 from wavetrain.control.account_work import AccountWork
-from wavetrain.control.ports import Store
-from wavetrain.control.status_picture import StatusBoard
 from wavetrain.decide.permit import Act, Caller
 from wavetrain.doors import account_page, maintnote, status
-from wavetrain.doors.answers import said
+from wavetrain.doors.answers import Endpoint
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of
 from wavetrain.doors.limits import address_of
@@ -28,7 +26,6 @@ from wavetrain.errors import UnknownError
 from wavetrain.model.access import Role
 
 ICS = "text/calendar; charset=utf-8"
-CONTACT = "noc@localhost"
 SECRET, OWN = "/feeds/{secret}", "/v1/accounts/{name}"
 NONE = "there is no such feed; ask whoever gave you its address for another"
 
@@ -39,97 +36,70 @@ _PRIVATE = {
     "X-Robots-Tag": "noindex",
 }
 
-Write = Callable[[AccountWork], bytes]
+Write = Callable[[AccountWork, Page], bytes]
 
 
-class Feeds:
-    """The calendars of accounts."""
-
-    def __init__(self, board: StatusBoard, page: Page) -> None:
-        self._board, self._page = board, page
-        self._contact = (
-            f"noc@{page.address.rpartition('//')[2].partition(':')[0]}" if page.address else CONTACT
+async def _page_by_secret(request: Request) -> Response:
+    """The account's page, which whoever has the secret may read."""
+    caller = await _holder(request)
+    secret, house = request.path_params["secret"], house_of(request)
+    picture = house.shown.picture
+    body = await off_loop(
+        lambda: account_page.written(
+            account_view.seen(
+                house.store, caller, caller.account, picture, Act.FEED, outlooks=house.outlooks
+            ),
+            picture,
+            house.page,
+            secret,
         )
+    )
+    headers = {**_PRIVATE, "Content-Security-Policy": status.policy().decode()}
+    return Response(body, headers=headers, media_type="text/html")
 
-    @property
-    def routes(self) -> list[Route]:
-        """Where they are."""
-        return [
-            Route(SECRET, self._page_by_secret),
-            Route(OWN, self._view),
-            Route(f"{SECRET}/calendar.ics", self._by_secret(self._calendar)),
-            Route(f"{SECRET}/maintnote.ics", self._by_secret(self._next)),
-            Route(f"{SECRET}/maintnotes/{{work}}.ics", self._by_secret(self._one)),
-            Route(f"{OWN}/calendar.ics", self._by_token(self._calendar)),
-            Route(f"{OWN}/maintnote.ics", self._by_token(self._next)),
-            Route(f"{OWN}/maintnotes/{{work}}.ics", self._by_token(self._one)),
-        ]
 
-    async def _page_by_secret(self, request: Request) -> Response:
-        """The account's page, which whoever has the secret may read."""
+def _by_secret(how: Callable[[Request], Write]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
         caller = await _holder(request)
-        secret = request.path_params["secret"]
-        store, picture = house_of(request).store, self._board.picture
-        body = await off_loop(
-            lambda: account_page.written(
-                account_view.seen(store, caller, caller.account, picture, Act.FEED),
-                picture,
-                self._page,
-                secret,
-            )
-        )
-        headers = {**_PRIVATE, "Content-Security-Policy": status.policy().decode()}
-        return Response(body, headers=headers, media_type="text/html")
+        return await _answer(request, caller, caller.account, how(request), Act.FEED)
 
-    async def _view(self, request: Request) -> Response:
-        """The same as JSON, by a token."""
+    return endpoint
+
+
+def _by_token(how: Callable[[Request], Write]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
         caller = await caller_of(request)
         query_of(request)
-        store, name = house_of(request).store, request.path_params["name"]
-        return await said(lambda: account_view.seen(store, caller, name, self._board.picture))
+        return await _answer(request, caller, request.path_params["name"], how(request), Act.SEE_ACCOUNT)
 
-    def _by_secret(self, how: Callable[[Request], Write]) -> Callable[[Request], object]:
-        async def endpoint(request: Request) -> Response:
-            caller = await _holder(request)
-            return await self._answer(request, caller, caller.account, how(request), Act.FEED)
+    return endpoint
 
-        return endpoint
 
-    def _by_token(self, how: Callable[[Request], Write]) -> Callable[[Request], object]:
-        async def endpoint(request: Request) -> Response:
-            caller = await caller_of(request)
-            query_of(request)
-            return await self._answer(
-                request, caller, request.path_params["name"], how(request), Act.SEE_ACCOUNT
-            )
+async def _answer(request: Request, caller: Caller, account: str, write: Write, act: Act) -> Response:
+    house = house_of(request)
+    body = await off_loop(
+        lambda: write(account_work.seen(house.store, caller, account, house.shown.picture, act), house.page)
+    )
+    return Response(body, headers=_PRIVATE, media_type=ICS)
 
-        return endpoint
 
-    async def _answer(
-        self, request: Request, caller: Caller, account: str, write: Write, act: Act
-    ) -> Response:
-        store = house_of(request).store
-        body = await off_loop(partial(self._written, store, caller, account, write, act))
-        return Response(body, headers=_PRIVATE, media_type=ICS)
+def calendar_of(told: AccountWork, page: Page) -> bytes:
+    """All work that touches an account."""
+    made = calendar(f"{page.name}: {told.name}")
+    for one in told.works[:WORKS_MAX]:
+        made.add_component(maintnote.event(told.account, one, page, maintnote.contact_of(page)))
+    return bytes(made.to_ical())
 
-    def _written(self, store: Store, caller: Caller, account: str, write: Write, act: Act) -> bytes:
-        return write(account_work.seen(store, caller, account, self._board.picture, act))
 
-    def _calendar(self, _: Request) -> Write:
-        return self._all
+def _next(told: AccountWork, page: Page) -> bytes:
+    return maintnote.notice(told.account, told.next, page, maintnote.contact_of(page))
 
-    def _all(self, told: AccountWork) -> bytes:
-        made = calendar(f"{self._page.name}: {told.name}")
-        for one in told.works[:WORKS_MAX]:
-            made.add_component(maintnote.event(told.account, one, self._page, self._contact))
-        return bytes(made.to_ical())
 
-    def _next(self, _: Request) -> Write:
-        return lambda told: maintnote.notice(told.account, told.next, self._page, self._contact)
-
-    def _one(self, request: Request) -> Write:
-        name = request.path_params["work"]
-        return lambda told: maintnote.notice(told.account, told.find(name), self._page, self._contact)
+def _one(request: Request) -> Write:
+    name = request.path_params["work"]
+    return lambda told, page: maintnote.notice(
+        told.account, told.find(name), page, maintnote.contact_of(page)
+    )
 
 
 async def _holder(request: Request) -> Caller:
@@ -142,3 +112,19 @@ async def _holder(request: Request) -> Caller:
         house.limits.fail(address_of(request.scope))
         raise UnknownError(NONE)
     return caller
+
+
+ROUTES = [
+    Route(SECRET, _page_by_secret),
+    Route(f"{SECRET}/calendar.ics", _by_secret(lambda _: calendar_of)),
+    Route(f"{SECRET}/maintnote.ics", _by_secret(lambda _: _next)),
+    Route(f"{SECRET}/maintnotes/{{work}}.ics", _by_secret(_one)),
+]
+PATHS = frozenset(route.path for route in ROUTES)
+"""No API: docs/status.md says what they are."""
+OWN_ROUTES = [
+    Route(f"{OWN}/calendar.ics", _by_token(lambda _: calendar_of)),
+    Route(f"{OWN}/maintnote.ics", _by_token(lambda _: _next)),
+    Route(f"{OWN}/maintnotes/{{work}}.ics", _by_token(_one)),
+]
+"""The same by a token: part of the operators' door."""

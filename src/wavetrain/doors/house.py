@@ -9,13 +9,17 @@ import msgspec
 from starlette.requests import Request
 
 from wavetrain.control.audience import Audience
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Artifacts, Authority, Pipelines, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
+from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.login_links import LINK_S, Link, Remembered
 from wavetrain.doors.overlook import Overlook
+from wavetrain.doors.statuspage import Page
 from wavetrain.errors import UnreachableError
 
 T = TypeVar("T")
@@ -43,6 +47,29 @@ class House(msgspec.Struct, frozen=True):
     """What the console's pages read; absent where nobody keeps a picture."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
+    board: StatusBoard | None = None
+    """What anybody may know of work; absent where nobody publishes it."""
+    page: Page = Page()
+    """Whose status it is."""
+    outlooks: Outlooks | None = None
+    """Between which instants work is expected; absent where nobody looks ahead."""
+
+    @property
+    def shown(self) -> StatusBoard:
+        """What is published of work."""
+        if self.board is None:
+            raise UnreachableError("this control plane publishes no work; ask the one that does")
+        return self.board
+
+    ways: Ways | None = None
+    """What customers may be told by; absent where nobody is told."""
+
+    @property
+    def own_ways(self) -> Ways:
+        """What customers may be told by."""
+        if self.ways is None:
+            raise UnreachableError("this control plane tells customers nothing; ask the one that does")
+        return self.ways
 
     @property
     def own_authority(self) -> Authority:

@@ -9,15 +9,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from wavetrain.control.audience import Audience
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Artifacts, Authority, Pipelines, Provider, Store, Trust
 from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.doors import agents, console, health, notes, notes_written, openapi, operators
+from wavetrain.control.subscriptions import Ways
+from wavetrain.doors import agents, console, feeds, health, notes, notes_written, openapi, operators
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
-from wavetrain.doors.feeds import Feeds
 from wavetrain.doors.herald import Herald
 from wavetrain.doors.house import House
 from wavetrain.doors.limits import Limits, TooOftenError, on_too_often
@@ -49,6 +50,8 @@ def build(
     page: Page | None = None,
     pipelines: Pipelines | None = None,
     provider: Provider | None = None,
+    outlooks: Outlooks | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
     """The application; it needs its lifespan, which listens to the store's commits.
 
@@ -56,7 +59,8 @@ def build(
     for the process itself, where there is one to speak of. Without an `authority` no node can join; without
     `standings` nobody evaluates features, and a visit may take one away. `publisher` says whose notes the public pages
     are. With a `board` everybody may see the status; `page` says whose it is. `pipelines` knows CI by tokens of others,
-    `provider` knows people without a token of ours.
+    `provider` knows people without a token of ours. `outlooks` says between which instants work
+    is expected. `ways` is what customers may be told by.
     """
     herald = Herald(store)
     limits = limits or Limits(clock)
@@ -77,7 +81,7 @@ def build(
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     own += LoginDoor(provider, clock).routes
     own += [Route("/console/events", events.answer), *console.ROUTES]
-    own += Feeds(board, page or Page()).routes if board is not None else []
+    own += feeds.ROUTES
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},
@@ -107,6 +111,10 @@ def build(
         links=Remembered(LINK_S, clock),
         overlook=Overlook(store, board),
         audience=audience,
+        board=board,
+        page=page or Page(),
+        outlooks=outlooks,
+        ways=ways,
     )
     return app
 

@@ -14,6 +14,7 @@ from wavetrain.doors.status_calendar import calendar, line, second, uid
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.maintenance import MaintenanceState
 
+CONTACT: Final = "noc@localhost"
 OBJECTS_MAX: Final = 500
 """So many objects stand in one notice, the worst first."""
 _STATUS: Final = {
@@ -82,6 +83,11 @@ def expected(told: WorkFor) -> str:
     text = f"{len(felt)} of your sites {uses} this PoP; a session is back within {most:.0f} s."
     hurt = [one for one in felt if one.why]
     return f"{text} {hurt[0].site}: {hurt[0].why}." if hurt else text
+
+
+def contact_of(page: Page) -> str:
+    """The mail address that stands for whoever does the work."""
+    return f"noc@{page.address.rpartition('//')[2].partition(':')[0]}" if page.address else CONTACT
 
 
 def _quotable(text: str) -> str:

@@ -146,7 +146,7 @@ def _schemes(routes: Sequence[Described]) -> list[str]:
 def _parameter(param: Param, path: str, schemas: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": param.name,
-        "in": "path" if f"{{{param.name}}}" in path else "query",
+        "in": "header" if param.is_header else "path" if f"{{{param.name}}}" in path else "query",
         "required": param.required,
         "description": param.text,
         "schema": schemas[repr(param.kind)],

@@ -1,14 +1,11 @@
 """Operators' door, described: what does each of its routes take and give?"""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from wavetrain.control import (
-    account_features,
     bans,
-    choices,
     cordons,
     enquire,
     explain,
@@ -40,12 +37,13 @@ from wavetrain.control import (
 )
 from wavetrain.decide.permit import Act
 from wavetrain.decide.readiness import LISTED_MAX
-from wavetrain.doors.described import BYTES, Body, Described, Param, gives, says
+from wavetrain.doors.accounts_described import ACCOUNTS
+from wavetrain.doors.described import BYTES, Body, Described, Param, Use, deed, reading
 from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
-from wavetrain.wire.feature_messages import Choose, ScheduleRamp
+from wavetrain.wire.feature_messages import ScheduleRamp
 from wavetrain.wire.fleet_lines import LINES_BYTES_MAX
 from wavetrain.wire.freeze_file import FREEZE_FILE_BYTES_MAX
 from wavetrain.wire.messages import (
@@ -70,8 +68,6 @@ from wavetrain.wire.policy_file import POLICY_BYTES_MAX
 from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, Manifest
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
-Use = Callable[..., object]
-
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
 Recent = Annotated[int, msgspec.Meta(ge=0, le=progress.ROLLOUTS_PAGE_MAX)]
@@ -84,7 +80,6 @@ RELEASE = Param("name", "The release, as `COMPONENT@NUMBER`.", required=True)
 ROLLOUT = Param("name", "The rollout.", required=True)
 FREEZE = Param("name", "The freeze.", required=True)
 WEEK = Param("name", "The week: one of its days, or its ISO number.", required=True)
-ACCOUNT = Param("name", "The account.", required=True)
 FEATURE = Param("name", "The feature's key.", required=True)
 POP = Param("name", "The PoP.", required=True)
 COMPONENT = Param("name", "The component.", required=True)
@@ -98,30 +93,8 @@ CHANNEL = Param("name", "The channel, as `wavetrain.toml` calls it.", required=T
 DIGEST = Param("name", "The SHA-256 of the bytes, in lower-case hex.", Digest, required=True)
 
 
-def _read(
-    path: str, name: str, use: Use, *params: Param, act: Act = Act.READ, refusals: tuple[int, ...] = ()
-) -> Described:
-    return Described(
-        method="GET",
-        path=path,
-        name=name,
-        text=says(use),
-        act=act,
-        gives=gives(use),
-        params=params,
-        refusals=refusals,
-    )
-
-
-def _deed(
-    path: str, name: str, act: Act, use: Use, body: Body | None, *params: Param, **more: Any
-) -> Described:
-    values = {"method": "POST", "gives": gives(use), "text": says(use), **more}
-    return Described(path=path, name=name, act=act, body=body, params=params, **values)
-
-
 def _off(path: str, name: str, act: Act, use: Use, param: Param) -> Described:
-    return _deed(path, name, act, use, None, param, method="DELETE")
+    return deed(path, name, act, use, None, param, method="DELETE")
 
 
 def _file(limit: int, example: str) -> Body:
@@ -159,8 +132,9 @@ _FREEZES = {
 }
 _TOKEN = {"name": "eve", "roles": ["viewer"], "days": 30}
 
+
 OPERATORS = (
-    _read(
+    reading(
         "/v1/status",
         "status",
         progress.status,
@@ -168,7 +142,7 @@ OPERATORS = (
             "recent", f"How many finished rollouts are shown, {progress.ROLLOUTS_PAGE_MAX} at most.", Whole
         ),
     ),
-    _read(
+    reading(
         "/v1/journal",
         "journal",
         enquire.journal,
@@ -176,9 +150,9 @@ OPERATORS = (
         Param("limit", f"How many entries, from 1 to {enquire.JOURNAL_PAGE_MAX}; 50 without it.", Limit),
         *(Param(name, f"Entries whose `{name}` is this.", Filter) for name in enquire.JOURNAL_FILTERS),
     ),
-    _read("/v1/why/{name}", "why", explain.why, SUBJECT),
-    _read("/v1/when/{name}", "when", forecast.when, WHOM),
-    _read(
+    reading("/v1/why/{name}", "why", explain.why, SUBJECT),
+    reading("/v1/when/{name}", "when", forecast.when, WHOM),
+    reading(
         "/v1/readiness",
         "readiness",
         readiness.readiness,
@@ -193,7 +167,7 @@ OPERATORS = (
         ),
         refusals=(404,),
     ),
-    _read(
+    reading(
         "/v1/trains/{name}",
         "train.show",
         trains.show,
@@ -202,7 +176,7 @@ OPERATORS = (
         Param("sight", "1 to be told what each wave can see by the fleet's pre-periods.", Whole),
         refusals=(404, 409),
     ),
-    _deed(
+    deed(
         "/v1/artifacts/{name}",
         "artifact.keep",
         Act.SUBMIT,
@@ -213,20 +187,20 @@ OPERATORS = (
         gives=Kept,
         status=201,
     ),
-    _read("/v1/releases", "release.list", enquire.releases),
-    _deed("/v1/releases", "release.submit", Act.SUBMIT, submit.submit, _MANIFEST, status=201),
-    _read("/v1/releases/{name}", "release.show", enquire.release, RELEASE),
-    _deed(
+    reading("/v1/releases", "release.list", enquire.releases),
+    deed("/v1/releases", "release.submit", Act.SUBMIT, submit.submit, _MANIFEST, status=201),
+    reading("/v1/releases/{name}", "release.show", enquire.release, RELEASE),
+    deed(
         "/v1/releases/{name}/withdraw", "release.withdraw", Act.WITHDRAW, withdraw.withdraw, BECAUSE, RELEASE
     ),
-    _read("/v1/measured", "checks.measured", measured.measured),
-    _read("/v1/rollouts", "rollout.list", progress.rollouts),
-    _read("/v1/rollouts/{name}", "rollout.show", progress.rollout, ROLLOUT),
-    _read("/v1/rollouts/{name}/verdict", "verdict", verdicts.verdict, ROLLOUT),
-    _deed("/v1/rollouts/{name}/pause", "rollout.pause", Act.STEER, rollouts.pause, BECAUSE, ROLLOUT),
-    _deed("/v1/rollouts/{name}/abort", "rollout.abort", Act.STEER, rollouts.abort, BECAUSE, ROLLOUT),
-    _deed("/v1/rollouts/{name}/revert", "rollout.revert", Act.STEER, rollouts.revert, BECAUSE, ROLLOUT),
-    _deed(
+    reading("/v1/measured", "checks.measured", measured.measured),
+    reading("/v1/rollouts", "rollout.list", progress.rollouts),
+    reading("/v1/rollouts/{name}", "rollout.show", progress.rollout, ROLLOUT),
+    reading("/v1/rollouts/{name}/verdict", "verdict", verdicts.verdict, ROLLOUT),
+    deed("/v1/rollouts/{name}/pause", "rollout.pause", Act.STEER, rollouts.pause, BECAUSE, ROLLOUT),
+    deed("/v1/rollouts/{name}/abort", "rollout.abort", Act.STEER, rollouts.abort, BECAUSE, ROLLOUT),
+    deed("/v1/rollouts/{name}/revert", "rollout.revert", Act.STEER, rollouts.revert, BECAUSE, ROLLOUT),
+    deed(
         "/v1/rollouts/{name}/resume",
         "rollout.resume",
         Act.STEER,
@@ -234,7 +208,7 @@ OPERATORS = (
         Body(kind=Resume, example={"reason": "the alerts are closed"}),
         ROLLOUT,
     ),
-    _deed(
+    deed(
         "/v1/rollouts/{name}/approve",
         "rollout.approve",
         Act.APPROVE,
@@ -242,7 +216,7 @@ OPERATORS = (
         Body(kind=Approve, example={"consent": "general"}),
         ROLLOUT,
     ),
-    _deed(
+    deed(
         "/v1/rollouts/{name}/place",
         "rollout.place",
         Act.STEER,
@@ -250,8 +224,8 @@ OPERATORS = (
         Body(kind=Place, limit=NAMES_BYTES_MAX, example={"how": "behind", "reason": "it can wait"}),
         ROLLOUT,
     ),
-    _read("/v1/standstills", "standstill.list", standstill.seen),
-    _deed(
+    reading("/v1/standstills", "standstill.list", standstill.seen),
+    deed(
         "/v1/standstills/{name}/confirm",
         "standstill.confirm",
         Act.APPROVE,
@@ -259,8 +233,8 @@ OPERATORS = (
         Body(kind=Confirm, example={"reason": "the clock is right"}),
         CAUSE,
     ),
-    _read("/v1/freezes", "freeze.list", enquire.freezes),
-    _deed(
+    reading("/v1/freezes", "freeze.list", enquire.freezes),
+    deed(
         "/v1/freezes",
         "freeze.add",
         Act.FREEZE,
@@ -269,7 +243,7 @@ OPERATORS = (
         status=201,
         refusals=(404,),
     ),
-    _deed(
+    deed(
         "/v1/freezes/import",
         "freeze.import",
         Act.FREEZE,
@@ -278,13 +252,13 @@ OPERATORS = (
         refusals=(404,),
     ),
     _off("/v1/freezes/{name}", "freeze.remove", Act.THAW, freezes.remove, FREEZE),
-    _deed("/v1/pops/{name}/cordon", "pop.cordon", Act.CORDON, cordons.cordon, BECAUSE, POP),
+    deed("/v1/pops/{name}/cordon", "pop.cordon", Act.CORDON, cordons.cordon, BECAUSE, POP),
     _off("/v1/pops/{name}/cordon", "pop.uncordon", Act.CORDON, cordons.uncordon, POP),
-    _deed("/v1/nodes/{name}/cordon", "node.cordon", Act.CORDON, cordons.cordon, BECAUSE, NODE),
+    deed("/v1/nodes/{name}/cordon", "node.cordon", Act.CORDON, cordons.cordon, BECAUSE, NODE),
     _off("/v1/nodes/{name}/cordon", "node.uncordon", Act.CORDON, cordons.uncordon, NODE),
-    _deed("/v1/nodes/{name}/retire", "node.retire", Act.TEND, nodes.retire, BECAUSE, NODE),
-    _deed("/v1/nodes/{name}/rebuild", "node.rebuild", Act.TEND, nodes.rebuild, BECAUSE, NODE),
-    _deed(
+    deed("/v1/nodes/{name}/retire", "node.retire", Act.TEND, nodes.retire, BECAUSE, NODE),
+    deed("/v1/nodes/{name}/rebuild", "node.rebuild", Act.TEND, nodes.rebuild, BECAUSE, NODE),
+    deed(
         "/v1/nodes/{name}/join",
         "node.join",
         Act.ENROL,
@@ -293,8 +267,8 @@ OPERATORS = (
         NODE,
         status=201,
     ),
-    _deed("/v1/nodes/{name}/revoke", "node.revoke", Act.ENROL, joins.revoke, BECAUSE, NODE),
-    _deed(
+    deed("/v1/nodes/{name}/revoke", "node.revoke", Act.ENROL, joins.revoke, BECAUSE, NODE),
+    deed(
         "/v1/components/{name}/floor",
         "floor.raise",
         Act.WITHDRAW,
@@ -302,7 +276,7 @@ OPERATORS = (
         Body(kind=RaiseFloor, example={"number": "2.1.0", "reason": "CVE-2027-1234"}),
         COMPONENT,
     ),
-    _read(
+    reading(
         "/v1/fleet",
         "fleet.show",
         summary.part,
@@ -310,25 +284,25 @@ OPERATORS = (
         Param("region", "The PoPs of this region alone."),
         refusals=(404,),
     ),
-    _read("/v1/fleet/summary", "fleet.summary", summary.summary),
-    _deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),
-    _deed("/v1/fleet/check", "fleet.check", Act.READ, fleets.check, _FLEET),
-    _deed("/v1/fleet/lines", "fleet.apply_lines", Act.DESCRIBE, fleets.apply, _FLEET_LINES),
-    _deed("/v1/fleet/lines/check", "fleet.check_lines", Act.READ, fleets.check, _FLEET_LINES),
-    _deed("/v1/fleet/adopt", "fleet.adopt", Act.DESCRIBE, fleets.adopt, None),
-    _read("/v1/policy", "policy.show", policies.current),
-    _deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
-    _deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
-    _read("/v1/maintenance", "maintenance.list", status_picture.seen),
-    _read("/v1/notes", "notes.list", notes.read),
-    _read("/v1/notes/{name}", "notes.show", notes.read_one, WEEK, refusals=(404,)),
-    _read("/v1/features", "feature.list", features.listed),
-    _deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
-    _read("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
-    _read(
+    reading("/v1/fleet/summary", "fleet.summary", summary.summary),
+    deed("/v1/fleet", "fleet.apply", Act.DESCRIBE, fleets.apply, _FLEET),
+    deed("/v1/fleet/check", "fleet.check", Act.READ, fleets.check, _FLEET),
+    deed("/v1/fleet/lines", "fleet.apply_lines", Act.DESCRIBE, fleets.apply, _FLEET_LINES),
+    deed("/v1/fleet/lines/check", "fleet.check_lines", Act.READ, fleets.check, _FLEET_LINES),
+    deed("/v1/fleet/adopt", "fleet.adopt", Act.DESCRIBE, fleets.adopt, None),
+    reading("/v1/policy", "policy.show", policies.current),
+    deed("/v1/policy", "policy.apply", Act.RULE, policies.apply, _POLICY),
+    deed("/v1/policy/check", "policy.check", Act.READ, policies.check, _POLICY),
+    reading("/v1/maintenance", "maintenance.list", status_picture.seen),
+    reading("/v1/notes", "notes.list", notes.read),
+    reading("/v1/notes/{name}", "notes.show", notes.read_one, WEEK, refusals=(404,)),
+    reading("/v1/features", "feature.list", features.listed),
+    deed("/v1/features", "feature.add", Act.ANNOUNCE, features.add, _FEATURES),
+    reading("/v1/features/{name}", "feature.show", features.show, FEATURE, refusals=(404,)),
+    reading(
         "/v1/features/{name}/verdict", "feature.verdict", feature_verdicts.verdict, FEATURE, refusals=(404,)
     ),
-    _deed(
+    deed(
         "/v1/features/{name}/ramp",
         "feature.ramp",
         Act.STEER,
@@ -336,28 +310,12 @@ OPERATORS = (
         Body(kind=ScheduleRamp, example={"days": 14}),
         FEATURE,
     ),
-    _deed("/v1/features/{name}/pause", "feature.pause", Act.STEER, features.pause, BECAUSE, FEATURE),
-    _deed("/v1/features/{name}/resume", "feature.resume", Act.STEER, features.resume, BECAUSE, FEATURE),
-    _deed("/v1/features/{name}/off", "feature.off", Act.STEER, features.off, BECAUSE, FEATURE),
-    _read(
-        "/v1/accounts/{name}/features",
-        "feature.account",
-        account_features.seen,
-        ACCOUNT,
-        act=Act.SEE_ACCOUNT,
-        refusals=(404,),
-    ),
-    _deed(
-        "/v1/accounts/{name}/features/{feature}",
-        "feature.choose",
-        Act.CHOOSE,
-        choices.choose,
-        Body(kind=Choose, example={"word": "early"}),
-        ACCOUNT,
-        Param("feature", "The feature's key.", required=True),
-    ),
-    _read("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
-    _deed(
+    deed("/v1/features/{name}/pause", "feature.pause", Act.STEER, features.pause, BECAUSE, FEATURE),
+    deed("/v1/features/{name}/resume", "feature.resume", Act.STEER, features.resume, BECAUSE, FEATURE),
+    deed("/v1/features/{name}/off", "feature.off", Act.STEER, features.off, BECAUSE, FEATURE),
+    *ACCOUNTS,
+    reading("/v1/tokens", "token.list", tokens.seen, act=Act.ADMIT),
+    deed(
         "/v1/tokens",
         "token.create",
         Act.ADMIT,
@@ -366,7 +324,7 @@ OPERATORS = (
         gives=MadeToken,
         status=201,
     ),
-    _deed(
+    deed(
         "/v1/logins",
         "login.link",
         Act.VISIT,
@@ -376,11 +334,11 @@ OPERATORS = (
         status=201,
     ),
     _off("/v1/tokens/{name}", "token.revoke", Act.ADMIT, tokens.revoke, TOKEN),
-    _read("/v1/alerts", "alert.list", notices.listed, Param("state", "Messages in this state.", Delivery)),
-    _deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
-    _read("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),
-    _deed("/v1/alerts/{name}/retry", "alert.retry", Act.ALERT, notices.retry, None, ALERT),
-    _read("/v1/channels", "channel.list", notices.channels),
-    _deed("/v1/channels/{name}/test", "channel.test", Act.ALERT, notices.test, None, CHANNEL, status=201),
+    reading("/v1/alerts", "alert.list", notices.listed, Param("state", "Messages in this state.", Delivery)),
+    deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
+    reading("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),
+    deed("/v1/alerts/{name}/retry", "alert.retry", Act.ALERT, notices.retry, None, ALERT),
+    reading("/v1/channels", "channel.list", notices.channels),
+    deed("/v1/channels/{name}/test", "channel.test", Act.ALERT, notices.test, None, CHANNEL, status=201),
 )
 """All of them; `doors/operators.py` opens no other."""

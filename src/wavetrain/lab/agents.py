@@ -44,6 +44,7 @@ join_file = "{join_file}"
 folder = "agent"
 metrics = "http://{text_of(node.admin_at)}/metrics"
 visits_url = "http://{text_of(node.admin_at)}/visits"
+reconnects_url = "http://{text_of(node.admin_at)}/moves"
 drain_spread_ms = {times.drain_spread_ms}
 drain_timeout_s = {times.drain_timeout_s}
 probe_timeout_s = {times.probe_timeout_s}

@@ -12,6 +12,14 @@ class AccountSettings(Record, frozen=True, kw_only=True):
 
     KEY: ClassVar[tuple[str, ...]] = ("account",)
     account: AccountId
+    early: dict[str, bool] = {}
+    """By lane: whether it would rather have a release before others."""
     blackouts: tuple[Blackout, ...] | None = None
+    """Days on which it would rather not be disturbed; None where it has said nothing, empty for none at all."""
     changed_at: datetime
     by: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said."""
+        return not self.early and self.blackouts is None

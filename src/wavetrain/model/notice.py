@@ -121,3 +121,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether the receiver will never take it, however often it is tried."""
     wait_s: float = 0.0
     """How long the receiver asks to be left alone."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a mail carries beside its text."""
+
+    name: str
+    media: str
+    """Like `text/calendar`; its text is UTF-8."""
+    body: bytes
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message as it is written out, for whatever way carries it; the same message always has the same bytes."""
+
+    id: str
+    title: str
+    """One line."""
+    text: str
+    """For people."""
+    body: bytes
+    """For programs."""
+    media: str = "application/json"
+    parts: tuple[Part, ...] = ()
+    mark: str = "X-Wavetrain-Notice"
+    """The head line of a mail that has the id."""

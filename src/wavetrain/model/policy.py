@@ -227,6 +227,15 @@ class Succession(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The ways in that take another person's approval."""
 
 
+class Announce(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How long before its window customers are told of work; who hears of it by which way is not the policy's."""
+
+    days_ahead: int = 7
+    """Work that is planned later than that is announced at once."""
+    hours_before: int = 24
+    """When they are reminded."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything an operator may set for one lane."""
 
@@ -245,6 +254,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timing: Timing = Timing()
     wishes: Wishes = Wishes()
     succession: Succession = Succession()
+    announce: Announce = Announce()
 
     def __post_init__(self) -> None:
         if not self.rings:

@@ -19,6 +19,10 @@ class Topic(StrEnum):
     MOVED = "moved"
     CANCELLED = "cancelled"
     RECEIPT = "receipt"
+    INCIDENT = "incident"
+    """Something went wrong at a PoP: found, told more of, or over."""
+    TEST = "test"
+    """Somebody tries a way; every way takes it."""
 
 
 class Way(StrEnum):
@@ -46,6 +50,8 @@ class Subscription(Record, frozen=True, kw_only=True):
     on: tuple[Topic, ...]
     secret: str = ""
     """What a webhook is signed with (`whsec_...`)."""
+    secret_before: str = ""
+    """The one before it, which signs as well until the receiver knows the new one."""
     since: datetime
     by: str
     paused: str = ""
@@ -85,3 +91,5 @@ class Heard(Record, frozen=True, kw_only=True):
     sequence: int
     starts: datetime
     ends: datetime
+    at: datetime | None = None
+    """When that was told."""

@@ -6,7 +6,7 @@ import msgspec
 
 from wavetrain.model.fleet import Generation, Phase
 
-POLL_BYTES_MAX = 64 * 1024
+POLL_BYTES_MAX = 256 * 1024
 JOIN_BYTES_MAX = 16 * 1024
 POLL_WAIT_S_MAX = 30.0
 DETAIL_CHARACTERS_MAX = 2_000
@@ -34,7 +34,28 @@ class VisitSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sessions: int
 
 
-class Poll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReconnectSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A session came to this node from another one, as its own side has told the node's program."""
+
+    n: int
+    """Its number since the node's program started; grows."""
+    program: str
+    """Which start of the program counts so."""
+    session: str
+    account: str
+    kind: str = "site"
+    """`site` or `user`."""
+    before: str = ""
+    """The node where it was before."""
+    lost_ms: int
+    """From the last answer there to the first one here, less what is usual between two."""
+    reason: str
+    """Why it left, in the word of the node that asked it to; `lost` where none did."""
+    ago_s: float
+    """How long ago it came, by the node's own clock."""
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A report and a question. The answer comes when the desired generation differs from `known`, or after `wait_s`."""
 
     say: Say
@@ -42,6 +63,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The newest generation that the node has read; the door answers at once when it has a newer one."""
     wait_s: float = 0.0
     visits: tuple[VisitSaid, ...] = ()
+    reconnects: tuple[ReconnectSaid, ...] = ()
+    """What came since the last poll; a control plane that does not know them yet is sent none."""
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

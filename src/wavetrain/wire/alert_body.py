@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from wavetrain.model.notice import Alert
+from wavetrain.model.notice import Alert, Letter
 
 
 class AlertData(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +43,26 @@ def body_of(alert: Alert) -> bytes:
     )
     made = AlertBody(type=f"wavetrain.alert.{alert.kind.value}", timestamp=alert.since, data=data)
     return msgspec.json.encode(made)
+
+
+def letter_of(alert: Alert) -> Letter:
+    """The alert as any way to operators carries it."""
+    lines = [
+        alert.title,
+        "",
+        f"What:   {alert.kind.value}",
+        f"Where:  {alert.subject}",
+        f"Since:  {alert.since:%a %Y-%m-%d %H:%M} UTC",
+        f"Why:    {alert.why}",
+        f"Type:   {alert.command}",
+        "",
+        f"Alert {alert.id}. The same id again is the same fact.",
+        "",
+    ]
+    return Letter(
+        id=alert.id,
+        title=f"[wavetrain] {alert.title}",
+        text="\n".join(lines),
+        body=body_of(alert),
+        mark="X-Wavetrain-Alert",
+    )

@@ -5,6 +5,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from wavetrain.control.poll import Report, Visitor
+from wavetrain.control.reconnects import Came
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import FIRST, NodeId
 from wavetrain.wire.agent_messages import (
@@ -12,6 +13,7 @@ from wavetrain.wire.agent_messages import (
     POLL_BYTES_MAX,
     POLL_WAIT_S_MAX,
     Poll,
+    ReconnectSaid,
     Say,
     VisitSaid,
 )
@@ -19,6 +21,7 @@ from wavetrain.wire.json_message import read_message
 
 NAME_CHARACTERS_MAX = 100
 VISITS_MAX = 500
+RECONNECTS_MAX = 500
 SESSIONS_MAX = 1_000_000_000
 METRICS_CHARACTERS_MAX = 200
 CLOCK_S_MAX = 32_503_680_000.0
@@ -57,6 +60,13 @@ def read_poll(body: bytes) -> Poll:
         raise _bad(
             what, "$.visits", f"there are {len(poll.visits)}", f"send at most {VISITS_MAX} in one poll"
         )
+    if len(poll.reconnects) > RECONNECTS_MAX:
+        raise _bad(
+            what,
+            "$.reconnects",
+            f"there are {len(poll.reconnects)}",
+            f"send at most {RECONNECTS_MAX} in one poll",
+        )
     for index, visit in enumerate(poll.visits):
         _check_visit(what, f"$.visits[{index}]", visit)
     return poll
@@ -79,6 +89,24 @@ def report_of(say: Say) -> Report:
 def visitors_of(visits: tuple[VisitSaid, ...]) -> list[Visitor]:
     """The visits, as the use case takes them."""
     return [Visitor(account=item.account, day=item.day, sessions=item.sessions) for item in visits]
+
+
+def came_of(said: tuple[ReconnectSaid, ...]) -> list[Came]:
+    """The reconnects, as the use case takes them; it leaves out what cannot be."""
+    return [
+        Came(
+            n=item.n,
+            program=item.program[:NAME_CHARACTERS_MAX],
+            session=item.session[:NAME_CHARACTERS_MAX],
+            account=item.account[:NAME_CHARACTERS_MAX],
+            is_user=item.kind == "user",
+            before=item.before[:NAME_CHARACTERS_MAX],
+            lost_s=item.lost_ms / 1000,
+            reason=item.reason[:NAME_CHARACTERS_MAX],
+            ago_s=item.ago_s,
+        )
+        for item in said
+    ]
 
 
 def _check_say(what: str, say: Say) -> None:

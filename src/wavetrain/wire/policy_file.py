@@ -11,6 +11,7 @@ from wavetrain.model.policy import (
     COVER_MAX,
     RINGS_MAX,
     TIMINGS,
+    Announce,
     Bake,
     Budgets,
     Pace,
@@ -74,6 +75,10 @@ _RANGES: dict[type[msgspec.Struct], dict[str, tuple[float, float]]] = {
         "cuts_max": (0, 100),
         "credit_waves_max": (0, 10_000),
     },
+    Announce: {
+        "days_ahead": (0, 366),
+        "hours_before": (0, 366 * 24),
+    },
 }
 """What each number of a policy may be, both ends included."""
 
@@ -96,6 +101,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
     timing = _timing(top.table("timing"), TIMINGS.get(lane, Timing()))
     wishes = _numbers(top.table("wishes"), Wishes())
     succession = _succession(top.table("succession"))
+    announce = _numbers(top.table("announce"), Announce())
     if timing.planned_to_day > timing.spread_days:
         top.fault(
             "timing.planned_to_day",
@@ -117,6 +123,7 @@ def read_policy(text: str, fleet: Fleet | None = None, name: str = "policy file"
         timing=timing,
         wishes=wishes,
         succession=succession,
+        announce=announce,
     )
 
 

@@ -74,7 +74,7 @@ def checked(tables: Sequence[Table], file: Path) -> tuple[Table, ...]:
         if AlertKind.TEST in table.on:
             raise RefusedError(f"{place}: on names test; every channel takes tests, leave it out")
         if isinstance(table, MailTable):
-            _check_mail(table, place)
+            check_mail(table, place)
         else:
             try:
                 checked_url(table.url)
@@ -90,12 +90,18 @@ def opened(table: Table) -> Notifier:
         secrets = secrets_of(text_of(table.secret_file, f"{place}: secret_file"), table.secret_file)
         trust = trust_of(table.ca_file, place) if table.url.startswith("https:") else None
         return Webhook(table.url, secrets, timeout_s=table.timeout_s, trust=trust)
+    trust = trust_of(table.ca_file, place) if table.tls != "none" else None
+    return Mail(opened_post(table, place), timeout_s=table.timeout_s, trust=trust)
+
+
+def opened_post(table: MailTable, place: str) -> Post:
+    """Through which server mail goes, with its password read. `RefusedError`."""
     password = ""
     if table.user:
         password = text_of(table.password_file, f"{place}: password_file").strip("\r\n")
         if not password:
             raise RefusedError(f"{place}: password_file {table.password_file} is empty; write the password")
-    post = Post(
+    return Post(
         host=table.host.strip("[]"),
         port=table.port,
         tls=table.tls,
@@ -104,11 +110,10 @@ def opened(table: Table) -> Notifier:
         user=table.user,
         password=password,
     )
-    trust = trust_of(table.ca_file, place) if table.tls != "none" else None
-    return Mail(post, timeout_s=table.timeout_s, trust=trust)
 
 
-def _check_mail(table: MailTable, place: str) -> None:
+def check_mail(table: MailTable, place: str) -> None:
+    """`RefusedError` with the place, the rule and the way out."""
     if not _HOST.fullmatch(table.host):
         raise RefusedError(f"{place}: host = {table.host[:80]!r} is no host; give a name or an address")
     for address in (table.sender, *table.to):

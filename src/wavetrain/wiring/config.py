@@ -11,7 +11,7 @@ from wavetrain.adapters.sql_place import is_url
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
 from wavetrain.wire.log_line import Style
-from wavetrain.wiring import channels, sources
+from wavetrain.wiring import channels, notice_config, sources
 from wavetrain.wiring.given_files import text_of
 
 TICK_S_MIN, TICK_S_MAX = 0.05, 60.0
@@ -131,6 +131,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tls: TlsConfig = TlsConfig()
     notes: NotesConfig = NotesConfig()
     status: StatusConfig = StatusConfig()
+    notices: notice_config.NoticesConfig = notice_config.NoticesConfig()
+    """How customers are told."""
     health: sources.Table = sources.ScrapeTable()
     """Where measurements come from."""
 
@@ -177,8 +179,9 @@ def read(file: Path) -> tuple[Config, Path]:
         raise RefusedError(f"{file}: {error}") from None
     alert = channels.checked(config.alert, file)
     health = sources.checked(config.health, file)
+    told = notice_config.beside(config.notices, file)
     return msgspec.structs.replace(
-        config, alert=alert, health=health, ci=ci, oidc=provider
+        config, alert=alert, health=health, ci=ci, oidc=provider, notices=told
     ), file.parent / config.folder
 
 

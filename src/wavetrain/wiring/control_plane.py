@@ -32,11 +32,12 @@ from wavetrain.doors.metrics import Metrics, Traffic, version
 from wavetrain.doors.notes_written import House
 from wavetrain.doors.statuspage import Page
 from wavetrain.errors import LockedError, StaleError, WavetrainError
-from wavetrain.wiring import checks, sources
+from wavetrain.wiring import checks, notice_config, sources
 from wavetrain.wiring.alerts import Couriers
 from wavetrain.wiring.clock import running_s, utc_now
 from wavetrain.wiring.config import TICK_S_MIN, Config, door_certificate, pinned, server_names, store_place
 from wavetrain.wiring.connection import CONNECTIONS_MAX, Connection
+from wavetrain.wiring.dispatching import Dispatching
 from wavetrain.wiring.handover import Reception, Successor
 from wavetrain.wiring.lease import LeaseKeeper, holder
 from wavetrain.wiring.log import Log
@@ -47,6 +48,7 @@ from wavetrain.wiring.server import Server
 from wavetrain.wiring.source_log import SourceLog
 from wavetrain.wiring.timed_store import TimedStore
 from wavetrain.wiring.tls import Tls, given_pair, own_pair
+from wavetrain.wiring.ways import lane_of
 
 TRIM_EVERY_S = 3600.0
 """How often changes and journal lines beyond the store's limits are forgotten."""
@@ -98,6 +100,11 @@ class ControlPlane:
         self._placebos = PlaceboTrains(prover, self._log)
         self._publishing = Publishing(self._timed, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
+        self._page = Page(config.status.title, config.status.address)
+        self._carriers = notice_config.carriers(config.notices, self._page)
+        self._dispatching = Dispatching(
+            self._timed, lane_of, self._carriers.carry, self._log, notice_config.pauses(config.notices)
+        )
         self._thread = threading.Thread(target=self._run, name="ticker")
         self._follower = threading.Thread(target=self.standings.keep, args=(self._ended,), name="standings")
         first_token(self.store, folder / "admin.token")
@@ -134,9 +141,11 @@ class ControlPlane:
             standings=self.standings,
             audience=self.audience,
             board=self._publishing.board,
-            page=Page(self._config.status.title, self._config.status.address),
+            page=self._page,
+            ways=self._carriers.ways,
             pipelines=Pipelines(tuple(Issuer(pinned(one)) for one in self._config.ci)),
             provider=provider_of(self._config),
+            outlooks=self._publishing.outlooks,
         )
         config = uvicorn.Config(
             app,
@@ -178,6 +187,7 @@ class ControlPlane:
             self._couriers.start()
             self._placebos.start()
             self._publishing.start()
+            self._dispatching.start()
             server.run([door.dup()])
         finally:
             reception.close()
@@ -251,6 +261,7 @@ class ControlPlane:
             self.store.wake()  # it may just be about to wait
             self._thread.join(0.05)
         self._publishing.end()
+        self._dispatching.end()
         self._couriers.end()
         self._placebos.end()
 

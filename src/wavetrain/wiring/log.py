@@ -36,6 +36,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
         "warning",
         "what people see of maintenance was not written or not shown now; the next look makes it from the same facts",
     ),
+    "notices failed": (
+        "warning",
+        "messages to customers were not carried or not written down now; the outbox has them go again",
+    ),
     "alerts failed": (
         "warning",
         "alerts were not made or not carried out now; the facts and the outbox make it again",

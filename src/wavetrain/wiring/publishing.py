@@ -5,9 +5,11 @@ import time
 import traceback
 from collections.abc import Callable
 
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
 from wavetrain.wiring.log import Log
 
@@ -21,12 +23,14 @@ LEAVE_S = 5.0
 
 
 class Publishing:
-    """Writes maintenance and incidents, then shows them. Apart from the ticker: a look never keeps a tick waiting."""
+    """Writes maintenance and incidents, shows them, and has customers told. Apart from the ticker: no tick waits."""
 
     def __init__(self, store: Store, log: Log) -> None:
         self._store, self._log = store, log
         self.board = StatusBoard(store)
+        self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
+        self._teller = Teller(store, lambda: self.board.picture)
         self._ended = threading.Event()
         self._news = threading.Event()
         self._forgot_at = time.monotonic()
@@ -52,6 +56,8 @@ class Publishing:
             try:
                 self._publisher.look()
                 self.board.follow()
+                self.outlooks.look()
+                self._teller.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()

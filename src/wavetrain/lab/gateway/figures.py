@@ -49,6 +49,8 @@ class Figures:
         self.node = node
         self.release = release
         self.started = time.time()
+        self.program = f"{time.time_ns()}-{os.getpid()}"
+        """Names this start: arrivals are counted from 0 in each."""
         self.operations = 0
         self.operations_failed = 0
         self.sessions_accepted = 0
@@ -86,7 +88,8 @@ class Figures:
     def arrivals_since(self, first: int) -> dict[str, Any]:
         """The arrivals numbered `first` and later that are still kept, and the number to ask for next."""
         wanted = [arrival for arrival in self._arrivals if arrival["n"] >= first][:MOVES_PER_ANSWER]
-        return {"next": wanted[-1]["n"] + 1 if wanted else max(first, self._next), "moves": wanted}
+        after = wanted[-1]["n"] + 1 if wanted else max(first, self._next)
+        return {"program": self.program, "next": after, "moves": wanted}
 
     def exposition(self, sessions: int, draining: bool) -> str:
         """All of it in Prometheus' text format."""

@@ -1,0 +1,207 @@
+"""Reconnects: what do sessions report of having come back, and whose work was it?
+
+Taken in one commit for each report of a node, beside the tick. What is kept is bounded for each account, PoP and day:
+the last reconnects in full, and of all of them the sums by maintenance.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from wavetrain.control.nodes import home_of
+from wavetrain.control.ports import Store, View
+from wavetrain.control.rollouts import active
+from wavetrain.decide import receipt, reconnecting
+from wavetrain.decide.permit import Act, Caller, require_account, require_own_node
+from wavetrain.decide.reconnecting import Said
+from wavetrain.errors import UnknownError
+from wavetrain.model.fleet import Account, AccountId, NodeId, Pop, PopId, Reported
+from wavetrain.model.maintenance import Maintenance
+from wavetrain.model.receipt import Code, Reconnect, Reconnects
+from wavetrain.model.rollout import Turn
+
+ROWS_MAX: Final = 200
+SESSIONS_MAX: Final = 2_000
+"""So many sites of an account at a PoP are told one by one."""
+HEARD_MAX: Final = 400
+AGE_S_MAX: Final = 86_400.0
+LOST_S_MAX: Final = 86_400.0
+FRESH: Final = timedelta(seconds=120)
+"""A node that has said so lately that it is done was being updated about then."""
+LISTED_MAX: Final = 500
+DAYS_MAX: Final = 31
+
+
+class Came(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that came to a node, as its own side told the node's program."""
+
+    n: int
+    program: str
+    session: str
+    account: str
+    is_user: bool
+    before: str
+    lost_s: float
+    reason: str
+    ago_s: float
+
+
+class ReconnectSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to "was this drop your maintenance?"."""
+
+    at: datetime
+    session: str
+    pop: PopId
+    lost_s: float
+    code: Code
+    work: str
+    answer: str
+
+
+class ReconnectsSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The last ones first; `dropped` more came than are kept in full."""
+
+    account: str
+    reconnects: tuple[ReconnectSeen, ...]
+    dropped: int
+
+
+def take(store: Store, caller: Caller, node: str, came: Sequence[Came]) -> int:
+    """Take a node's own report in; how many of it count. What is no account's here, or no time, counts not."""
+    require_own_node(caller, node)
+    good = [one for one in came if _is_sound(one)]
+    if not good:
+        return 0
+    with store.write() as transaction:
+        pop = home_of(transaction, node)
+        if pop is None:
+            return 0
+        scene = _Scene(transaction, pop)
+        kept: dict[tuple[str, str], Reconnects] = {}
+        counted = 0
+        for one in sorted(good, key=lambda item: (item.program, item.n)):
+            if not scene.knows(one.account):
+                continue
+            at = transaction.now - timedelta(seconds=one.ago_s)
+            key = (one.account, f"{at:%Y-%m-%d}")
+            record = kept.get(key) or transaction.get(Reconnects, *key, pop.id)
+            record = record or Reconnects(account=AccountId(one.account), day=key[1], pop=pop.id)
+            start = f"{node} {one.program}"
+            if record.heard.get(start, -1) >= one.n:
+                continue
+            kept[key] = _with(record, scene.told(node, one, at), start, one.n)
+            counted += 1
+        transaction.put_many(kept.values())
+    return counted
+
+
+def seen(
+    store: Store, caller: Caller, account: str, days: int = 7, limit: int = LISTED_MAX
+) -> ReconnectsSeen:
+    """An account's, of the last days; another one's token learns not even whether there is one."""
+    require_account(caller, account, Act.SEE_ACCOUNT)
+    days, limit = max(1, min(days, DAYS_MAX)), max(1, min(limit, LISTED_MAX))
+    with store.read() as view:
+        if view.get(Account, account) is None:
+            raise UnknownError(f"there is no account {account[:120]} in the fleet; see: wavetrain fleet show")
+        first = f"{view.now - timedelta(days=days):%Y-%m-%d}"
+        records = [one for one in view.find(Reconnects, account=account) if one.day >= first]
+    rows = sorted(
+        ((row, record.pop) for record in records for row in record.rows),
+        key=lambda pair: (pair[0].at, pair[0].id),
+        reverse=True,
+    )
+    return ReconnectsSeen(
+        account=account,
+        reconnects=tuple(_seen(row, pop) for row, pop in rows[:limit]),
+        dropped=sum(record.dropped for record in records) + max(0, len(rows) - limit),
+    )
+
+
+def _seen(row: Reconnect, pop: PopId) -> ReconnectSeen:
+    yes = f"yes, work {row.work}" if row.work else "no"
+    return ReconnectSeen(
+        at=row.at,
+        session=row.session,
+        pop=pop,
+        lost_s=row.lost_s,
+        code=row.code,
+        work=row.work,
+        answer=f"{yes}: {row.why}",
+    )
+
+
+class _Scene:
+    """What is known of a PoP while one report is taken in."""
+
+    def __init__(self, view: View, pop: Pop) -> None:
+        self._view, self._pop = view, pop
+        self._works = [one for one in view.find(Maintenance, pop=pop.id) if one.began_at is not None]
+        self._turns = [
+            turn for rollout in active(view) if (turn := view.get(Turn, rollout.id, pop.id)) is not None
+        ]
+        self._accounts: dict[str, bool] = {}
+
+    def knows(self, account: str) -> bool:
+        known = self._accounts.get(account)
+        if known is None:
+            known = self._accounts[account] = self._view.get(Account, account) is not None
+        return known
+
+    def told(self, node: str, one: Came, at: datetime) -> Reconnect:
+        said = Said(before=one.before, at=at, reason=one.reason)
+        moved = {one.before} if one.reason == "lost" and self._was_moved(one.before, at) else set()
+        found = reconnecting.attributed(said, self._works, moved)
+        return Reconnect(
+            id=f"{node} {one.program} {one.n}",
+            session=one.session,
+            is_user=one.is_user,
+            node=node,
+            before=one.before,
+            at=at,
+            lost_s=one.lost_s,
+            code=found.code,
+            work=found.work,
+            why=found.why,
+        )
+
+    def _was_moved(self, node: str, at: datetime) -> bool:
+        """Whether a node of this PoP was being updated about then."""
+        for turn in self._turns:
+            if any(unit.unit == node for unit in turn.progress):
+                return True
+            if node in turn.exposed or node in turn.order[: turn.cursor]:
+                said = self._view.get(Reported, NodeId(node))
+                if said is not None and abs(said.since - at) <= FRESH:
+                    return True
+        return False
+
+
+def _with(record: Reconnects, came: Reconnect, start: str, n: int) -> Reconnects:
+    rows = (*record.rows, came)
+    heard = {**record.heard, start: n}
+    while len(heard) > HEARD_MAX:
+        heard.pop(next(iter(heard)))
+    costs = receipt.added(record.costs, came, SESSIONS_MAX) if came.work else record.costs
+    return record.changed(
+        rows=rows[-ROWS_MAX:],
+        dropped=record.dropped + max(0, len(rows) - ROWS_MAX),
+        costs=costs,
+        heard=heard,
+    )
+
+
+def _is_sound(one: Came) -> bool:
+    return (
+        one.n >= 0
+        and math.isfinite(one.lost_s)
+        and math.isfinite(one.ago_s)
+        and 0 <= one.lost_s <= LOST_S_MAX
+        and 0 <= one.ago_s <= AGE_S_MAX
+        and bool(one.session)
+        and one.session.isprintable()
+        and one.before.isprintable()
+    )
