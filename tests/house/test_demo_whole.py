@@ -76,6 +76,10 @@ def test_a_good_release_completes_a_bad_one_goes_back_and_its_fix_takes_a_later_
     assert calm["off_after_revert_s"] < back["first_session_left_after_revert_s"]
     assert set(figures["urls"]) == {"status", "summary", "atom", "calendar", "maintnote", "console"}
     assert all(url.startswith("https://127.0.0.1:") for url in figures["urls"].values())
+    told = figures["receipts"]
+    assert told["accounts"] == 6, "each account was told what 2.0.0 cost it"
+    assert told["sessions"] > 0
+    assert told["worst_s"] <= told["promise_s"] == 10.0
     assert figures["guards_violated"] == 0
     assert figures["balancer"] == ("haproxy" if program() else "builtin")
     assert figures["source"] == ("prometheus" if prometheus.program() else "scrape")

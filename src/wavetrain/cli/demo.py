@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from wavetrain.cli.client import Client
+from wavetrain.cli.demo_costs import costs
 from wavetrain.cli.demo_features import Features, Program
 from wavetrain.cli.demo_receipt import Chapter, TakenBack, ended_well, receipt, show
 from wavetrain.cli.demo_screen import Screen
@@ -239,7 +240,8 @@ def _play(
     made_of = {"balancer": house.lab.balancers.kind, "source": by.source}
     back = TakenBack(taken, went_back, had)
     figures = receipt(good, bad, fix, back, violated, seconds, house.memory_mb(), made_of, by)
-    return {**figures, "urls": urls.known}
+    told = costs(house.desk["viewer"], house.lab.accounts, good.rollout["id"])
+    return {**figures, "receipts": told, "urls": urls.known}
 
 
 def _stay(house: LabHouse, console: Console) -> None:

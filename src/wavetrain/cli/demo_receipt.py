@@ -146,6 +146,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
         console.print(line, soft_wrap=True, highlight=False)
     for line in _features(figures["features"], figures["taken_back"]):
         console.print(line, highlight=False)
+    if "receipts" in figures:
+        console.print(demo_costs.in_words(figures["receipts"]), soft_wrap=True, highlight=False)
     later = "a later window" if figures["fix"]["in_later_window"] else "NO later window"
     console.print(
         f"2.1.1 took {later}. The first train took {figures['train_days']} days of train time; the whole "
