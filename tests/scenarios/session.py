@@ -24,6 +24,7 @@ from wavetrain.control.alerts import Alerts
 from wavetrain.control.audience import Audience
 from wavetrain.control.dispatches import Dispatches, Gone
 from wavetrain.control.outbox import send_next
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.publish import Publisher
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
@@ -102,8 +103,8 @@ class Session:
         self._secrets = {
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
-        self._publisher = Publisher(self.store)
-        self._board = StatusBoard(self.store)
+        self._publisher, self._looked = Publisher(self.store), 0.0
+        self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, lambda: self._looked)
         self._teller = Teller(self.store, lambda: self._board.picture)
         self._dispatches = Dispatches(self.store, lane_of)
         self._customers = Outcome(taken=True, text="taken")
@@ -125,6 +126,8 @@ class Session:
             trust,
             self.house.ticker.watch.evidence_of,
             authority=authority,
+            board=self._board,
+            outlooks=self._outlooks,
             ways=Ways(Outside(), checked_url, mails=True),
         )
         tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
@@ -166,6 +169,9 @@ class Session:
             "COLUMNS": COLUMNS,
             "NO_COLOR": "1",
         }
+        self._board.follow()
+        self._looked += 1_000.0  # whoever looks ahead has rested
+        self._outlooks.look()
         with contextlib.chdir(self.folder):
             result = CliRunner().invoke(app, line, env=environment)
         if result.exception is not None and not isinstance(result.exception, SystemExit):

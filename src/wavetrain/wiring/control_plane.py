@@ -99,7 +99,7 @@ class ControlPlane:
             self._timed, self.health, running=running_s, at_rest=prover.take, evaluators=self.audience
         )
         self._placebos = PlaceboTrains(prover, self._log)
-        self._publishing = Publishing(self._timed, self._log)
+        self._publishing = Publishing(self._timed, self._log, config.promise_s)
         self._telling = Telling(self._timed, self._publishing.board, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._page = Page(config.status.title, config.status.address)
