@@ -155,6 +155,29 @@ def test_a_receipt_is_told_once_when_late_reports_had_time_to_come(desk: Desk) -
     assert desk.look() == []
 
 
+def test_what_was_heard_of_work_that_is_not_kept_any_more_is_let_go_of(desk: Desk) -> None:
+    desk.put(desk.way(ACME), desk.work("por1"), desk.work("ber1"))
+    desk.look()
+    with desk.house.store.write() as transaction:
+        gone = transaction.get(Maintenance, "edge-2.1.0.por1.1")
+        assert gone is not None
+        transaction.remove(gone)
+    desk.look()
+    with desk.house.store.read() as view:
+        assert [one.maintenance for one in view.find(Heard)] == ["edge-2.1.0.ber1.1"]
+
+
+def test_a_way_that_is_removed_while_a_notice_is_made_gets_none(desk: Desk) -> None:
+    desk.put(desk.way(ACME, "a"), desk.way(ACME, "b"))
+    desk.look()
+    with desk.house.store.write() as transaction:
+        ways = transaction.find(Subscription, account=ACME)
+        transaction.remove(ways[0])
+        notice = Notice(id="n", account=ACME, name="", topic=Topic.MOVED, at=desk.now)
+        assert telling.post(transaction, notice, ways) == 1
+    assert [item.name for item in desk.outbox] == ["b"]
+
+
 def test_who_has_no_way_costs_and_gets_nothing(desk: Desk) -> None:
     desk.put(desk.work("por1"), desk.work("evil1"))
     before = desk.house.sequence

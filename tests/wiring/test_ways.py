@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 from standardwebhooks import Webhook as Standard
+from standardwebhooks import WebhookVerificationError
 from tests.adapters.receivers import Hook, Inbox, mail_server
 from tests.doors.status_house import AT, HOSTILE, S, work
 from tests.doors.test_feeds import NAMES
@@ -115,6 +116,15 @@ def test_a_webhook_says_what_was_and_what_is_and_each_secret_verifies_it() -> No
         ("acme-hq", "OUTAGE", 156.0),
         ("acme-lab", "REDUCED-REDUNDANCY", 0.0),
     ]
+
+
+def test_a_message_that_is_played_again_later_is_told_by_its_timestamp() -> None:
+    with Hook() as hook:
+        late = lot(notice(), Way.WEBHOOK, hook.url)
+        carriers().carry(Lot(late.dispatch, late.way, late.lane, late.at - 400.0))
+    ((headers, body),) = hook.got
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Standard(NEW).verify(body, headers)
 
 
 def test_a_cloud_event_is_read_by_the_sdk() -> None:

@@ -27,10 +27,10 @@ def digest_of(policy: Policy) -> str:
 
     What it says of notices counts where it is not the default: a policy of before there were any keeps its name.
     """
-    said = msgspec.to_builtins(policy)
+    said = msgspec.to_builtins(policy, order="deterministic")
     if policy.announce == Announce():
         del said["announce"]
-    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
 def check(store: Store, caller: Caller, policy: Policy) -> Applied:

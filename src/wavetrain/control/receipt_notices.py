@@ -31,7 +31,7 @@ def due(
         listener, receipt = listeners.known.get(account), view.get(Receipt, account, maintenance)
         if listener is None or receipt is None or receipt.made_at < listener.since:
             continue
-        heard = view.get(Heard, customer_notices.receipt_name(receipt), account)
+        heard = view.get(Heard, customer_notices.receipt_name(maintenance), account)
         at = customer_notices.receipt_due(receipt, heard)
         if at is None:
             continue

@@ -61,6 +61,8 @@ class Teller:
         self._due: list[tuple[datetime, str]] = []
         """When work, or an incident, is to be looked at by the clock alone, the next first."""
         self._trains: dict[str, Train] = {}
+        self._gone: set[str] = set()
+        """Work that is not kept any more, so that what was heard of it need not be."""
 
     def look(self) -> int:
         """Make what has become due; how many notices. Raises what the store raises; then it begins anew."""
@@ -93,8 +95,19 @@ class Teller:
                 made = list(self._notices(view, picture, some))
             self._write(made)
             count += len(made)
+        self._forget()
         self._sequence = sequence
         return count
+
+    def _forget(self) -> None:
+        if not self._gone:
+            return
+        with self._store.write() as transaction:
+            for name in self._gone:
+                for heard in (name, customer_notices.receipt_name(name)):
+                    for one in transaction.find(Heard, maintenance=heard):
+                        transaction.remove(one)
+        self._gone = set()
 
     def _dirty(self, view: View, picture: StatusPicture) -> set[str]:
         """What is to be looked at; at first, and after a gap, everything."""
@@ -108,6 +121,7 @@ class Teller:
             return self._everything(view)
         dirty = {one.key[0] for one in changes if one.kind in ("Maintenance", "Incident")}
         dirty |= {receipt_notices.name_of(one.record) for one in changes if isinstance(one.record, Receipt)}
+        self._gone |= {one.key[0] for one in changes if one.kind == "Maintenance" and one.record is None}
         for account in self._listeners.follow(view, changes):
             dirty |= {work.id for work in self._works(account, picture)}
         return dirty
@@ -275,8 +289,9 @@ class Teller:
 def post(transaction: Transaction, notice: Notice, ways: Iterable[Subscription]) -> int:
     """Put a notice into the outbox for those of an account's ways that want it, in the caller's transaction."""
     made = 0
-    for way in ways:
-        if way.paused or (notice.topic is not Topic.TEST and notice.topic not in way.on):
+    for known in ways:
+        way = transaction.get(Subscription, known.account, known.name)  # it may have been removed, or paused
+        if way is None or way.paused or (notice.topic is not Topic.TEST and notice.topic not in way.on):
             continue
         for part in split(notice, way.way):
             if transaction.get(Dispatch, part.id, way.account, way.name) is not None:

@@ -133,15 +133,15 @@ def receipt_due(receipt: Receipt, heard: Heard | None) -> datetime | None:
     return receipt.made_at + REPORTS if heard is None else None
 
 
-def receipt_name(receipt: Receipt) -> str:
-    """Under which it stands what was heard of it, beside what was heard of the work itself."""
-    return f"receipt.{receipt.maintenance}"
+def receipt_name(maintenance: str) -> str:
+    """Under which it stands what was heard of a receipt, beside what was heard of the work itself."""
+    return f"receipt.{maintenance}"
 
 
 def heard_of_receipt(receipt: Receipt, now: datetime) -> Heard:
     """What the account has been told of it, after this."""
     return Heard(
-        maintenance=receipt_name(receipt),
+        maintenance=receipt_name(receipt.maintenance),
         account=receipt.account,
         topic=Topic.RECEIPT,
         sequence=receipt.amended,
@@ -153,7 +153,7 @@ def heard_of_receipt(receipt: Receipt, now: datetime) -> Heard:
 
 def id_of_receipt(receipt: Receipt) -> str:
     """Of the notice that carries it; the same for good, whatever is corrected."""
-    said = "\x1f".join((receipt_name(receipt), receipt.account))
+    said = "\x1f".join((receipt_name(receipt.maintenance), receipt.account))
     return f"notice-{blake2b(said.encode(), digest_size=16).hexdigest()}"
 
 
