@@ -1,9 +1,12 @@
 """A house with a train under way in the middle of its first wave, and people who look at it."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from tests.control.trains import Trains
+from tests.decide.engine import measured
+from tests.decide.test_comparison import fed, kept
 from tests.doors.browsing import Browser
 
 from wavetrain.adapters.artifact_store import ArtifactStore
@@ -11,13 +14,15 @@ from wavetrain.adapters.signing_key import SigningKey
 from wavetrain.control import tokens
 from wavetrain.control.publish import Publisher
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.decide.evidence_track import EvidenceTrack, noted
+from wavetrain.decide.running_test import RunningTest
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.access import Role
 from wavetrain.model.fleet import Account, AccountId, Fleet, PopId, Site, SiteId
 from wavetrain.model.journal import Entry
-from wavetrain.model.policy import Policy
+from wavetrain.model.policy import Policy, PolicyText
 
 ROLLOUT = "gateway-2.0.0"
 PEOPLE = {
@@ -39,10 +44,15 @@ class ConsoleHouse:
         self.board = StatusBoard(self.store)
         self.publisher = Publisher(self.store)
         self.artifacts = ArtifactStore(folder / "artifacts")
-        self.app = build(
-            self.store,
+        self.key = SigningKey(folder / "key")
+        self.app = self.built(self.store)
+
+    def built(self, store: Any) -> Any:
+        """The doors over a store."""
+        return build(
+            store,
             self.artifacts,
-            SigningKey(folder / "key"),
+            self.key,
             board=self.board,
             page=Page("Status of Example"),
             limits=Limits(lambda: 0.0),
@@ -86,3 +96,24 @@ def placed(where: Fleet) -> Fleet:
     return msgspec.structs.replace(
         where, pops=pops, accounts={acme: Account(id=acme, name="Acme")}, sites=sites
     )
+
+
+def compared(house: ConsoleHouse) -> ConsoleHouse:
+    """The same, with evidence on its rollout, by another policy: nothing may be ticked any more."""
+    test = RunningTest(ROLLOUT, measured())
+    known = kept().calibration("a")
+    assert known is not None
+    known = known.changed(rollout=ROLLOUT)
+    test.calibrate(known)
+    item = house.trains.rollout(ROLLOUT)
+    track = EvidenceTrack(rollout=ROLLOUT, metrics=("failures",))
+    for second in range(30):
+        fed(test, failed=8, bins=1)
+        at = item.created_at.timestamp() + 86_400.0 + 10.0 * second
+        track = noted(track, at, test.record.log_e, test.log_es)
+    with house.store.write() as transaction:
+        transaction.put(PolicyText(digest="d", lane="pop", policy=measured(), by="anna"))
+        transaction.put(item.changed(policy="d"))
+        for record in (test.record, test.pops["a"], known, track):
+            transaction.put(record.changed(version=0))
+    return house

@@ -1,7 +1,11 @@
 """The console: what operators see and may do, what others may not, and what a hostile name can do there."""
 
+import contextlib
+import html
 import re
+import threading
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
@@ -9,18 +13,24 @@ import pytest
 from tests.control.test_successions import rules
 from tests.decide.engine import fleet, policy, pop
 from tests.doors.browsing import Browser
-from tests.doors.console_house import ROLLOUT, ConsoleHouse, placed
+from tests.doors.console_house import ROLLOUT, ConsoleHouse, compared, placed
 
-from wavetrain.control import rollouts, tokens
+from wavetrain.control import cordons, rollouts, tokens
 from wavetrain.control.progress import rollout as rollout_seen
 from wavetrain.decide.permit import Caller
 from wavetrain.doors.pages import OWN
 from wavetrain.model.access import Role
+from wavetrain.model.fleet import Cordon, NodeId, PopId, Quarantine, Retired
 from wavetrain.model.journal import Entry
-from wavetrain.model.rollout import Status, TurnPhase
+from wavetrain.model.maintenance import Incident
+from wavetrain.model.plan import Hold, Reason
+from wavetrain.model.rollout import Slot, Status, Turn, TurnPhase
+from wavetrain.model.standstill import Cause, Standstill
+from wavetrain.model.window import Freeze
 
 HOSTILE = "<script>alert(1)</script>\u202e'\"&{{7*7}}"
 PAGE_KB_MAX = 150
+WAIT_S = 0.3
 OLGA = Caller("olga", (Role.OPERATOR,))
 
 
@@ -42,7 +52,7 @@ def house(tmp_path: Path) -> ConsoleHouse:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> ConsoleHouse:
     """For tests that change nothing."""
-    return house_of(tmp_path_factory.mktemp("console"))
+    return compared(house_of(tmp_path_factory.mktemp("console")))
 
 
 PAGES = (
@@ -50,9 +60,10 @@ PAGES = (
     "/console/fleet",
     "/console/fleet?region=west&state=done",
     "/console/journal",
-    "/console/journal?text=wave&rollout=gateway-2.0.0",
+    "/console/journal?text=wave&rollout=gateway-2.0.0&since=2026-03-01T00:00",
     f"/console/rollouts/{ROLLOUT}",
     "/console/pops/b",
+    "/console/nodes/b1",
     f"/console/rollouts/{ROLLOUT}/pause",
     f"/console/rollouts/{ROLLOUT}/revert",
     f"/console/rollouts/{ROLLOUT}/abort",
@@ -85,6 +96,7 @@ def test_nobody_sees_a_page_who_is_not_logged_in(shared: ConsoleHouse, path: str
 
 PICTURES = (
     f"/console/rollouts/{ROLLOUT}/train.svg",
+    f"/console/rollouts/{ROLLOUT}/evidence.svg",
     "/console/map.svg",
     "/console/map.svg?by=release",
 )
@@ -111,6 +123,14 @@ def test_the_train_says_what_moves_what_waits_and_whom_it_touches(shared: Consol
     assert "Blast radius" in page
     assert "To pause, resume, take back or abort takes the role operator" in page
     assert f"/console/rollouts/{ROLLOUT}/pause" not in page
+
+
+def test_a_rollout_says_how_far_each_check_is_from_its_threshold(shared: ConsoleHouse) -> None:
+    page = shared.enter("vic").ask(f"/console/rollouts/{ROLLOUT}").text
+    assert "Verdict: <span" in page
+    assert '<th scope="row">failures' in page
+    assert re.search(r"log e \d+\.\d\d of \d+\.\d\d", page)
+    assert re.search(r"evidence\.svg\?v=\d{8}T\d{6}", page)
 
 
 def test_a_pop_says_what_it_waits_for_and_what_its_nodes_run(shared: ConsoleHouse) -> None:
@@ -152,6 +172,35 @@ def test_a_sheet_that_is_sent_twice_does_its_deed_once(house: ConsoleHouse) -> N
     other = browser.ask(path, browser.sheet(f"/console/rollouts/{ROLLOUT}/resume") | {"reason": "y"})
     assert other.status_code == 409
     assert "is paused and cannot take `pause`" in other.text
+
+
+class Waiting:
+    """A store whose writer lets another one come first, if there is any."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._meet = threading.Barrier(2)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write(self) -> Any:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self._meet.wait(WAIT_S)
+        return self._store.write()
+
+
+def test_two_clicks_at_once_are_one_deed(house: ConsoleHouse) -> None:
+    """A browser sends the second before the first is answered."""
+    browser = house.enter("olga")
+    asked = "/console/freezes?starts=2026-03-01T00:00&ends=2026-03-09T00:00"
+    sheet = browser.sheet(asked) | {"reason": "quarter end"}
+    slow = Browser(house.built(Waiting(house.store)))
+    slow.cookies = browser.cookies
+    answers = slow.ask_at_once("/console/freezes", [sheet, sheet])
+    assert {(one.status_code, one.headers["location"]) for one in answers} == {(303, "/console")}
+    with house.store.read() as view:
+        assert len(view.find(Freeze)) == 1
 
 
 def test_a_release_is_taken_back_and_the_sheet_said_how_much(house: ConsoleHouse) -> None:
@@ -257,6 +306,9 @@ def test_what_is_not_there_is_said(shared: ConsoleHouse) -> None:
         f"/console/rollouts/{ROLLOUT}/explode",
         "/console/pops/none",
         "/console/pops/none/cordon",
+        "/console/nodes/none",
+        "/console/nodes/b",
+        "/console/nodes/none/cordon",
         "/console/freezes/none/lift",
         "/console/rollouts/none/train.svg",
     ):
@@ -267,7 +319,7 @@ def test_what_is_not_there_is_said(shared: ConsoleHouse) -> None:
 
 def older(page: str) -> str:
     """Where older lines are, as the page has it."""
-    return str(re.findall(r'href="(/console/journal\?[^"]*before=[^"]*)"', page)[0].replace("&amp;", "&"))
+    return html.unescape(re.findall(r'href="(/console/journal\?[^"]*before=[^"]*)"', page)[0])
 
 
 def test_the_journal_is_searched_and_paged(house: ConsoleHouse) -> None:
@@ -303,6 +355,124 @@ def test_the_journal_is_searched_and_paged(house: ConsoleHouse) -> None:
     assert "\u202e" not in first
     for bad in ("text=" + "a" * 201, "before=x", "colour=red"):
         assert browser.ask(f"/console/journal?{bad}").status_code == 422
+
+
+def test_the_journal_is_searched_by_time(house: ConsoleHouse) -> None:
+    browser = house.enter("vic")
+    first = house.trains.rollout(ROLLOUT).created_at
+    with house.store.read() as view:
+        said = view.journal_tail(1_000)
+    middle = (first + (said[-1].at - first) / 2).replace(second=0, microsecond=0)
+
+    def lines(query: str) -> int:
+        page = browser.ask(f"/console/journal?{query}").text
+        count = page.count("<li>")
+        while "before=" in page:
+            page = browser.ask(older(page)).text
+            count += page.count("<li>")
+        return count
+
+    at = f"{middle:%Y-%m-%dT%H:%M}"
+    earlier = sum(one.at < middle for one in said)
+    assert 0 < earlier < len(said)
+    assert lines("") == len(said)
+    assert lines(f"until={at}") == earlier
+    assert lines(f"since={at}") == len(said) - earlier
+    assert lines(f"since={at}&text=b") == sum(one.at >= middle and "b" in _all_of(one) for one in said)
+    assert lines("since=2026-01-01T00:00&until=2027-01-01T00:00") == len(said)
+    assert lines("until=2020-01-01T00:00") == 0
+    assert lines("since=2030-01-01T00:00") == 0
+    for bad in (f"since={at}&until={at}", "since=soon", "until=2026-13-01T00:00"):
+        assert browser.ask(f"/console/journal?{bad}").status_code == 422
+
+
+def _all_of(entry: Entry) -> str:
+    return f"{entry.text}{entry.subject}{entry.rollout}{entry.who}{entry.kind}".casefold()
+
+
+def test_a_node_says_what_it_runs_what_it_was_told_and_what_it_holds(house: ConsoleHouse) -> None:
+    with house.store.read() as view:
+        moving = view.find(Slot)[0]
+    text = house.enter("olga").ask(f"/console/nodes/{moving.owner}").text
+    assert f"for {ROLLOUT}" in text
+    assert "gateway-2.0.0" in text
+    assert "canary" in text
+    assert "no certificate that counts" in text
+    assert f"Cordon {moving.owner}" in text
+    waits = house.enter("vic").ask("/console/nodes/c1").text
+    assert "nothing yet" in waits
+    assert "Cordon c1" not in waits
+
+
+def test_everything_that_can_be_amiss_is_shown_at_once(house: ConsoleHouse) -> None:
+    now = house.trains.rollout(ROLLOUT).created_at
+    with house.store.write() as transaction:
+        transaction.put(Standstill(cause=Cause.CLOCK, since=now, detail="it jumped"))
+        transaction.put(
+            Quarantine(
+                node=NodeId("b1"),
+                pop=PopId("b"),
+                rollout=ROLLOUT,
+                since=now,
+                reason="its probe failed",
+                serves=False,
+            )
+        )
+        transaction.put(Retired(node=NodeId("c2"), by="ada", since=now, reason="it is old"))
+        transaction.put(Cordon(subject="c1", by="olga", since=now, reason="a fan"))
+        turn = transaction.get(Turn, ROLLOUT, "c")
+        assert turn is not None
+        transaction.put(turn.changed(hold=Hold(Reason.INCONCLUSIVE, asks=True)))
+        transaction.put(
+            Incident(
+                id="i1",
+                title="gateway 1.9.0 is taken back",
+                state="identified",
+                impact="minor",
+                pops=(PopId("b"),),
+                since=now,
+                changed_at=now,
+            )
+        )
+    house.publish()
+    browser = house.enter("olga")
+    train = browser.ask("/console").text
+    assert "Everything stands still (" in train
+    assert f"{ROLLOUT} waits for a person" in train
+    assert "gateway 1.9.0 is taken back" in train
+    assert "1 held" in browser.ask("/console/fleet").text
+    assert "quarantined" in browser.ask("/console/pops/b").text
+    assert "retired" in browser.ask("/console/pops/c").text
+    assert "its probe failed" in browser.ask("/console/nodes/b1").text
+    assert "Retired by ada" in browser.ask("/console/nodes/c2").text
+    assert "Uncordon c1" in browser.ask("/console/nodes/c1").text
+    assert "a person is asked to decide" in browser.ask(f"/console/rollouts/{ROLLOUT}").text
+
+
+def test_a_picture_is_sent_again_only_when_it_is_another(house: ConsoleHouse) -> None:
+    browser = house.enter("vic")
+
+    def marks() -> list[str]:
+        return re.findall(r"\.svg\?[^\"]*v=(\w+)", browser.ask("/console").text)
+
+    before = marks()
+    assert len(before) == 2
+    cordons.cordon(house.store, OLGA, "c1", "a node alone changes no picture")
+    assert marks() == before
+    cordons.cordon(house.store, OLGA, "c", "a PoP does")
+    browser.ask("/console")
+    by_state = re.findall(r"v=(\w+)", browser.ask("/console/fleet").text)
+    cordons.uncordon(house.store, OLGA, "c")
+    assert re.findall(r"v=(\w+)", browser.ask("/console/fleet").text) != by_state
+    answer = browser.ask("/console/map.svg?by=release")
+    again = browser.ask("/console/map.svg?by=release", if_none_match=answer.headers["etag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_page_of_a_pop_says_what_customers_are_told_of_it(house: ConsoleHouse) -> None:
+    text = house.enter("vic").ask("/console/pops/c").text
+    assert "As customers are told" in text
+    assert "scheduled" in text
 
 
 def test_a_customer_sees_nothing_of_the_console(house: ConsoleHouse) -> None:

@@ -6,7 +6,7 @@ Draw them anew: `.venv/bin/python -m tests.pages.draw_pages`; then look at them.
 import tempfile
 from pathlib import Path
 
-from tests.doors.console_house import ROLLOUT
+from tests.doors.console_house import ROLLOUT, compared
 from tests.doors.test_console import house_of
 from tests.pages.browser import opened, running
 from tests.pages.serving import serving
@@ -33,7 +33,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         running() as browser,
     ):
-        house = house_of(Path(folder))
+        house = compared(house_of(Path(folder)))
         with serving(house.app, "on") as url:
             for name, path, scheme, width in CONSOLE:
                 with opened(browser, f"{url}/login", scheme, width) as page:

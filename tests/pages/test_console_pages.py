@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.doors.console_house import ROLLOUT, ConsoleHouse
+from tests.doors.console_house import ROLLOUT, ConsoleHouse, compared
 from tests.doors.test_console import house_of
 from tests.pages.browser import faults, opened
 from tests.pages.serving import serving
@@ -21,6 +21,7 @@ PAGES = (
     f"/console/rollouts/{ROLLOUT}",
     f"/console/rollouts/{ROLLOUT}/revert",
     "/console/pops/b",
+    "/console/nodes/b1",
     "/console/freezes?starts=2026-03-01T00:00&ends=2026-03-09T00:00",
 )
 OLGA = Caller("olga", (Role.OPERATOR,))
@@ -28,7 +29,7 @@ OLGA = Caller("olga", (Role.OPERATOR,))
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> ConsoleHouse:
-    return house_of(tmp_path_factory.mktemp("console"))
+    return compared(house_of(tmp_path_factory.mktemp("console")))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_axe_finds_no_serious_fault(browser: Browser, house: ConsoleHouse, url: 
     with opened(browser, f"{url}/login", scheme) as page:
         assert faults(page) == []
         log_in(page, house)
-        for path in PAGES:
+        for path in (*PAGES, "/console/rollouts/none"):
             page.goto(url + path)
             assert (path, faults(page)) == (path, [])
 
@@ -73,23 +74,52 @@ def test_each_page_fits_on_a_phone_and_breaks_no_rule_of_its_own(
     assert all(address.startswith(url) for address in asked)
 
 
-def test_an_operator_pauses_by_keyboard_alone(browser: Browser, house: ConsoleHouse, url: str) -> None:
+def go_to(page: Page, words: str) -> None:
+    """By the tabulator key alone, until what has these words or this id is in focus; and it is seen to be."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("[document.activeElement.textContent.trim(), document.activeElement.id]").count(
+            words
+        ):
+            look = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert (words, look) != (words, "none")
+            return
+    raise AssertionError(f"no key leads to {words}")
+
+
+def test_an_operator_walks_and_pauses_by_keyboard_alone(
+    browser: Browser, house: ConsoleHouse, url: str
+) -> None:
     with opened(browser, f"{url}/login", is_lax=False) as page:
         log_in(page, house)
-        page.goto(f"{url}/console/rollouts/{ROLLOUT}")
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "To the page"
-        for _ in range(20):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.textContent") == "Pause":
-                break
+        page.keyboard.press("Enter")
+        go_to(page, "gateway 2.0.0")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/console/rollouts/{ROLLOUT}")
+        go_to(page, "Pause")
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_have_text("Pause gateway 2.0.0")
-        page.locator("#reason").focus()
+        go_to(page, "reason")
         page.keyboard.type("by hand")
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/console/rollouts/{ROLLOUT}")
         expect(page.locator("#now")).to_contain_text("by hand")
+    rollouts.resume(house.store, OLGA, ROLLOUT, "go on")
+
+
+def test_the_first_page_is_not_left_behind_the_last_commit(
+    browser: Browser, house: ConsoleHouse, url: str
+) -> None:
+    """What a page that follows is shown may be two seconds old: when nothing more happens, it looks once more."""
+    with opened(browser, f"{url}/login", is_lax=False) as page:
+        log_in(page, house)
+        expect(page.locator("#live-state")).to_have_text("Live.", timeout=20_000)
+        other = page.context.new_page()
+        other.goto(f"{url}/console")  # what is kept is as young as can be
+        rollouts.pause(house.store, OLGA, ROLLOUT, "an alert")
+        expect(page.locator("#rollouts .state").first).to_have_text("paused", timeout=20_000)
     rollouts.resume(house.store, OLGA, ROLLOUT, "go on")
 
 

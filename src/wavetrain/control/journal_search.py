@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from wavetrain.control.ports import Store
+from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError
 from wavetrain.model.journal import Entry
@@ -14,8 +14,15 @@ from wavetrain.model.journal import Entry
 PAGE: Final = 50
 TEXT_CHARACTERS_MAX: Final = 200
 BLOCK: Final = 1_000
-LOOKED_MAX: Final = 50_000
-"""So many lines are looked through at once; a further page goes on from there."""
+LOOKED_MAX: Final = 15_000
+"""So many lines are looked through for words at once; a further page goes on from there."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From `since` on and before `until`; None where it is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class JournalFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +40,7 @@ def search(
     equal: Mapping[str, str],
     *,
     text: str = "",
+    span: Span = Span(),  # noqa: B008 (frozen)
     before: int | None = None,
     limit: int = PAGE,
 ) -> JournalFound:
@@ -40,23 +48,56 @@ def search(
     require(caller, Act.READ)
     if len(text) > TEXT_CHARACTERS_MAX:
         raise RefusedError(f"the text has {len(text)} characters; give {TEXT_CHARACTERS_MAX} at most")
+    if span.since is not None and span.until is not None and span.until <= span.since:
+        raise RefusedError("the span ends before it begins; give a later end")
     words = text.casefold().split()
-    found: list[Entry] = []
-    looked, cursor = 0, before
     with store.read() as view:
-        while True:
-            block = view.journal_tail(BLOCK if words else limit + 1, cursor, **equal)[::-1]
-            for entry in block:
-                if len(found) == limit or looked == LOOKED_MAX:
-                    return JournalFound(
-                        entries=tuple(found), before=entry.seq + 1, looked=looked, now=view.now
-                    )
-                looked += 1
-                if _speaks(entry, words):
-                    found.append(entry)
-            if len(block) < (BLOCK if words else limit + 1):
+        if span.until is not None:
+            end = _first_at(view, span.until)
+            before = end if before is None else min(before, end)
+        return _found(view, equal, words, span.since, before, limit)
+
+
+def _found(
+    view: View,
+    equal: Mapping[str, str],
+    words: list[str],
+    since: datetime | None,
+    before: int | None,
+    limit: int,
+) -> JournalFound:
+    found: list[Entry] = []
+    looked, cursor, most = 0, before, BLOCK if words else limit + 1
+    while True:
+        block = view.journal_tail(most, cursor, **equal)[::-1]
+        for entry in block:
+            if since is not None and entry.at < since:
                 return JournalFound(entries=tuple(found), before=None, looked=looked, now=view.now)
-            cursor = block[-1].seq
+            if len(found) == limit or looked == LOOKED_MAX:
+                return JournalFound(entries=tuple(found), before=entry.seq + 1, looked=looked, now=view.now)
+            looked += 1
+            if _speaks(entry, words):
+                found.append(entry)
+        if len(block) < most:
+            return JournalFound(entries=tuple(found), before=None, looked=looked, now=view.now)
+        cursor = block[-1].seq
+
+
+def _first_at(view: View, at: datetime) -> int:
+    """The number of the first line written at this instant or later, or the one after the last.
+
+    Train time never goes back, so that lines are in the order of their times: a few dozen are looked at.
+    """
+    newest = view.journal_tail(1)
+    low, high = 0, newest[0].seq + 1 if newest else 1
+    while low < high:
+        middle = (low + high) // 2
+        entry = view.journal_tail(1, middle + 1)
+        if entry and entry[0].at >= at:
+            high = entry[0].seq
+        else:
+            low = middle + 1
+    return low
 
 
 def _speaks(entry: Entry, words: list[str]) -> bool:

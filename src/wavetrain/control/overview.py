@@ -197,10 +197,7 @@ def rollout_now(item: Rollout, turns: Iterable[Turn], waves: Iterable[Wave], now
         ring=current.ring if current is not None else "",
         wave_status=current.status.value if current is not None else "",
         hold=own,
-        holds=tuple(
-            HeldFor(hold=hold, count=len(names), pops=tuple(sorted(names)[:POPS_OF_MAX]))
-            for hold, names in sorted(held.items(), key=lambda pair: (-pair[0].asks, -len(pair[1])))
-        ),
+        holds=tuple(held_for(held)),
         pops=pops,
         states=dict(states),
         units=units,
@@ -209,6 +206,14 @@ def rollout_now(item: Rollout, turns: Iterable[Turn], waves: Iterable[Wave], now
         moving=moving,
         quarantined=quarantined,
     )
+
+
+def held_for(held: Mapping[HoldSeen, list[PopId]]) -> list[HeldFor]:
+    """Reasons to wait: those that ask a person first, then those that hold the most PoPs."""
+    return [
+        HeldFor(hold=hold, count=len(names), pops=tuple(sorted(names)[:POPS_OF_MAX]))
+        for hold, names in sorted(held.items(), key=lambda pair: (-pair[0].asks, -len(pair[1])))
+    ]
 
 
 def state_of(turn: Turn, hold: HoldSeen | None) -> str:

@@ -76,22 +76,25 @@ class Teller:
             dirty, sequence = self._dirty(view, picture), view.sequence
             while self._due and self._due[0][0] <= view.now:
                 dirty.add(heappop(self._due)[1])
-            made: list[Made] = []
+            facts: dict[str, dict[str, Fact]] = {}
+            others: list[Made] = []
             if self._listeners.known:
                 facts = self._facts(view, picture, dirty)
                 self._along(view, picture, facts)
-                made = [*self._notices(view, picture, facts), *self._of_incidents(view, picture, dirty)]
-                receipts, later = receipt_notices.due(view, self._listeners, dirty)
-                made += [Made(notice, [heard], [receipt]) for notice, heard, receipt in receipts]
-                for entry in later:
-                    heappush(self._due, entry)
-            now = view.now
-        for start in range(0, len(made), WRITTEN_MAX):
-            self._write(made[start : start + WRITTEN_MAX])
-        for name in {one.id for each in made for one in each.stands if not isinstance(one, Receipt)}:
-            heappush(self._due, (now, name))  # what is next of it, is found at the next look
+                others = [*self._of_incidents(view, picture, dirty), *self._of_receipts(view, dirty)]
+        accounts = sorted(facts)
+        count = len(others)
+        for start in range(0, len(others), WRITTEN_MAX):
+            self._write(others[start : start + WRITTEN_MAX])
+        for start in range(0, len(accounts), WRITTEN_MAX):
+            # Some at a time: all the notices of a great train need not be in memory at once.
+            with self._store.read() as view:
+                some = {account: facts[account] for account in accounts[start : start + WRITTEN_MAX]}
+                made = list(self._notices(view, picture, some))
+            self._write(made)
+            count += len(made)
         self._sequence = sequence
-        return len(made)
+        return count
 
     def _dirty(self, view: View, picture: StatusPicture) -> set[str]:
         """What is to be looked at; at first, and after a gap, everything."""
@@ -178,6 +181,12 @@ class Teller:
             self._trains[name] = known
         return known
 
+    def _of_receipts(self, view: View, dirty: Iterable[str]) -> list[Made]:
+        now, later = receipt_notices.due(view, self._listeners, dirty)
+        for entry in later:
+            heappush(self._due, entry)
+        return [Made(notice, [heard], [receipt]) for notice, heard, receipt in now]
+
     def _notices(
         self, view: View, picture: StatusPicture, facts: Mapping[str, Mapping[str, Fact]]
     ) -> Iterator[Made]:
@@ -244,7 +253,7 @@ class Teller:
                     [incident],
                 )
 
-    def _write(self, made: Iterable[Made]) -> None:
+    def _write(self, made: Sequence[Made]) -> None:
         """What was heard, and what carries it, in one act; what changed since it was read is left to the next look."""
         told: dict[Topic, int] = {}
         with self._store.write() as transaction:
@@ -258,6 +267,9 @@ class Teller:
                 told[one.notice.topic] = told.get(one.notice.topic, 0) + count
             for topic, count in told.items():
                 _note(transaction, topic, count)
+            now = transaction.now
+        for name in {one.id for each in made for one in each.stands if not isinstance(one, Receipt)}:
+            heappush(self._due, (now, name))  # what is next of it, is found at the next look
 
 
 def post(transaction: Transaction, notice: Notice, ways: Iterable[Subscription]) -> int:

@@ -5,8 +5,9 @@ same use case as the command. A role that may not do it is told which one may.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from starlette.routing import Route
@@ -21,7 +22,7 @@ from wavetrain.control.stops import stops_of
 from wavetrain.decide.lifecycle import Cause, rollout_after
 from wavetrain.decide.permit import PERMITS, Act, Caller, require
 from wavetrain.doors.pages import Go, Shown, Visit, page, posted
-from wavetrain.doors.query import query_of
+from wavetrain.doors.query import instant_of, query_of
 from wavetrain.errors import RefusedError, TransitionError, UnknownError, UnreachableError
 from wavetrain.model.fleet import Cordon, Pop
 from wavetrain.model.rollout import Rollout, RolloutId, Status, Turn, TurnPhase
@@ -30,7 +31,6 @@ from wavetrain.model.window import Freeze
 POPS_NAMED: Final = 8
 FREEZE_HOURS: Final = 24
 SCOPE_MAX: Final = 50
-_TIMES: Final = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,9 +240,10 @@ def _act_cordon(visit: Visit) -> Go:
 
 
 def _home(view: View, name: str) -> str:
-    """The page of the PoP, or of the node's PoP."""
-    pop = view.get(Pop, name) or home_of(view, name)
-    return f"/console/pops/{pop.id}" if pop is not None else "/console/fleet"
+    """The page of the PoP or node."""
+    if view.get(Pop, name) is not None:
+        return f"/console/pops/{quote(name, safe='')}"
+    return f"/console/nodes/{quote(name, safe='')}" if home_of(view, name) is not None else "/console/fleet"
 
 
 def _ask_freeze(visit: Visit) -> Shown:
@@ -258,7 +259,11 @@ def _ask_freeze(visit: Visit) -> Shown:
             "effect": [],
         }
         if given:
-            starts, ends, scope = _span(values["starts"]), _span(values["ends"]), _scope(values["scope"])
+            starts, ends, scope = (
+                instant_of(values["starts"]),
+                instant_of(values["ends"]),
+                _scope(values["scope"]),
+            )
             freezes.check_scope(view, scope, "the scope")
             values["effect"] = _of_freeze(view, starts, ends, scope)
     return Shown("freeze.html", values)
@@ -291,8 +296,8 @@ def _act_freeze(visit: Visit) -> Go:
     freezes.add(
         visit.store,
         visit.caller,
-        starts=_span(visit.field("starts")),
-        ends=_span(visit.field("ends")),
+        starts=instant_of(visit.field("starts")),
+        ends=instant_of(visit.field("ends")),
         reason=visit.field("reason"),
         scope=_scope(visit.field("scope", "")),
     )
@@ -327,16 +332,6 @@ def _ask_thaw(visit: Visit) -> Shown:
 def _act_thaw(visit: Visit) -> Go:
     freezes.remove(visit.store, visit.caller, visit.name)
     return Go("/console")
-
-
-def _span(text: str) -> datetime:
-    """An instant in UTC, as a browser's field has it."""
-    for shape in _TIMES:
-        try:
-            return datetime.strptime(text.strip(), shape).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    raise RefusedError(f"{text[:40]} is no time; give it in UTC, like 2027-03-01T02:00")
 
 
 def _scope(text: str) -> list[str]:

@@ -1,26 +1,45 @@
 """Overlook: what do the console's pages read, worked out once for all who look?"""
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from wavetrain.control import overview, reach, train_now
 from wavetrain.control.overview import Overview
 from wavetrain.control.pop_uses import PopUses
 from wavetrain.control.ports import Store
 from wavetrain.control.reach import Reach
-from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.status_picture import PlaceSeen, StatusBoard
 from wavetrain.control.train_now import TrainNow
 from wavetrain.decide.permit import Act, Caller, require
+from wavetrain.doors.one_by_one import OneByOne
 from wavetrain.errors import UnreachableError
+from wavetrain.model.fleet import PopId
 
 T = TypeVar("T")
 
-KEPT_MAX: Final = 200
+KEPT_MAX: Final = 40
+"""A picture of a great train has half a megabyte."""
 LIVE_S: Final = 2.0
-"""What a page that follows by itself is shown may be so old; who opens a page sees the last commit."""
+"""What a page that follows by itself is shown may be so old; it looks once more after that (`live.js`). Who opens a
+page sees the last commit."""
+MARK_CHARACTERS: Final = 12
+
+
+def mark_of(body: bytes) -> str:
+    """A short name for what has this body, and nothing else has."""
+    return hashlib.sha256(body).hexdigest()[:MARK_CHARACTERS]
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    sequences: tuple[int, int]
+    at: float
+    value: Any
 
 
 class Overlook:
@@ -31,15 +50,24 @@ class Overlook:
     ) -> None:
         self._store, self._board, self._clock = store, board, clock
         self._uses = PopUses(store)
-        self._turn = Lock()
-        self._turns: dict[tuple[str, str], Lock] = {}
-        self._kept: OrderedDict[tuple[str, str], tuple[int, float, Any]] = OrderedDict()
+        self._own = Lock()
+        self._makers = OneByOne()
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    def __len__(self) -> int:
+        with self._own:
+            return len(self._kept) + len(self._makers)
+
+    @property
+    def board(self) -> StatusBoard:
+        """The picture of all places."""
+        if self._board is None:
+            raise UnreachableError("this process keeps no picture of the fleet; ask the control plane itself")
+        return self._board
 
     def overview(self, caller: Caller, *, live: bool = False) -> Overview:
         """Everything at a glance."""
-        board = self._board
-        if board is None:
-            raise UnreachableError("this process keeps no picture of the fleet; ask the control plane itself")
+        board = self.board
         return self._known(
             caller, ("overview", ""), lambda: overview.seen(self._store, caller, board.picture), live
         )
@@ -56,25 +84,40 @@ class Overlook:
             caller, ("train", rollout), lambda: train_now.seen(self._store, caller, rollout), live
         )
 
+    def place(self, caller: Caller, pop: PopId) -> PlaceSeen | None:
+        """What is planned at a PoP, and what was done there."""
+        require(caller, Act.READ)
+        return self.board.picture.places.get(pop)
+
+    def drawn(self, caller: Caller, name: str, draw: Callable[[], str], *, live: bool = False) -> str:
+        """A picture of what was read here, drawn once for all who look; `name` is of this picture alone."""
+        return self._known(caller, ("drawn", name), draw, live)
+
+    def mark(self, caller: Caller, name: str, shown: Callable[[], object], *, live: bool = False) -> str:
+        """Another one for each other thing that the picture of this name shows; quicker than to draw it."""
+        return self._known(caller, ("mark", name), lambda: mark_of(msgspec.json.encode(shown())), live)
+
     def _known(self, caller: Caller, key: tuple[str, str], make: Callable[[], T], live: bool) -> T:
         """What was made of the last commit, by whoever asked first; others wait for it instead of making it too."""
         require(caller, Act.READ)
-        with self._turn:
-            turn = self._turns.setdefault(key, Lock())
-        with turn:
-            with self._store.read() as view:
-                sequence = view.sequence
-            with self._turn:
+        with self._makers.alone(key):
+            sequences = self._sequences()
+            with self._own:
                 found = self._kept.get(key)
             now = self._clock()
-            if found is not None and (found[0] == sequence or (live and now - found[1] < LIVE_S)):
-                value: T = found[2]
+            if found is not None and (found.sequences == sequences or (live and now - found.at < LIVE_S)):
+                value: T = found.value
                 return value
             made = make()
-            with self._turn:
+            with self._own:
                 self._kept.pop(key, None)
-                self._kept[key] = (sequence, now, made)
+                self._kept[key] = _Kept(sequences, now, made)
                 if len(self._kept) > KEPT_MAX:
-                    gone, _ = self._kept.popitem(last=False)
-                    self._turns.pop(gone, None)
+                    self._kept.popitem(last=False)
             return made
+
+    def _sequences(self) -> tuple[int, int]:
+        """Of the last commit, and of the picture of places, which follows it."""
+        with self._store.read() as view:
+            sequence = view.sequence
+        return sequence, self._board.picture.sequence if self._board is not None else 0

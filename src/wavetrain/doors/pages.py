@@ -14,7 +14,6 @@ import hmac
 import logging
 import secrets
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -34,6 +33,7 @@ from wavetrain.doors.failures import STATUSES
 from wavetrain.doors.house import House, house_of, off_loop
 from wavetrain.doors.intake import body_of
 from wavetrain.doors.limits import TooOftenError
+from wavetrain.doors.sheets import Sheets
 from wavetrain.doors.status_written import environment, style
 from wavetrain.errors import RefusedError, WavetrainError
 from wavetrain.model.access import Role
@@ -43,8 +43,6 @@ _log = logging.getLogger(__name__)
 COOKIE: Final = "__Host-wavetrain"
 FORM_BYTES_MAX: Final = 64 * 1024
 FIELDS_MAX: Final = 500
-DONE_MAX: Final = 10_000
-"""Of so many sheets is remembered that their deed was done."""
 PATH_CHARACTERS_MAX: Final = 500
 OWN: Final = ("/console", "/account")
 """What the addresses of these pages begin with."""
@@ -108,22 +106,7 @@ Draw = Callable[[Visit], Shown | Go]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class _Done:
-    """Which sheets' deeds are done, and where they led to."""
-
-    def __init__(self) -> None:
-        self._where: OrderedDict[tuple[str, str], str] = OrderedDict()
-
-    def where(self, login: str, sheet: str) -> str | None:
-        return self._where.get((login, sheet))
-
-    def keep(self, login: str, sheet: str, where: str) -> None:
-        self._where[login, sheet] = where
-        if len(self._where) > DONE_MAX:
-            self._where.popitem(last=False)
-
-
-_done = _Done()
+_sheets = Sheets()
 
 
 def page(draw: Draw) -> Endpoint:
@@ -157,22 +140,25 @@ def posted(deed: Draw) -> Endpoint:
                 raise _ForeignError(
                     "this form does not come from a page of yours; open the page again, and send it there"
                 )
-            sheet = visit.fields.get("sheet", "")
-            where = _done.where(visitor.login, sheet) if sheet else None
-            if where is not None:
-                return going(where)
-
-            def act() -> Shown | Go:
-                made = deed(visit)
-                if sheet and isinstance(made, Go):
-                    _done.keep(visitor.login, sheet, made.where)
-                return made
-
-            return await _answer(visit, act)
+            return await _answer(visit, lambda: _once(visit, deed))
         except (WavetrainError, TooOftenError) as error:
             return trouble(error, None)
 
     return endpoint
+
+
+def _once(visit: Visit, deed: Draw) -> Shown | Go:
+    """The deed, or where it led to when the same sheet was sent before; a sheet without a number is always new."""
+    sheet = visit.fields.get("sheet", "")
+    if not sheet:
+        return deed(visit)
+    with _sheets.taken(visit.visitor.login, sheet) as known:
+        if known.where:
+            return Go(known.where)
+        made = deed(visit)
+        if isinstance(made, Go):
+            known.where = made.where
+        return made
 
 
 async def visitor_of(request: Request) -> Visitor | None:

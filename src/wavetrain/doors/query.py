@@ -1,6 +1,7 @@
 """Query: which parameters does a request's address carry?"""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from wavetrain.errors import RefusedError
 
 VALUE_CHARACTERS_MAX = 200
 WHOLE_MAX = 2**53
+_TIMES = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -43,3 +45,13 @@ def query_of(request: Request, *, whole: Sequence[str] = (), text: Sequence[str]
         else:
             raise RefusedError(f"parameter {name} is `{value[:40]}`; give a whole number of 0 or more")
     return Query(wholes, texts)
+
+
+def instant_of(text: str) -> datetime:
+    """An instant in UTC, as a browser's field has it; `RefusedError` for what is none."""
+    for shape in _TIMES:
+        try:
+            return datetime.strptime(text.strip(), shape).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise RefusedError(f"{text[:40]} is no time; give it in UTC, like 2027-03-01T02:00")

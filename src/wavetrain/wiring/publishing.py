@@ -8,8 +8,8 @@ from collections.abc import Callable
 from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
+from wavetrain.control.receipts import Receipts
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
 from wavetrain.wiring.log import Log
 
@@ -23,14 +23,14 @@ LEAVE_S = 5.0
 
 
 class Publishing:
-    """Writes maintenance and incidents, shows them, and has customers told. Apart from the ticker: no tick waits."""
+    """Writes maintenance and incidents, then shows them. Apart from the ticker: a look never keeps a tick waiting."""
 
-    def __init__(self, store: Store, log: Log) -> None:
+    def __init__(self, store: Store, log: Log, promise_s: float = 10.0) -> None:
         self._store, self._log = store, log
         self.board = StatusBoard(store)
         self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
-        self._teller = Teller(store, lambda: self.board.picture)
+        self._receipts = Receipts(store, promise_s)
         self._ended = threading.Event()
         self._news = threading.Event()
         self._forgot_at = time.monotonic()
@@ -59,8 +59,8 @@ class Publishing:
             try:
                 self._publisher.look()
                 self.board.follow()
-                self._teller.look()
                 self.outlooks.look()
+                self._receipts.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()

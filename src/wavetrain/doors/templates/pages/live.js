@@ -5,7 +5,8 @@
   if (!main || !window.EventSource) return;
   const state = document.getElementById("live-state");
   let waits = false, again = false, at = 0;
-  const QUIET_MS = 1000;
+  const QUIET_MS = 1000, LAST_MS = 2500;
+  let last = 0;
 
   function put(page) {
     for (const part of document.querySelectorAll("[data-live]")) {
@@ -41,8 +42,14 @@
     if (again && !document.hidden) look();
   }
 
+  function hear() { if (document.hidden) again = true; else look(); }
+
   const source = new EventSource(main.dataset.events);
-  source.onmessage = () => { if (document.hidden) again = true; else look(); };
+  source.onmessage = () => {
+    clearTimeout(last);
+    last = setTimeout(hear, LAST_MS); // what was shown may have been two seconds old (overlook.py)
+    hear();
+  };
   source.onerror = () => { if (state) state.textContent = "Not live: the control plane is away."; };
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
 })();
