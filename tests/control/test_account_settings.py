@@ -8,7 +8,7 @@ from tests.control.test_planning import Listened, with_sites
 from tests.control.trains import OLGA, SUNDAY, Trains
 from tests.decide.engine import fleet, pop
 
-from wavetrain.control import account_settings, account_view, fleets, freezes
+from wavetrain.control import account_settings, account_view, fleets, forecast, freezes
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.control.account_view import AccountView
 from wavetrain.control.outlooks import Outlooks
@@ -174,3 +174,23 @@ def test_who_looks_ahead_rests_for_longer_than_it_took(made: Listened) -> None:
     assert outlooks.look()
     at[0] += 100.0
     assert not outlooks.look(), "nothing has changed"
+
+
+def test_the_look_ahead_says_what_a_question_of_now_would(made: Listened) -> None:
+    made.house.submit("2.0.0")
+    made.tick(1)
+    outlooks = Outlooks(made.house.store, lambda: 0.0)
+    with made.house.store.read() as view:
+        pops = [PopId("b"), PopId("c")]
+        now, ranges = forecast.coming(view, pops), forecast.ranges(view, pops)
+        assert outlooks.coming(view, pops) == now, "nobody has looked yet"
+    outlooks.look()
+    with made.house.store.read() as view:
+        assert sorted(outlooks.coming(view, pops), key=str) == sorted(now, key=str)
+    for pop_id in pops:
+        expected = outlooks.of("gateway-2.0.0", pop_id)
+        assert expected is not None
+        assert (expected.earliest, expected.latest) == (
+            ranges[pop_id].range.earliest,
+            ranges[pop_id].range.latest,
+        )

@@ -27,7 +27,7 @@ from wavetrain.doors.limits import Limits
 from wavetrain.doors.peer import EXTENSION
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role, Token
-from wavetrain.model.fleet import Generation, NodeId, Phase
+from wavetrain.model.fleet import Account, AccountId, Generation, NodeId, Phase
 
 
 class Nowhere(Outside):
@@ -53,6 +53,7 @@ class OpenDoors:
         report = Report(node=NodeId(NODE), generation=Generation(1, 1), release="1.9.0", phase=Phase.STEADY)
         hear(self.house.store, node_caller(NODE), report)
         with self.house.store.write() as transaction:
+            transaction.put(Account(id=AccountId(Role.ACCOUNT.value)))
             for name, role in CALLERS.items():
                 if role is not Role.NODE:
                     transaction.put(_token(name, role))
@@ -118,4 +119,5 @@ def _token(name: str, role: Role) -> Token:
         secret_sha256=hashlib.sha256(secret_of(name).encode()).hexdigest(),
         created_at=START,
         created_by="practice",
+        account=name if role in (Role.ACCOUNT, Role.CALENDAR) else "",
     )
