@@ -9,7 +9,7 @@ from tests.control.practice import Practice
 from wavetrain.control.publish import KEPT_FOR, Publisher
 from wavetrain.control.status_picture import StatusBoard
 from wavetrain.errors import StaleError
-from wavetrain.model.fleet import NodeId, PopId, Quarantine
+from wavetrain.model.fleet import NodeId, PopId, Quarantine, Retired
 from wavetrain.model.maintenance import Incident, Maintenance, MaintenanceState
 from wavetrain.model.standstill import Cause, Standstill
 
@@ -40,6 +40,20 @@ def out(house: Practice, node: str) -> Quarantine:
                 serves=False,
             )
         )
+
+
+def test_a_node_that_was_retired_is_no_lack_of_capacity(house: Practice) -> None:
+    publisher = Publisher(house.store)
+    for node in ("lis1-n1", "lis1-n2", "lis1-n3"):
+        out(house, node)
+    publisher.look()
+    assert [one.state for one in incidents(house)] == ["identified"]
+    with house.store.write() as transaction:
+        for node in ("lis1-n1", "lis1-n2", "lis1-n3"):
+            transaction.put(Retired(node=NodeId(node), by="olga", since=transaction.now))
+    publisher.look()
+    assert [one.state for one in incidents(house)] == ["resolved"]
+    assert Publisher(house.store).look() == 0
 
 
 def test_a_pop_with_too_little_left_is_an_incident_until_it_has_enough(house: Practice) -> None:

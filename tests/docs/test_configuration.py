@@ -22,7 +22,7 @@ from wavetrain.wire.fleet_parts import LIMITS
 from wavetrain.wire.policy_file import read_policy
 from wavetrain.wire.release_file import read_release
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
-from wavetrain.wiring import channels, sources
+from wavetrain.wiring import channels, notice_config, sources
 from wavetrain.wiring import config as wiring_config
 
 TEXT = (DOCS / "configuration.md").read_text()
@@ -36,6 +36,8 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     'alert.kind = "mail"': channels.MailTable,
     "[notes]": wiring_config.NotesConfig,
     "[status]": wiring_config.StatusConfig,
+    "[notices]": notice_config.NoticesConfig,
+    "[notices.mail]": notice_config.NoticeMailConfig,
     "[[ci]]": wiring_config.CiConfig,
     "[oidc]": wiring_config.OidcConfig,
     "[tls]": wiring_config.TlsConfig,
@@ -55,6 +57,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "[[ring]]": policy.Ring,
     "[budgets]": policy.Budgets,
     "[bake]": policy.Bake,
+    "[announce]": policy.Announce,
     "[verdicts]": policy.Verdicts,
     "[[verdicts.metric]]": policy.MetricRule,
     "[timing]": policy.Timing,

@@ -12,7 +12,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tests.control.practice import Practice
 
-from wavetrain.doors import agents, feeds, login, notes, openapi, operators
+from wavetrain.doors import (
+    account_pages,
+    account_ways,
+    agents,
+    console,
+    feeds,
+    login,
+    notes,
+    openapi,
+    operators,
+)
 from wavetrain.doors.http import build
 
 OPENED = {"operators": operators.ROUTES, "agents": agents.ROUTES}
@@ -30,7 +40,16 @@ def test_no_route_of_the_application_is_at_no_door(tmp_path: Path) -> None:
     house = Practice(tmp_path)
     app: Starlette = build(house.store, house.artifacts, house.trust)
     known = {route.path for routes in OPENED.values() for route in routes}
-    known |= OWN | set(openapi.PATHS.values()) | notes.PATHS | login.PATHS | feeds.PATHS
+    known |= (
+        OWN
+        | set(openapi.PATHS.values())
+        | notes.PATHS
+        | login.PATHS
+        | feeds.PATHS
+        | account_pages.PATHS
+        | account_ways.PATHS
+    )
+    known |= {route.path for route in console.ROUTES} | {"/console/events"}
     assert [route.path for route in app.routes if isinstance(route, Route) and route.path not in known] == []
 
 

@@ -15,14 +15,27 @@ from tests.control.identities import Identity
 from tests.control.practice import DIGEST, ROLLOUT, START, Practice, node_caller
 
 from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.adapters.outside import Outside
+from wavetrain.adapters.webhook import checked_url
 from wavetrain.control import joins, tokens
 from wavetrain.control.poll import Report, hear
+from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
 from wavetrain.doors import openapi
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.peer import EXTENSION
+from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role, Token
 from wavetrain.model.fleet import Generation, NodeId, Phase
+
+
+class Nowhere(Outside):
+    """A network in which no name is known: nobody is asked for any."""
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        raise RefusedError(f"{host[:80]} has no address here; name another")
+
 
 NODE = "lis1-n1"
 CALLERS: Mapping[str, Role] = {role.value: role for role in Role if role is not Role.NODE} | {NODE: Role.NODE}
@@ -56,7 +69,13 @@ class OpenDoors:
         seconds = itertools.count(0, 1_000)
         limits = Limits(lambda: next(seconds))  # what is searched here is not how often somebody asks
         self._app = build(
-            self.house.store, self.house.artifacts, self.house.trust, authority=authority, limits=limits
+            self.house.store,
+            self.house.artifacts,
+            self.house.trust,
+            authority=authority,
+            limits=limits,
+            board=StatusBoard(self.house.store),
+            ways=Ways(Nowhere(), checked_url, mails=True),
         )
 
     @property

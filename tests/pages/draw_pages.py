@@ -15,8 +15,10 @@ from tests.pages.site import HARMLESS, furnished
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 SHOTS = (("status", "light", 900), ("status-pop", "dark", 420), ("account", "light", 900))
 """Each page with the reader's taste and the width of the window."""
-
-
+OWN = (
+    ("account-own", "/account", "light", 900),
+    ("account-settings", "/account/settings", "dark", 420),
+)
 CONSOLE = (
     ("console", "/console", "light", 1_000),
     ("console-rollout", f"/console/rollouts/{ROLLOUT}", "light", 1_000),
@@ -25,7 +27,7 @@ CONSOLE = (
 
 
 def main() -> None:
-    """One picture for each of `SHOTS` and of `CONSOLE`."""
+    """One picture for each of `SHOTS`, `OWN` and `CONSOLE`."""
     PICTURES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -47,6 +49,13 @@ def main() -> None:
     ):
         for name, scheme, width in SHOTS:
             with opened(browser, where.of(name), scheme, width) as page:
+                page.screenshot(path=str(PICTURES / f"{name}.png"))
+        for name, path, scheme, width in OWN:
+            with opened(browser, f"{where.url}/login", scheme, width) as page:
+                page.fill("#token", where.secret)
+                page.keyboard.press("Enter")
+                page.wait_for_url("**/account")
+                page.goto(where.url + path)
                 page.screenshot(path=str(PICTURES / f"{name}.png"))
 
 

@@ -6,12 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+from tests.control.practice import OPERATOR, START
 from tests.doors.status_house import AT, RECORDS, S, StatusHouse, pop, work
 from tests.pages.serving import serving
 
-from wavetrain.control import tokens
+from wavetrain.control import features, tokens
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.access import Role
+from wavetrain.model.feature import Early, Feature, FeatureKey, Variant
 from wavetrain.model.fleet import Account, AccountId, PopId, Region, RegionId, Site, SiteId, SiteKind
 from wavetrain.model.maintenance import Course, Incident, Told
 from wavetrain.model.record import Record
@@ -70,11 +72,25 @@ HARMLESS: tuple[Record, ...] = (
 """What the pictures of the docs show."""
 
 
+TILES = Feature(
+    id=FeatureKey("tiles"),
+    variants=(Variant("on", True), Variant("off", False)),
+    on="on",
+    off="off",
+    summary="Tiles on the front page",
+    owner="console",
+    announced_at=START,
+    early=Early(since=START, terms="as it is"),
+)
+
+
 class Where(msgspec.Struct, frozen=True):
     """Where the pages are."""
 
     url: str
     pages: dict[str, str]
+    secret: str
+    """Of a token of the customer."""
 
     def of(self, name: str) -> str:
         """The whole address of a page."""
@@ -85,7 +101,10 @@ class Where(msgspec.Struct, frozen=True):
 def furnished(folder: Path, records: tuple[Record, ...] = RECORDS) -> Iterator[Where]:
     """A house with these records and a customer, behind a free port of loopback."""
     house = StatusHouse(folder, Page("Status of Example"), (*records, *CUSTOMER))
-    feed = tokens.create(house.house.store, tokens.HOUSE, "cal", [Role.CALENDAR], account="acme")[1]
+    store = house.house.store
+    feed = tokens.create(store, tokens.HOUSE, "cal", [Role.CALENDAR], account="acme")[1]
+    secret = tokens.create(store, tokens.HOUSE, "ann", [Role.ACCOUNT], account="acme")[1]
+    features.add(store, OPERATOR, [TILES])
     pages = {
         "status": "/status",
         "status-history": "/status/history",
@@ -94,4 +113,4 @@ def furnished(folder: Path, records: tuple[Record, ...] = RECORDS) -> Iterator[W
         "account": f"/feeds/{feed}",
     }
     with serving(house.app) as url:
-        yield Where(url, pages)
+        yield Where(url, pages, secret)

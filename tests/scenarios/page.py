@@ -101,5 +101,7 @@ _SCENES: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"operators are told by (\S+)", Session.tell_by),
     (r"in truth nobody answers for (\S+) any more", Session.deafen),
     (r"somebody answers for (\S+) again", Session.hear),
+    (r"in truth no server takes mail to customers", Session.refuse_mail),
+    (r"a server takes mail to customers again", Session.take_mail),
     (r"a program that evaluates features is connected, and slow", Session.connect),
 )

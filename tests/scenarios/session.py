@@ -15,14 +15,21 @@ from typer.testing import CliRunner
 
 from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
+from wavetrain.adapters.outside import Outside
 from wavetrain.adapters.signing_key import SigningKey
+from wavetrain.adapters.webhook import checked_url
 from wavetrain.cli.main import app
 from wavetrain.control import fleets, joiners, policies, tokens
 from wavetrain.control.alerts import Alerts
 from wavetrain.control.audience import Audience
+from wavetrain.control.dispatches import Dispatches, Gone
 from wavetrain.control.outbox import send_next
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.publish import Publisher
 from wavetrain.control.standings import Standings
+from wavetrain.control.status_picture import StatusBoard
+from wavetrain.control.subscriptions import Ways
+from wavetrain.control.telling import Teller
 from wavetrain.decide import planner
 from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.decide.permit import Caller
@@ -41,6 +48,7 @@ from wavetrain.wire.policy_file import read_policy
 from wavetrain.wiring.clock import utc_now
 from wavetrain.wiring.connection import Connection
 from wavetrain.wiring.tls import Tls, own_pair
+from wavetrain.wiring.ways import lane_of
 
 BASELINE = "1.9.0"
 PERSONS = {
@@ -95,7 +103,11 @@ class Session:
         self._secrets = {
             name: tokens.create(self.store, tokens.HOUSE, name, roles)[1] for name, roles in PERSONS.items()
         }
-        self._publisher = Publisher(self.store)
+        self._publisher, self._looked = Publisher(self.store), 0.0
+        self._board, self._outlooks = StatusBoard(self.store), Outlooks(self.store, lambda: self._looked)
+        self._teller = Teller(self.store, lambda: self._board.picture)
+        self._dispatches = Dispatches(self.store, lane_of)
+        self._customers = Outcome(taken=True, text="taken")
         self._alerts: Alerts | None = None
         self._channels: dict[str, Hook] = {}
         self._stack = contextlib.ExitStack()
@@ -108,7 +120,16 @@ class Session:
         keys = self.folder / "control"
         keys.mkdir(exist_ok=True)
         authority = OwnAuthority(keys, utc_now())
-        doors = build(self.store, artifacts, trust, self.house.ticker.watch.evidence_of, authority=authority)
+        doors = build(
+            self.store,
+            artifacts,
+            trust,
+            self.house.ticker.watch.evidence_of,
+            authority=authority,
+            board=self._board,
+            outlooks=self._outlooks,
+            ways=Ways(Outside(), checked_url, mails=True),
+        )
         tls = Tls(authority, own_pair(authority, keys, ()), utc_now)
         self._url = self._stack.enter_context(_served(doors, tls))
         self._ca = str(authority.file)
@@ -148,6 +169,9 @@ class Session:
             "COLUMNS": COLUMNS,
             "NO_COLOR": "1",
         }
+        self._board.follow()
+        self._looked += 1_000.0  # whoever looks ahead has rested
+        self._outlooks.look()
         with contextlib.chdir(self.folder):
             result = CliRunner().invoke(app, line, env=environment)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -233,8 +257,21 @@ class Session:
         """Its receiver takes what it gets."""
         self._channels[channel].outcome = Hook.outcome
 
+    def refuse_mail(self) -> None:
+        """No server takes mail to customers."""
+        self._customers = Outcome(taken=False, text="451 try again later")
+
+    def take_mail(self) -> None:
+        """One takes it again."""
+        self._customers = Outcome(taken=True, text="taken")
+
     def _tell(self) -> None:
         self._publisher.look()
+        self._board.follow()
+        self._teller.look()
+        gone: list[Gone] = []
+        while (lots := self._dispatches.turn(gone)) or gone:
+            gone = [Gone(lot, self._customers, 0.0) for lot in lots]
         if self._alerts is not None:
             self._alerts.look()
         for name, receiver in self._channels.items():

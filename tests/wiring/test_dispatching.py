@@ -1,5 +1,6 @@
 """Messages to customers: none is lost by a crash, whatever the receiver does; none holds up another."""
 
+import io
 import json
 import socketserver
 import threading
@@ -8,18 +9,29 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 from standardwebhooks import Webhook as Standard
+from tests.adapters.receivers import Hook, drip
+from tests.control.practice import Practice
 from tests.doors.status_house import pop
 from tests.wiring.planes import up
 
+from wavetrain.adapters.outside import Outside
 from wavetrain.adapters.sql_store import SqlStore
+from wavetrain.control.customer_notice import Notice
 from wavetrain.control.subscriptions import TOLD, new_secret
+from wavetrain.control.telling import post
+from wavetrain.decide.redelivery import Pauses
+from wavetrain.doors.statuspage import Page
 from wavetrain.model.fleet import Account, AccountId, PopId, Region, RegionId, Site, SiteId
 from wavetrain.model.maintenance import Maintenance, MaintenanceState
 from wavetrain.model.notice import Delivery
-from wavetrain.model.subscription import Dispatch, Subscription, Way
+from wavetrain.model.subscription import Dispatch, Subscription, Topic, Way
+from wavetrain.wiring.dispatching import LANE_MAX, Dispatching
+from wavetrain.wiring.log import Log
+from wavetrain.wiring.ways import Carriers, lane_of
 
 NOTICES = 5_000
 SECRET = new_secret()
@@ -130,6 +142,42 @@ def planted(file: Path, url: str, accounts: int) -> None:
             for name in names
         )
     store.close()
+
+
+def test_a_receiver_that_never_ends_holds_up_no_other_and_no_end(tmp_path: Path) -> None:
+    out = io.StringIO()
+    house = Practice(tmp_path)
+    with Hook() as quick, Hook(speak=drip) as slow:
+        wanted = [("quick", quick), ("slow", slow)]
+        with house.store.write() as transaction:
+            for name, hook in wanted:
+                way = Subscription(
+                    account=AccountId(""),
+                    name=name,
+                    way=Way.WEBHOOK,
+                    to=hook.url.replace("127.0.0.1", "localhost" if name == "slow" else "127.0.0.1"),
+                    on=tuple(Topic),
+                    secret=SECRET,
+                    since=transaction.now,
+                    by="test",
+                )
+                transaction.put(way)
+                for number in range(60):
+                    told = Notice(
+                        id=f"{name}{number}", account="", name="", topic=Topic.MOVED, at=transaction.now
+                    )
+                    post(transaction, told, [way])
+        carriers = Carriers(
+            Outside((ip_network("127.0.0.0/8"), ip_network("::1/128"))), Page(), "noc@x", 30.0, None
+        )
+        made = Dispatching(house.store, lane_of, carriers.carry, Log("json", out), Pauses())
+        made.start()
+        until(lambda: len({head["webhook-id"] for head, _ in quick.got}) == 60, "the quick one has all", 60.0)
+        assert len(slow.got) <= LANE_MAX
+        begun = time.monotonic()
+        made.end()
+        assert time.monotonic() - begun < 10.0, "who waits for the slow one is left behind"
+    assert out.getvalue() == ""
 
 
 def until(condition: object, what: str, within_s: float = 120.0) -> None:

@@ -27,9 +27,10 @@ class Outside:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         for address in addresses:
             if why := refusal(address, self._allowed):
-                named = f"{host[:80]}: " if host != address else ""
+                # What a name stands for here is the operator's own business: it is not said to who asked.
+                said = why if host == address else f"{host[:80]} stands for {why.partition(' is ')[2]}"
                 raise RefusedError(
-                    f"{named}{why}; name a public one, or let the operator allow its network under [notices] of "
+                    f"{said}; name a public one, or let the operator allow its network under [notices] of "
                     "wavetrain.toml"
                 )
         return addresses

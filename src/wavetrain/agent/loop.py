@@ -67,7 +67,9 @@ class Loop:
         revision = self._keeper.revision
         memory = self._keeper.memory
         busy = is_busy(memory)
-        if not busy:
+        if busy:
+            self._look_at_reconnects()
+        else:
             self._look_around()
         said, came = self._visits.news(), self._reconnects.news(self._clock())
         wait_s = 0.0 if busy or self._failures else self._wait_s
@@ -117,6 +119,9 @@ class Loop:
             self._visits.look(self._pace.now())
         except UnreachableError as error:
             self._log("no visits", error=str(error))
+        self._look_at_reconnects()
+
+    def _look_at_reconnects(self) -> None:
         try:
             self._reconnects.look(self._pace.now())
         except UnreachableError as error:

@@ -67,6 +67,7 @@ def run(config_path: Path) -> None:
     control_plane = ControlPlane(config.control_plane, identity)
     enrolment = Enrolment(config.node, identity, control_plane, config.join_file, log, time.time, pace.now)
     installer, probe = installer_for(config), probe_for(config)
+    reconnects = Reconnects(config.reconnects_url)
     worker = work.Worker(
         keeper,
         installer,
@@ -77,12 +78,13 @@ def run(config_path: Path) -> None:
         pace,
         boot,
         log,
+        reconnects.last_words,
     )
     loop = Loop(
         keeper,
         control_plane,
         Visits(config.visits_url),
-        Reconnects(config.reconnects_url),
+        reconnects,
         enrolment,
         lambda: identity.judge,
         pace,

@@ -1,12 +1,14 @@
 """Reconnects: which sessions came to this node from another one, and what did that cost them?
 
 The node's program tells it at a page, by number: `{"program": "...", "next": N, "moves": [{"n", "at", "moved",
-"account", "kind", "from", "gap_ms", "reason"}]}`, those numbered `?since=` and later that it still has. What was told
-to a control plane that heard it is not asked for again; after a restart of the agent it may be told twice, under the
-same program and number.
+"account", "kind", "from", "was", "gap_ms", "reason"}]}`, those numbered `?since=` and later that it still has. What was
+told to a control plane that heard it is not asked for again; after a restart of the agent it may be told twice, under
+the same program and number.
 """
 
+import contextlib
 import math
+from threading import Lock
 from typing import Annotated
 
 import msgspec
@@ -33,6 +35,7 @@ class _Move(msgspec.Struct, frozen=True):
     reason: Text
     kind: Text = "site"
     before: Text = msgspec.field(default="", name="from")
+    was: Text = ""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -42,10 +45,11 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class Reconnects:
-    """Reads the page and remembers what was told."""
+    """Reads the page and remembers what was told. Safe under threads."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._turn = Lock()
         self._due = 0.0
         self._program = ""
         self._since = 0
@@ -53,9 +57,18 @@ class Reconnects:
 
     def look(self, now: float) -> None:
         """Read it, where that is due (`now`: monotonic seconds). Raises `UnreachableError`."""
-        if not self._url or now < self._due or len(self._waiting) >= WAITING_MAX:
-            return
-        self._due = now + EVERY_S
+        with self._turn:
+            if self._url and now >= self._due and len(self._waiting) < WAITING_MAX:
+                self._due = now + EVERY_S
+                self._take()
+
+    def last_words(self) -> None:
+        """Read it at once: its program is about to be ended. What cannot be read is lost."""
+        with self._turn, contextlib.suppress(UnreachableError):
+            if self._url:
+                self._take()
+
+    def _take(self) -> None:
         page = self._read(self._since)
         if page.program != self._program:
             self._program, self._since = page.program, 0
@@ -69,7 +82,8 @@ class Reconnects:
 
     def news(self, clock: float) -> tuple[ReconnectSaid, ...]:
         """What to say with the next report, the oldest first; `clock`: seconds since the Unix epoch, as the page's."""
-        first = list(self._waiting.items())[:PER_POLL_MAX]
+        with self._turn:
+            first = list(self._waiting.items())[:PER_POLL_MAX]
         return tuple(
             ReconnectSaid(
                 n=n,
@@ -78,6 +92,7 @@ class Reconnects:
                 account=move.account,
                 kind=move.kind,
                 before=move.before,
+                was=move.was,
                 lost_ms=move.gap_ms,
                 reason=move.reason,
                 ago_s=round(max(0.0, clock - move.at), 3) if math.isfinite(move.at) else 0.0,
@@ -87,8 +102,9 @@ class Reconnects:
 
     def heard(self, said: tuple[ReconnectSaid, ...]) -> None:
         """The report arrived."""
-        for one in said:
-            self._waiting.pop((one.program, one.n), None)
+        with self._turn:
+            for one in said:
+                self._waiting.pop((one.program, one.n), None)
 
     def _read(self, since: int) -> _Page:
         url = f"{self._url}?since={since}"

@@ -64,7 +64,9 @@ class Worker:
         pace: Pace,
         boot: str,
         log: Log,
+        last_words: Callable[[], None] = lambda: None,
     ) -> None:
+        """`last_words` is asked for before a program is ended, which then tells nothing any more."""
         self._keeper = keeper
         self._installer = installer
         self._traffic = traffic
@@ -74,6 +76,7 @@ class Worker:
         self._pace = pace
         self._boot = boot
         self._log = log
+        self._last_words = last_words
         self._prefetched = ""
         self._steps: dict[Step, Callable[[Update], Happened]] = {
             Step.STAGE: self._stage,
@@ -231,6 +234,7 @@ class Worker:
             ended = self._ended(update)
             if ended:
                 return ended
+        self._last_words()
         problem = self._tried(lambda: self._installer.switch(update.release))
         return (Event.REFUSED, f"{update.release} does not start: {problem}") if problem else (Event.DONE, "")
 
@@ -243,6 +247,7 @@ class Worker:
                 return ended
             process = self._installer.process()
             self._change(update=msgspec.structs.replace(update, process=process))
+        self._last_words()
         problem = self._tried(lambda: self._installer.renew(process))
         return (Event.REFUSED, f"{update.release} does not start: {problem}") if problem else (Event.DONE, "")
 
@@ -274,6 +279,7 @@ class Worker:
         return Event.DONE, ""
 
     def _back(self, update: Update) -> Happened:
+        self._last_words()
         problem = self._tried(lambda: self._installer.back(update.came_from))
         if problem:
             return Event.REFUSED, f"{update.detail}; going back to {update.came_from} failed: {problem}"

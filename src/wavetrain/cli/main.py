@@ -21,6 +21,7 @@ from wavetrain.cli import (
     place_commands,
     policy_commands,
     readiness_command,
+    receipt_commands,
     rehearse_command,
     release_commands,
     rollout_commands,
@@ -30,6 +31,7 @@ from wavetrain.cli import (
     standstill_commands,
     status_commands,
     store_commands,
+    subscription_commands,
     token_commands,
     train_commands,
     verdict_command,
@@ -77,6 +79,8 @@ app.command()(history_commands.backtest)
 app.command()(history_commands.placebo)
 app.command()(blame_command.blame)
 app.add_typer(alert_commands.app, name="alert")
+app.add_typer(receipt_commands.app, name="receipt")
+app.add_typer(subscription_commands.app, name="subscription")
 app.add_typer(token_commands.app, name="token")
 
 

@@ -1,6 +1,6 @@
 """Account features: how does each feature stand for an account, and from when does the account have it?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -20,6 +20,9 @@ from wavetrain.model.feature import Feature, FeatureKey
 from wavetrain.model.feature_choice import FeatureChoice
 from wavetrain.model.fleet import Account, Pop, PopId, Site, Visit
 from wavetrain.model.release import is_older
+
+Comes = Callable[[View, Collection[PopId]], Sequence[Coming]]
+"""What rollouts under way bring to some PoPs."""
 
 
 class FeatureFor(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +75,9 @@ def seen(store: Store, caller: Caller, account: str) -> AccountSeen:
         )
 
 
-def of_account(view: View, account: str) -> tuple[FeatureFor, ...]:
+def of_account(view: View, account: str, comes: Comes = forecast.coming) -> tuple[FeatureFor, ...]:
     """All of them, for other answers about the account."""
-    picture = _Picture(view, account)
+    picture = _Picture(view, account, comes)
     return tuple(picture.told(one) for one in picture.sheet.features)
 
 
@@ -95,7 +98,7 @@ def require_known(view: View, account: str) -> None:
 class _Picture:
     """What one account's answers stand on, from the records."""
 
-    def __init__(self, view: View, account: str) -> None:
+    def __init__(self, view: View, account: str, comes: Comes = forecast.coming) -> None:
         self._now = view.now
         self._key = cohort.unit_key(account)
         self._choices = {one.feature: one for one in view.find(FeatureChoice, account=account)}
@@ -108,7 +111,7 @@ class _Picture:
         self._runs.load(view, frozenset(self._used))
         self._gaps = {one.id: self._lacking(one) for one in self.sheet.features}
         lacking = {pop for gaps in self._gaps.values() for pop in gaps}
-        self._coming = forecast.coming(view, lacking) if lacking else []
+        self._coming = comes(view, lacking) if lacking else []
         self._standing = standing(self.sheet, self._key, self._choices, self._facts, self._gaps)
         on = self.sheet.on(self._standing)
         self._on = {one.id for place, one in enumerate(self.sheet.features) if on >> place & 1}

@@ -1,6 +1,6 @@
 """Account settings: what has an account said of itself, from when on does it hold, and who may change it?"""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -105,16 +105,17 @@ def _wishes(account: Account) -> WishesSeen:
 def _holds(view: View, account: str) -> tuple[str, ...]:
     """From when on wishes count, in words: a train that is announced is a promise, also to the account itself."""
     homes, _ = account_features.pops_of(view, account)
-    said = []
+    said, after = [], view.now
     for rollout in active(view):
         if rollout.lane != POP.name:
             continue
         turns = [turn for pop in homes if (turn := view.get(Turn, rollout.id, pop)) is not None]
         if ahead := [turn for turn in turns if not turn.at_end]:
             said.append(_of_train(rollout, ahead))
+            after = max(after, rollout.departs + timedelta(seconds=1))
     current = view.get(CurrentPolicy, POP.name)
     if current is not None:
-        departs = timetable.departure(policy_of(view, current.digest), POP, view.now)
+        departs = timetable.departure(policy_of(view, current.digest), POP, after)
         said.append(f"holds from the next train on, which departs {calendar.shown(departs)} at the earliest")
     else:
         said.append(f"holds from the first train of lane {', '.join(EARLY_LANES)} on")

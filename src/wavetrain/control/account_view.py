@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from wavetrain.control import account_features, account_settings, account_wishes, account_work
+from wavetrain.control import account_features, account_settings, account_wishes, account_work, forecast
 from wavetrain.control.account_features import FeatureFor
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.control.account_work import AccountWork, WorkFor
@@ -84,10 +84,11 @@ def seen(
         inspection = account_work.inspection_of(view, sites, picture)
         work = account_work.of(view, account, sites, picture, inspection)
         settings = account_settings.of_account(view, account)
+        comes = outlooks.coming if outlooks is not None else forecast.coming
         return AccountView(
             work=work,
             ahead=_ahead(work, sites, picture, outlooks),
-            features=account_features.of_account(view, account),
+            features=account_features.of_account(view, account, comes),
             wishes=_wishes(view, work, sites, picture, settings, outlooks),
             settings=settings,
             readiness=inspection.survey(sites, limit=LISTED_MAX),
@@ -145,5 +146,7 @@ def _wishes(
     return Wishes(
         early=settings.counts.early[POP.name],
         blackouts=settings.counts.blackouts,
-        unmet=account_wishes.ungranted_of(view, work.account, ahead, pairs, picture, outlooks),
+        unmet=account_wishes.ungranted_of(
+            view, work.account, ahead, pairs, {site.primary for site in sites}, picture, outlooks
+        ),
     )

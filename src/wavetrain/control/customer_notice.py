@@ -1,5 +1,6 @@
 """Customer notice: what is one account told at once, as it stands in the outbox until every way has it?"""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from wavetrain.control.account_work import WorkFor
 from wavetrain.model.maintenance import Incident
 from wavetrain.model.receipt import Receipt
-from wavetrain.model.subscription import Dispatch, Topic
+from wavetrain.model.subscription import Dispatch, Topic, Way
 
 SITES_TOLD_MAX = 500
 """Of each stretch of work so many sites are told, the worst first."""
@@ -19,6 +20,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     work: WorkFor
     was_starts: datetime | None = None
     was_ends: datetime | None = None
+    component: str = ""
+    previous: str = ""
+    """The release that its train replaces; empty where there was none."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,15 @@ def facts_of(notice: Notice) -> dict[str, object]:
 def notice_of(dispatch: Dispatch) -> Notice:
     """What is kept, as it was."""
     return msgspec.convert(dispatch.facts, Notice)
+
+
+def split(notice: Notice, way: Way) -> Iterator[Notice]:
+    """The messages that a way makes of a notice: CDEvents tell of deployments and incidents, one each."""
+    if way is not Way.CDEVENTS or notice.topic is Topic.TEST or notice.incident is not None:
+        yield notice
+    elif notice.topic is Topic.ENDED:
+        for number, item in enumerate(notice.items):
+            yield msgspec.structs.replace(notice, id=f"{notice.id}-{number}", items=(item,))
 
 
 def shortened(work: WorkFor) -> WorkFor:

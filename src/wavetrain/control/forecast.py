@@ -116,28 +116,30 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
 
 def coming(view: View, pops: Collection[PopId]) -> list[Coming]:
     """What rollouts under way bring to these PoPs; one that goes back brings nothing."""
-    made = []
+    made: list[Coming] = []
     for rollout in active(view):
         if rollout.status is Status.REVERTING:
             continue
         prospect = prospect_of(view, rollout)
         turns = {turn.pop: turn for turn in prospect.turns}
         for pop, outlook in forecast.of_rollout(prospect, pops).items():
-            held = hold_seen(outlook.rest.open)
-            turn = turns.get(pop)
-            latest = forecast.last_of(prospect, turn, outlook) if turn is not None else outlook.rest.latest
-            made.append(
-                Coming(
-                    pop=pop,
-                    rollout=rollout.id,
-                    component=rollout.component,
-                    number=rollout.number,
-                    earliest=outlook.rest.earliest,
-                    latest=latest,
-                    open="" if latest is not None else held.text if held is not None else "the end is open",
-                )
-            )
+            made.append(coming_to(prospect, turns.get(pop), pop, outlook))
     return made
+
+
+def coming_to(prospect: Prospect, turn: Turn | None, pop: PopId, outlook: Outlook) -> Coming:
+    """What one rollout brings to one PoP."""
+    held = hold_seen(outlook.rest.open)
+    latest = forecast.last_of(prospect, turn, outlook) if turn is not None else outlook.rest.latest
+    return Coming(
+        pop=pop,
+        rollout=prospect.rollout.id,
+        component=prospect.rollout.component,
+        number=prospect.rollout.number,
+        earliest=outlook.rest.earliest,
+        latest=latest,
+        open="" if latest is not None else held.text if held is not None else "the end is open",
+    )
 
 
 def _range(prospect: Prospect, turn: Turn | None, outlook: Outlook | None, node: str) -> Range | None:

@@ -10,6 +10,7 @@ from wavetrain.decide.lifecycle import ACTIVE
 from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Quarantine
 from wavetrain.model.journal import Entry
+from wavetrain.model.ledger import JUMPS_KEPT, Jump
 from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
 from wavetrain.model.standstill import Standstill
 
@@ -32,7 +33,8 @@ def leap(store: Store) -> datetime | None:
         until = min([until, *([opening] if opening is not None else []), *_steps(transaction)])
         ledger = ledger_of(transaction)
         ahead = (until - transaction.now).total_seconds()
-        transaction.put(ledger.changed(jumped_s=ledger.jumped_s + ahead))
+        jumps = (*ledger.jumps, Jump(transaction.steady, ahead))[-JUMPS_KEPT:]
+        transaction.put(ledger.changed(jumped_s=ledger.jumped_s + ahead, jumps=jumps))
         text = f"train time jumps to {until:%a %Y-%m-%d %H:%M} UTC: everything left waits for a time"
         transaction.note([Entry(at=transaction.now, who="clock", kind="clock", subject="clock", text=text)])
         return until

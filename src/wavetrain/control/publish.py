@@ -19,7 +19,7 @@ from wavetrain.decide.incidents import RESOLVED
 from wavetrain.decide.maintenance import Work
 from wavetrain.decide.work import undo_seconds
 from wavetrain.errors import StaleError
-from wavetrain.model.fleet import Pop, PopId, Quarantine
+from wavetrain.model.fleet import Pop, PopId, Quarantine, Retired
 from wavetrain.model.journal import Entry
 from wavetrain.model.lane import LANES
 from wavetrain.model.maintenance import OPEN, Incident, Maintenance
@@ -33,7 +33,7 @@ FORGET_MAX = 1_000
 """So much is let go of at once."""
 WRITTEN_MAX = 500
 """So many records are written in one commit, for the ticker not to wait long."""
-_KINDS = frozenset({"Rollout", "Turn", "Quarantine", "Standstill", "Pop"})
+_KINDS = frozenset({"Rollout", "Turn", "Quarantine", "Retired", "Standstill", "Pop"})
 _BACK = (Status.REVERTING, Status.REVERTED, Status.PARTLY_REVERTED)
 
 Where = tuple[str, PopId]
@@ -127,7 +127,7 @@ class Publisher:
         pops = {PopId(one.key[0]) for one in changes if one.kind == "Pop"}
         aside = [one.record for one in changes if one.kind == "Quarantine"]
         pops |= {record.pop for record in aside if isinstance(record, Quarantine)}
-        pops |= _short(view) if None in aside else set()
+        pops |= _short(view) if None in aside or any(one.kind == "Retired" for one in changes) else set()
         return Dirty(frozenset(turns), frozenset(rollouts | {at[0] for at in turns}), frozenset(pops))
 
     def _everything(self, view: View) -> Dirty:
@@ -258,7 +258,12 @@ def _of_pop(view: View, name: PopId, headroom: float, standing: Sequence[Inciden
     if pop is None:
         return None
     members = pop.members
-    lost = {item.node for item in view.find(Quarantine, pop=name) if not item.serves}
+    lost = {
+        item.node
+        for item in view.find(Quarantine, pop=name)
+        # One that a person has retired is gone on purpose, and nobody waits for it.
+        if not item.serves and view.get(Retired, item.node) is None
+    }
     known = next(
         (one for one in standing if one.id.startswith(incidents.CAPACITY) and one.pops == (name,)), None
     )

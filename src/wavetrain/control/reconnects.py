@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from wavetrain.control.facts import ledger_of
 from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
 from wavetrain.control.rollouts import active
@@ -30,7 +31,7 @@ HEARD_MAX: Final = 400
 AGE_S_MAX: Final = 86_400.0
 LOST_S_MAX: Final = 86_400.0
 FRESH: Final = timedelta(seconds=120)
-"""A node that has said so lately that it is done was being updated about then."""
+"""So long before and after a node says that it is done, sessions are believed to end by its update."""
 LISTED_MAX: Final = 500
 DAYS_MAX: Final = 31
 
@@ -44,6 +45,8 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     is_user: bool
     before: str
+    was: str = ""
+    """The release that served it there; empty where nobody says."""
     lost_s: float
     reason: str
     ago_s: float
@@ -85,7 +88,7 @@ def take(store: Store, caller: Caller, node: str, came: Sequence[Came]) -> int:
         for one in sorted(good, key=lambda item: (item.program, item.n)):
             if not scene.knows(one.account):
                 continue
-            at = transaction.now - timedelta(seconds=one.ago_s)
+            at = scene.then(one.ago_s)
             key = (one.account, f"{at:%Y-%m-%d}")
             record = kept.get(key) or transaction.get(Reconnects, *key, pop.id)
             record = record or Reconnects(account=AccountId(one.account), day=key[1], pop=pop.id)
@@ -140,10 +143,17 @@ class _Scene:
     def __init__(self, view: View, pop: Pop) -> None:
         self._view, self._pop = view, pop
         self._works = [one for one in view.find(Maintenance, pop=pop.id) if one.began_at is not None]
-        self._turns = [
-            turn for rollout in active(view) if (turn := view.get(Turn, rollout.id, pop.id)) is not None
-        ]
+        rollouts = dict.fromkeys([*(work.rollout for work in self._works), *(one.id for one in active(view))])
+        found = [view.get(Turn, rollout, pop.id) for rollout in rollouts]
+        self._turns = [turn for turn in found if turn is not None]
+        self._jumps = ledger_of(view).jumps
         self._accounts: dict[str, bool] = {}
+
+    def then(self, ago_s: float) -> datetime:
+        """Train time so long ago, as it was before it was moved ahead meanwhile."""
+        was = self._view.steady - ago_s
+        jumped_s = sum(jump.by_s for jump in self._jumps if jump.at > was)
+        return self._view.now - timedelta(seconds=ago_s + jumped_s)
 
     def knows(self, account: str) -> bool:
         known = self._accounts.get(account)
@@ -153,7 +163,11 @@ class _Scene:
 
     def told(self, node: str, one: Came, at: datetime) -> Reconnect:
         said = Said(before=one.before, at=at, reason=one.reason)
-        moved = {one.before} if one.reason == "lost" and self._was_moved(one.before, at) else set()
+        moved = (
+            {one.before}
+            if one.reason == "lost" and self._was_moved(one, at - timedelta(seconds=one.lost_s))
+            else set()
+        )
         found = reconnecting.attributed(said, self._works, moved)
         return Reconnect(
             id=f"{node} {one.program} {one.n}",
@@ -168,14 +182,20 @@ class _Scene:
             why=found.why,
         )
 
-    def _was_moved(self, node: str, at: datetime) -> bool:
-        """Whether a node of this PoP was being updated about then."""
+    def _was_moved(self, one: Came, at: datetime) -> bool:
+        """Whether the session's end at its node was that of the program which an update has ended.
+
+        Such a program may serve on for a while when the node says already that it is done: who was served by another
+        release than the node has now was served by it. Where nobody says by which, the end came before that word.
+        """
         for turn in self._turns:
-            if any(unit.unit == node for unit in turn.progress):
+            if any(unit.unit == one.before for unit in turn.progress):
                 return True
-            if node in turn.exposed or node in turn.order[: turn.cursor]:
-                said = self._view.get(Reported, NodeId(node))
-                if said is not None and abs(said.since - at) <= FRESH:
+            if one.before in turn.exposed or one.before in turn.order[: turn.cursor]:
+                said = self._view.get(Reported, NodeId(one.before))
+                if said is None or not said.since - FRESH <= at <= said.since + FRESH:
+                    continue
+                if one.was != said.release if one.was else at <= said.since:
                     return True
         return False
 

@@ -21,10 +21,12 @@ def region_sizes(fleet: Fleet, budgets: Budgets) -> dict[RegionId, int]:
     counts: dict[RegionId, int] = {}
     for pop in fleet.pops.values():
         counts[pop.region] = counts.get(pop.region, 0) + 1
-    return {
-        region: max(budgets.region_pops_min, math.floor(count * budgets.region_share + 1e-9))
-        for region, count in counts.items()
-    }
+    return {region: region_size(count, budgets) for region, count in counts.items()}
+
+
+def region_size(pops: int, budgets: Budgets) -> int:
+    """How many PoPs may be worked on at once, of a region that has so many."""
+    return max(budgets.region_pops_min, math.floor(pops * budgets.region_share + 1e-9))
 
 
 def mates_of(fleet: Fleet) -> dict[PopId, tuple[PopId, ...]]:

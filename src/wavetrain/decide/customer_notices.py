@@ -11,14 +11,17 @@ from hashlib import blake2b
 
 import msgspec
 
-from wavetrain.model.maintenance import Maintenance, MaintenanceState
+from wavetrain.model.maintenance import Incident, Maintenance, MaintenanceState
 from wavetrain.model.policy import Announce
+from wavetrain.model.receipt import Receipt
 from wavetrain.model.subscription import Heard, Topic
 
 SETTLE = timedelta(minutes=1)
 """What changed is told when it has stood for so long, for a swarm of changes to be one notice."""
 PATIENCE = timedelta(minutes=10)
 """Work that will not come to rest is told at least so often, once its start is near."""
+REPORTS = timedelta(minutes=15)
+"""A receipt waits so long for reports that come late."""
 ALONG = timedelta(days=1)
 """Work of the same train that would be announced within this time is announced along with the first of it."""
 ITEMS_MAX = 200
@@ -94,6 +97,64 @@ def heard_of(fact: Fact, account: str, now: datetime) -> Heard:
         at=now,
     )
     return made if fact.heard is None else made.changed(version=fact.heard.version)
+
+
+def incident_due(incident: Incident, heard: Heard | None) -> datetime | None:
+    """From when on an account is told of an incident, at once at first and then of each further word; None: of none."""
+    if heard is None:
+        return incident.since
+    if len(incident.told) <= heard.sequence:
+        return None
+    return max(incident.changed_at, (heard.at or incident.since) + SETTLE)
+
+
+def heard_of_incident(incident: Incident, heard: Heard | None, account: str, now: datetime) -> Heard:
+    """What the account has been told of it, after this."""
+    made = Heard(
+        maintenance=incident.id,
+        account=account,  # type: ignore[arg-type]
+        topic=Topic.INCIDENT,
+        sequence=len(incident.told),
+        starts=incident.since,
+        ends=incident.over_at or incident.since,
+        at=now,
+    )
+    return made if heard is None else made.changed(version=heard.version)
+
+
+def id_of_incident(account: str, incident: Incident) -> str:
+    """Of the notice of its last word; the same for good."""
+    said = "\x1f".join((incident.id, str(len(incident.told)), account))
+    return f"notice-{blake2b(said.encode(), digest_size=16).hexdigest()}"
+
+
+def receipt_due(receipt: Receipt, heard: Heard | None) -> datetime | None:
+    """When a receipt is told: once, when late reports had time to come in."""
+    return receipt.made_at + REPORTS if heard is None else None
+
+
+def receipt_name(receipt: Receipt) -> str:
+    """Under which it stands what was heard of it, beside what was heard of the work itself."""
+    return f"receipt.{receipt.maintenance}"
+
+
+def heard_of_receipt(receipt: Receipt, now: datetime) -> Heard:
+    """What the account has been told of it, after this."""
+    return Heard(
+        maintenance=receipt_name(receipt),
+        account=receipt.account,
+        topic=Topic.RECEIPT,
+        sequence=receipt.amended,
+        starts=receipt.began,
+        ends=receipt.ended,
+        at=now,
+    )
+
+
+def id_of_receipt(receipt: Receipt) -> str:
+    """Of the notice that carries it; the same for good, whatever is corrected."""
+    said = "\x1f".join((receipt_name(receipt), receipt.account))
+    return f"notice-{blake2b(said.encode(), digest_size=16).hexdigest()}"
 
 
 def together(facts: Iterable[Fact]) -> Iterator[Sequence[Fact]]:

@@ -37,6 +37,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     place: Pop
     starts: datetime
     ends: datetime
+    is_felt: bool = True
+    """Whether the PoP is the account's own, or the primary of one of its sites: elsewhere no plan weighs its wishes."""
     wave: int = 0
     ring: RingSpan | None = None
 
@@ -78,15 +80,20 @@ def of_account(
     planned: Sequence[Planned],
     pairs: Mapping[tuple[PopId, PopId], int],
     around: Callable[[Planned], Around],
+    gap: timedelta,
 ) -> tuple[Ungranted, ...]:
-    """What is not granted, the next work first. `pairs`: how many of its sites use two PoPs, primary first."""
+    """What is not granted, the next work first. `pairs`: how many of its sites use two PoPs, primary first.
+
+    `gap`: so much is to lie between the work at the two. `around` is asked only where a wish is not granted.
+    """
     found: list[Ungranted] = []
     for one in planned:
         if len(found) >= LISTED_MAX:
             break
-        found += _blackout(account, one, around)
-        found += _early(account, one)
-    found += _pairs(planned, pairs, around)
+        if one.is_felt:
+            found += _blackout(account, one, around)
+            found += _early(account, one)
+    found += _pairs(planned, pairs, around, gap)
     return tuple(found[:LISTED_MAX])
 
 
@@ -134,6 +141,7 @@ def _pairs(
     planned: Sequence[Planned],
     pairs: Mapping[tuple[PopId, PopId], int],
     around: Callable[[Planned], Around],
+    gap: timedelta,
 ) -> Iterator[Ungranted]:
     of: dict[PopId, list[Planned]] = {}
     for one in planned:
@@ -141,10 +149,10 @@ def _pairs(
     for (primary, secondary), sites in pairs.items():
         for one in of.get(primary, ()):
             for other in of.get(secondary, ()):
-                about = around(other)
                 span = one.starts, one.ends
-                if not _near(span, (other.starts, other.ends), about.gap):
+                if not _near(span, (other.starts, other.ends), gap):
                     continue
+                about = around(other)
                 instead, rule = _instead(other, about, _clear_of(span, about))
                 yield Ungranted(
                     kind="pair",

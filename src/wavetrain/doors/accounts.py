@@ -12,7 +12,7 @@ from starlette.routing import Route
 from wavetrain.control import account_settings, account_view
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.decide.permit import Act, require_account
-from wavetrain.doors import feeds
+from wavetrain.doors import feeds, receipts
 from wavetrain.doors.answers import ANSWER_S, said
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, message_of
@@ -80,4 +80,5 @@ ROUTES = [
     Route(f"{OWN}/settings", _settings),
     Route(f"{OWN}/settings", _say, methods=["PUT"]),
     *feeds.OWN_ROUTES,
+    *receipts.ROUTES,
 ]

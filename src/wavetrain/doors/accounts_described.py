@@ -1,8 +1,8 @@
 """Accounts' door, described: what does each of the routes about one account take and give?"""
 
-from wavetrain.control import account_features, account_settings, account_view, choices
+from wavetrain.control import account_features, account_settings, account_view, choices, receipts, reconnects
 from wavetrain.decide.permit import Act
-from wavetrain.doors.described import Body, Described, Param, deed, reading
+from wavetrain.doors.described import Body, Described, Param, Whole, deed, reading
 from wavetrain.wire.account_messages import SaySettings
 from wavetrain.wire.feature_messages import Choose
 
@@ -66,6 +66,42 @@ ACCOUNTS = (
         ),
         method="PUT",
         refusals=(412, 428),
+    ),
+    reading(
+        "/v1/accounts/{name}/receipts",
+        "receipt.list",
+        receipts.listed,
+        ACCOUNT,
+        Param("limit", f"How many, {receipts.LISTED_MAX} at most.", Whole),
+        act=Act.SEE_ACCOUNT,
+    ),
+    Described(
+        method="GET",
+        path="/v1/accounts/{name}/receipts.csv",
+        name="receipt.table",
+        text="The same as a table for a spreadsheet (RFC 4180): a row for each site.",
+        act=Act.SEE_ACCOUNT,
+        gives=str,
+        media="text/csv",
+        params=(ACCOUNT, Param("limit", f"How many, {receipts.LISTED_MAX} at most.", Whole)),
+    ),
+    reading(
+        "/v1/accounts/{name}/receipts/{work}",
+        "receipt.show",
+        receipts.shown,
+        ACCOUNT,
+        Param("work", "The work, by its id.", required=True),
+        act=Act.SEE_ACCOUNT,
+        refusals=(404,),
+    ),
+    reading(
+        "/v1/accounts/{name}/reconnects",
+        "receipt.drops",
+        reconnects.seen,
+        ACCOUNT,
+        Param("days", f"How far back, {reconnects.DAYS_MAX} at most.", Whole),
+        Param("limit", f"How many, {reconnects.LISTED_MAX} at most.", Whole),
+        act=Act.SEE_ACCOUNT,
     ),
     _calendar("calendar.ics", "account.calendar", "All work that touches an account, as a calendar."),
     _calendar("maintnote.ics", "account.maintnote", "The work under way or next, as a MAINTNOTE notice."),

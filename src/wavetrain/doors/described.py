@@ -1,11 +1,12 @@
 """Described: what does a route take, give and refuse, as the documents of the doors say it?"""
 
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
 from wavetrain.decide.permit import Act
+from wavetrain.doors.query import WHOLE_MAX
 from wavetrain.wire.messages import MESSAGE_BYTES_MAX
 
 JSON = "application/json"
@@ -29,6 +30,8 @@ REFUSALS = {
 
 
 Use = Callable[..., object]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
+"""A whole number among the parameters."""
 
 
 class Param(msgspec.Struct, frozen=True):

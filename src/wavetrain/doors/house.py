@@ -47,6 +47,8 @@ class House(msgspec.Struct, frozen=True):
     """What the console's pages read; absent where nobody keeps a picture."""
     audience: Audience | None = None
     """The evaluators that are connected, and what each has seen."""
+    ways: Ways | None = None
+    """What customers may be told by; absent where nobody is told."""
     board: StatusBoard | None = None
     """What anybody may know of work; absent where nobody publishes it."""
     page: Page = Page()
@@ -60,9 +62,6 @@ class House(msgspec.Struct, frozen=True):
         if self.board is None:
             raise UnreachableError("this control plane publishes no work; ask the one that does")
         return self.board
-
-    ways: Ways | None = None
-    """What customers may be told by; absent where nobody is told."""
 
     @property
     def own_ways(self) -> Ways:

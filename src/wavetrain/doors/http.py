@@ -15,7 +15,18 @@ from wavetrain.control.progress import Live
 from wavetrain.control.standings import Standings
 from wavetrain.control.status_picture import StatusBoard
 from wavetrain.control.subscriptions import Ways
-from wavetrain.doors import agents, console, feeds, health, notes, notes_written, openapi, operators
+from wavetrain.doors import (
+    account_pages,
+    account_ways,
+    agents,
+    console,
+    feeds,
+    health,
+    notes,
+    notes_written,
+    openapi,
+    operators,
+)
 from wavetrain.doors.bearers import Bearers
 from wavetrain.doors.event_streams import EventStreams
 from wavetrain.doors.failures import HANDLERS
@@ -81,7 +92,7 @@ def build(
     own += notes.Reading(publisher or notes_written.House(), clock).routes
     own += LoginDoor(provider, clock).routes
     own += [Route("/console/events", events.answer), *console.ROUTES]
-    own += feeds.ROUTES
+    own += [*feeds.ROUTES, *account_pages.ROUTES, *account_ways.ROUTES]
     app = Starlette(
         routes=[*own, *map(openapi.giving, openapi.DOORS), *agents.ROUTES, *operators.ROUTES],
         exception_handlers={**HANDLERS, TooOftenError: on_too_often},

@@ -4,6 +4,7 @@ BCOP draft 0.1: one calendar object with one event per account and window. Its U
 change, each object has its own impact, and all times are UTC.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from icalendar import Event, vCalAddress
@@ -31,8 +32,14 @@ _CALENDAR: Final = {
 
 def notice(account: str, told: WorkFor, page: Page, contact: str) -> bytes:
     """The notice of one stretch of work to one account: one calendar object. `contact` is a mail address."""
+    return notices(account, [told], page, contact)
+
+
+def notices(account: str, told: Iterable[WorkFor], page: Page, contact: str) -> bytes:
+    """Of several in one: programs that read mail look at one calendar object of each."""
     made = calendar(f"{page.name}: {account}")
-    made.add_component(event(account, told, page, contact))
+    for one in told:
+        made.add_component(event(account, one, page, contact))
     return bytes(made.to_ical())
 
 

@@ -38,7 +38,7 @@ from wavetrain.control import (
 )
 from wavetrain.control.ports import Store
 from wavetrain.decide.permit import Act, Caller, require
-from wavetrain.doors import accounts, alerts, features, login
+from wavetrain.doors import accounts, alerts, features, login, subscriptions
 from wavetrain.doors.answers import Endpoint, because, reading, reading_one, removing, said
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import caller_of, check_length, chunks_of, message_of, text_of
@@ -338,6 +338,7 @@ ROUTES = [
     Route("/v1/logins", login.make_link, methods=["POST"]),
     *alerts.ROUTES,
     *features.ROUTES,
+    *subscriptions.ROUTES,
     *accounts.ROUTES,
     Route("/v1/maintenance", reading(status_picture.seen)),
     Route("/v1/notes", reading(notes.read)),

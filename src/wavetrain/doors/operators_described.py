@@ -38,8 +38,9 @@ from wavetrain.control import (
 from wavetrain.decide.permit import Act
 from wavetrain.decide.readiness import LISTED_MAX
 from wavetrain.doors.accounts_described import ACCOUNTS
-from wavetrain.doors.described import BYTES, Body, Described, Param, Use, deed, reading
-from wavetrain.doors.query import VALUE_CHARACTERS_MAX, WHOLE_MAX
+from wavetrain.doors.described import BYTES, Body, Described, Param, Use, Whole, deed, reading
+from wavetrain.doors.query import VALUE_CHARACTERS_MAX
+from wavetrain.doors.subscriptions_described import SUBSCRIPTIONS
 from wavetrain.model.notice import Delivery
 from wavetrain.model.release import ARTIFACT_BYTES_MAX
 from wavetrain.wire.feature_file import FEATURE_FILE_BYTES_MAX
@@ -69,7 +70,6 @@ from wavetrain.wire.release_file import MANIFEST_BYTES_MAX, Manifest
 from wavetrain.wire.toml_table import FILE_BYTES_MAX
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Whole = Annotated[int, msgspec.Meta(ge=0, le=WHOLE_MAX)]
 Recent = Annotated[int, msgspec.Meta(ge=0, le=progress.ROLLOUTS_PAGE_MAX)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=enquire.JOURNAL_PAGE_MAX)]
 Listed = Annotated[int, msgspec.Meta(ge=1, le=LISTED_MAX)]
@@ -334,6 +334,7 @@ OPERATORS = (
         status=201,
     ),
     _off("/v1/tokens/{name}", "token.revoke", Act.ADMIT, tokens.revoke, TOKEN),
+    *SUBSCRIPTIONS,
     reading("/v1/alerts", "alert.list", notices.listed, Param("state", "Messages in this state.", Delivery)),
     deed("/v1/alerts/retry", "alert.retry_dead", Act.ALERT, notices.retry_dead, None),
     reading("/v1/alerts/{name}", "alert.show", notices.shown, ALERT),

@@ -14,11 +14,9 @@ from wavetrain.doors.answers import Endpoint, said
 from wavetrain.doors.house import house_of
 from wavetrain.doors.intake import caller_of, message_of
 from wavetrain.doors.query import query_of
+from wavetrain.doors.subscriptions_described import OF_ACCOUNT, OWN
 from wavetrain.wire.messages import Because
 from wavetrain.wire.subscription_messages import AddWay, asked_of
-
-OWN, OF_ACCOUNT = "/v1/subscriptions", "/v1/accounts/{account}/subscriptions"
-"""The operator's own ways, by which every account's notices are told, and those of one account."""
 
 
 async def _listed(request: Request) -> Response:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,9 +20,11 @@ from wavetrain.adapters.artifact_store import ArtifactStore
 from wavetrain.adapters.authority import OwnAuthority
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.adapters.signing_key import SigningKey
-from wavetrain.control import features, tokens
+from wavetrain.control import features, policies, tokens
+from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.status_picture import StatusBoard
+from wavetrain.decide.permit import Caller
 from wavetrain.doors.http import build
 from wavetrain.doors.limits import Limits
 from wavetrain.doors.statuspage import Page
@@ -32,6 +34,7 @@ from wavetrain.model.access import Role
 from wavetrain.model.fleet import (
     Account,
     AccountId,
+    Blackout,
     NodeId,
     Pop,
     PopId,
@@ -39,15 +42,35 @@ from wavetrain.model.fleet import (
     RegionId,
     Site,
     SiteId,
+    UnitId,
 )
 from wavetrain.model.maintenance import Maintenance, MaintenanceState
+from wavetrain.model.policy import PolicyText
 from wavetrain.model.record import Record
+from wavetrain.model.release import ReleaseId, Stage
+from wavetrain.model.rollout import (
+    Rollout,
+    RolloutId,
+    Status,
+    Stop,
+    Timetable,
+    Turn,
+    TurnPhase,
+    Wave,
+    WaveStatus,
+)
 from wavetrain.model.window import WindowRule
+from wavetrain.wire.policy_file import read_policy
 from wavetrain.wiring.clock import utc_now
 from wavetrain.wiring.connection import Connection
 from wavetrain.wiring.tls import Tls, own_pair
 
 POPS, REGIONS, SITES_EACH, FLAGS = 4_000, 24, 4, 20
+WAVES, LASTS = 10, timedelta(hours=4)
+POLICY = 'lane = "pop"\n[[ring]]\nname = "world"\nstage = "general"\nrest = true\n'
+RULER = Caller("anna", (Role.APPROVER,))
+BLACK = (Blackout(first=utc_now().date(), last=utc_now().date() + timedelta(days=7)),)
+"""Half of the accounts wish for what no train gives them: so that all of the page is written."""
 WINDOW = WindowRule(rule="FREQ=DAILY", starts="02:00", minutes=240, zone="UTC")
 
 
@@ -56,7 +79,8 @@ def main() -> None:
     folder, windows, accounts = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     store = MemoryStore(time.time)
     furnish(store, windows, accounts)
-    board = StatusBoard(store)
+    board, outlooks = StatusBoard(store), Outlooks(store, time.monotonic)
+    outlooks.look()
     # Anybody may ask as often as the bench does: what is measured is the answer, not the limit.
     limits = Limits(_Fast())
     app = build(
@@ -66,6 +90,7 @@ def main() -> None:
         limits=limits,
         board=board,
         page=Page("Status", "https://status.example.net"),
+        outlooks=outlooks,
     )
     floor = Floor(app)
     authority = OwnAuthority(folder, utc_now())
@@ -117,7 +142,11 @@ class _Fast:
 
 def furnish(store: Store, windows: int, accounts: int) -> None:
     """A fleet of `POPS` PoPs with so many windows to come, and so many accounts of `SITES_EACH` sites."""
+    policies.apply(store, RULER, read_policy(POLICY))
+    with store.read() as view:
+        digest = view.find(PolicyText)[0].digest
     with store.write() as transaction:
+        transaction.put_many(_trains(windows, digest))
         transaction.put_many(_fleet(windows))
     for first in range(0, accounts, 10_000):
         with store.write() as transaction:
@@ -164,10 +193,74 @@ def _fleet(windows: int) -> Iterator[Record]:
         )
 
 
+def _trains(windows: int, policy: str) -> Iterator[Record]:
+    """The rollouts whose work that is, with all that a look ahead reads of them."""
+    begins = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    for number in range(-(-windows // POPS)):
+        rollout = RolloutId(f"gateway-2.0.{number}")
+        pops = range(min(POPS, windows - number * POPS))
+        spans = {pop: begins + timedelta(hours=6 * ((number * POPS + pop) % 56)) for pop in pops}
+        yield Rollout(
+            id=rollout,
+            release=ReleaseId(f"gateway@2.0.{number}"),
+            number=f"2.0.{number}",
+            previous="1.9.0",
+            component="gateway",
+            lane="pop",
+            status=Status.ANNOUNCED,
+            policy=policy,
+            created_at=begins,
+            created_by="ci",
+            departs=begins,
+            not_before=begins,
+            timetable=1,
+            waves=WAVES,
+        )
+        for ordinal in range(WAVES):
+            yield Wave(
+                rollout=rollout,
+                ordinal=ordinal,
+                ring="world",
+                stage=Stage.GENERAL,
+                status=WaveStatus.PENDING,
+                soak_minutes=0,
+                last_of_ring=ordinal == WAVES - 1,
+            )
+        yield Timetable(
+            rollout=rollout,
+            number=1,
+            parent=0,
+            made_at=begins,
+            stops=tuple(
+                Stop(pop=PopId(f"pop{pop}"), wave=at, ring="world", opens=opens, closes=opens + LASTS)
+                for pop, (opens, at) in _placed(spans).items()
+            ),
+        )
+        for pop, (opens, at) in _placed(spans).items():
+            yield Turn(
+                rollout=rollout,
+                pop=PopId(f"pop{pop}"),
+                wave=at,
+                phase=TurnPhase.WAITING,
+                order=(UnitId(f"pop{pop}-n1"), UnitId(f"pop{pop}-n2")),
+                canaries=1,
+                opens=opens,
+                closes=opens + LASTS,
+            )
+
+
+def _placed(spans: dict[int, datetime]) -> dict[int, tuple[datetime, int]]:
+    """Each PoP's window with its wave: earlier ones in earlier waves."""
+    ranked = sorted(spans, key=lambda pop: (spans[pop], pop))
+    return {pop: (spans[pop], WAVES * at // len(ranked)) for at, pop in enumerate(ranked)}
+
+
 def _accounts(numbers: range) -> Iterator[Record]:
     for number in numbers:
         name = AccountId(f"account-{number}")
-        yield Account(id=name, name=f"Account {number}")
+        yield Account(
+            id=name, name=f"Account {number}", early=number % 3 == 0, blackouts=BLACK if number % 2 else ()
+        )
         for place in range(SITES_EACH):
             home = (number * 7 + place * 991) % POPS
             yield Site(

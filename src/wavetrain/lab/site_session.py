@@ -102,6 +102,7 @@ class Site:
         self._alive_since = 0.0
         self._cut_at: float | None = None
         self._from = ""
+        self._served = self._was = ""
         self._reason = ""
         self.reset()
 
@@ -249,6 +250,7 @@ class Site:
         now = time.monotonic()
         old, self.session = self.session, session
         self._from, self.node = self.node, session.node
+        self._was, self._served = self._served, session.release
         self._alive_since = now
         if self._cut_at is not None:
             self.reconnects_ms.append(round(1000 * (now - self._cut_at), 2))
@@ -285,7 +287,7 @@ class Site:
             return
         gap_ms = max(0, round(1000 * gap))
         reason = "lost" if self.why == "lost" else self._reason
-        session.stream.write(f"came {self._from} {gap_ms} {reason}\n".encode())
+        session.stream.write(f"came {self._from} {gap_ms} {reason} {self._was}\n".encode())
         self.around.moves_made += 1
         self.around.moves.append(
             {

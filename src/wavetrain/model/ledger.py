@@ -2,10 +2,22 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from wavetrain.model.fleet import Generation
 from wavetrain.model.record import Record
 
 LEDGER = "ledger"
+
+
+JUMPS_KEPT = 20
+
+
+class Jump(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Train time was moved ahead: when, on the store's own clock in seconds, and by how much."""
+
+    at: float
+    by_s: float
 
 
 class Ledger(Record, frozen=True, kw_only=True):
@@ -19,3 +31,5 @@ class Ledger(Record, frozen=True, kw_only=True):
     name: str = LEDGER
     generation: Generation = Generation(1, 0)
     jumped_s: float = 0.0
+    jumps: tuple[Jump, ...] = ()
+    """The last ones, so that what was a moment ago can be told in train time."""

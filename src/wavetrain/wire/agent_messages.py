@@ -47,6 +47,8 @@ class ReconnectSaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """`site` or `user`."""
     before: str = ""
     """The node where it was before."""
+    was: str = ""
+    """The release that served it there; empty where its side does not know."""
     lost_ms: int
     """From the last answer there to the first one here, less what is usual between two."""
     reason: str

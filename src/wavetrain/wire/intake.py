@@ -101,6 +101,7 @@ def came_of(said: tuple[ReconnectSaid, ...]) -> list[Came]:
             account=item.account[:NAME_CHARACTERS_MAX],
             is_user=item.kind == "user",
             before=item.before[:NAME_CHARACTERS_MAX],
+            was=item.was[:NAME_CHARACTERS_MAX],
             lost_s=item.lost_ms / 1000,
             reason=item.reason[:NAME_CHARACTERS_MAX],
             ago_s=item.ago_s,

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from wavetrain.control.customer_notice import Item, Notice
 from wavetrain.decide.plain_line import plain_line
 from wavetrain.model.maintenance import Course
+from wavetrain.model.receipt import Receipt
 from wavetrain.model.subscription import Topic
 
 TITLE_CHARACTERS_MAX = 150
@@ -42,6 +43,8 @@ def text_of(notice: Notice, page: str) -> str:
     if notice.incident is not None:
         lines += [f"{_when(one.at)} {_line(one.state)}: {_line(one.text)}" for one in notice.incident.told]
         lines.append("")
+    if notice.receipt is not None:
+        lines += [*_receipt(notice.receipt), ""]
     whose = f" to account {_line(notice.account)}" if notice.account else ""
     lines += [f"Notice {notice.id}{whose}. The same id again is the same notice.", ""]
     return "\n".join(lines)
@@ -66,6 +69,25 @@ def _work(item: Item) -> list[str]:
     if len(told.sites) > SITES_SHOWN:
         lines.append(f"    and {len(told.sites) - SITES_SHOWN} more sites")
     lines.append(f"  Id:     {work.id}, change {work.sequence}")
+    return lines
+
+
+def _receipt(receipt: Receipt) -> list[str]:
+    lines = [
+        f"Work on {receipt.pop}, {_line(receipt.release)}",
+        f"  When:    {_when(receipt.began)} to {_when(receipt.ended)}",
+        f"  Promise: no session loses more than {receipt.promise_s:g} s",
+    ]
+    for site in receipt.sites[:SITES_SHOWN]:
+        kept = "kept" if site.worst_s <= receipt.promise_s else "NOT KEPT"
+        lines.append(
+            f"    {_line(site.site)}: {site.sessions} sessions changed node, {site.moved} of them without a loss; "
+            f"at worst {site.worst_s:.1f} s ({kept})"
+        )
+    if len(receipt.sites) > SITES_SHOWN:
+        lines.append(f"    and {len(receipt.sites) - SITES_SHOWN} more sites")
+    if receipt.silent:
+        lines.append(f"    {receipt.silent} more sites noticed nothing")
     return lines
 
 

@@ -122,6 +122,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: Style = "auto"
     disk_free_mb: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
     """With less free space for `folder` the control plane says that it is not ready."""
+    promise_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 10.0
+    """What is promised to customers that a session loses at most by an update; receipts are held against it."""
     alert: tuple[channels.Table, ...] = ()
     """How operators are told."""
     ci: Annotated[tuple[CiConfig, ...], msgspec.Meta(max_length=20)] = ()

@@ -38,7 +38,7 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "notices failed": (
         "warning",
-        "messages to customers were not carried or not written down now; the outbox has them go again",
+        "notices to customers were not made or not carried now; the same facts and the outbox have them go again",
     ),
     "alerts failed": (
         "warning",

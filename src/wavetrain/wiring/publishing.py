@@ -1,4 +1,4 @@
-"""Publishing: which thread keeps what people see in step with what is decided?"""
+"""Publishing: which threads keep what people see in step with what is decided, and what they may expect?"""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store
 from wavetrain.control.publish import Publisher
+from wavetrain.control.receipts import Receipts
 from wavetrain.control.status_picture import StatusBoard
-from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
 from wavetrain.wiring.log import Log
 
@@ -23,32 +23,35 @@ LEAVE_S = 5.0
 
 
 class Publishing:
-    """Writes maintenance and incidents, shows them, and has customers told. Apart from the ticker: no tick waits."""
+    """Writes maintenance and incidents, then shows them. Apart from the ticker: a look never keeps a tick waiting."""
 
-    def __init__(self, store: Store, log: Log) -> None:
+    def __init__(self, store: Store, log: Log, promise_s: float = 10.0) -> None:
         self._store, self._log = store, log
         self.board = StatusBoard(store)
         self.outlooks = Outlooks(store, time.monotonic)
         self._publisher = Publisher(store)
-        self._teller = Teller(store, lambda: self.board.picture)
+        self._receipts = Receipts(store, promise_s)
         self._ended = threading.Event()
         self._news = threading.Event()
         self._forgot_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="publishing", daemon=True)
+        self._looker = threading.Thread(target=self._look_ahead, name="outlooks", daemon=True)
         self._deaf: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin, when this process may write."""
         self._deaf = self._store.on_commit(lambda _: self._news.set())
         self._thread.start()
+        self._looker.start()
 
     def end(self) -> None:
         """Write nothing more."""
         self._ended.set()
         self._deaf()
         self._news.set()
-        if self._thread.is_alive():
-            self._thread.join(LEAVE_S)
+        for thread in (self._thread, self._looker):
+            if thread.is_alive():
+                thread.join(LEAVE_S)
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -57,7 +60,7 @@ class Publishing:
                 self._publisher.look()
                 self.board.follow()
                 self.outlooks.look()
-                self._teller.look()
+                self._receipts.look()
                 if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                     self._forgot_at = time.monotonic()
                     self._publisher.forget()
@@ -67,6 +70,16 @@ class Publishing:
                 self._trouble(trace=traceback.format_exc())
             if not self._ended.wait(REST_S):
                 self._news.wait(LOOK_S)
+
+    def _look_ahead(self) -> None:
+        """In a thread of its own: what is so now is shown at once, however long a look ahead takes."""
+        while not self._ended.wait(LOOK_S):
+            try:
+                self.outlooks.look()
+            except WavetrainError as error:
+                self._trouble(error=str(error))
+            except Exception:
+                self._trouble(trace=traceback.format_exc())
 
     def _trouble(self, **fields: str) -> None:
         if not self._ended.is_set():

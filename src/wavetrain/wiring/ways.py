@@ -15,11 +15,10 @@ from wavetrain.doors import maintnote
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.notice import Letter, Outcome, Part
 from wavetrain.model.subscription import Subscription, Way
+from wavetrain.wire.cdevents import event_of
 from wavetrain.wire.notice_body import CLOUD_EVENT, cloud_event_of, webhook_of
 from wavetrain.wire.notice_text import text_of, title_of
 
-PARTS_MAX = 50
-"""A mail carries so many calendar objects; of more stretches of work the text tells the rest."""
 MAIL_LANE = "mail"
 
 
@@ -39,6 +38,7 @@ class Carriers:
     ) -> None:
         self._outside, self._page, self._contact = outside, page, contact
         self._timeout_s, self._postbox = timeout_s, postbox
+        self._source = page.address or "urn:wavetrain"
         self._trust = ssl.create_default_context()
 
     @property
@@ -67,7 +67,9 @@ class Carriers:
         """A notice as this way carries it."""
         body, media = webhook_of(notice), "application/json"
         if way is Way.CLOUDEVENTS:
-            body, media = cloud_event_of(notice, self._page.address or "urn:wavetrain"), CLOUD_EVENT
+            body, media = cloud_event_of(notice, self._source), CLOUD_EVENT
+        elif way is Way.CDEVENTS:
+            body, media = event_of(notice, self._source), CLOUD_EVENT
         return Letter(
             id=notice.id,
             title=title_of(notice, self._page.name),
@@ -78,15 +80,12 @@ class Carriers:
         )
 
     def _parts(self, notice: Notice) -> tuple[Part, ...]:
-        """One calendar object for each stretch of work (MAINTNOTE)."""
-        return tuple(
-            Part(
-                name=f"{item.work.work.id}.ics",
-                media="text/calendar",
-                body=maintnote.notice(notice.account or "everybody", item.work, self._page, self._contact),
-            )
-            for item in notice.items[:PARTS_MAX]
-        )
+        """One calendar object with an event for each stretch of work (MAINTNOTE); programs read but one of a mail."""
+        if not notice.items:
+            return ()
+        works = [item.work for item in notice.items]
+        body = maintnote.notices(notice.account or "everybody", works, self._page, self._contact)
+        return (Part(name=f"{notice.id}.ics", media="text/calendar", body=body),)
 
     def _mailed(self, letter: Letter, to: str, at: float) -> Outcome:
         box = self._postbox

@@ -66,7 +66,7 @@ class Figures:
         self._next = 0
 
     def record_arrival(
-        self, site: str, account: str, kind: str, previous: str, gap_ms: int, reason: str
+        self, site: str, account: str, kind: str, previous: str, gap_ms: int, reason: str, was: str
     ) -> None:
         """Keep that a session came here from another one; `gap_ms` is what its user missed."""
         self.reconnect_s.observe(gap_ms / 1000)
@@ -81,6 +81,7 @@ class Figures:
                 "to": self.node,
                 "gap_ms": gap_ms,
                 "reason": reason,
+                "was": was,
             }
         )
         self._next += 1

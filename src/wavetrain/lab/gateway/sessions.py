@@ -2,7 +2,8 @@
 
 site     auth KIND SITE ACCOUNT PREVIOUS WHY     WHY: first, moved, roamed or lost; PREVIOUS: a node or -
 gateway  hello NODE RELEASE STATE                STATE: serving or draining (then: look again)
-site     came PREVIOUS GAP_MS REASON             once, after the first acknowledgement here
+site     came PREVIOUS GAP_MS REASON RELEASE     once, after the first acknowledgement here;
+                                                 RELEASE: of the node before
 site     op N                                    one operation of the session, also its heartbeat
 gateway  ok N | failed N
 gateway  move REASON                             open a session elsewhere, then leave: update, rebalance
@@ -86,9 +87,9 @@ class Session:
                 self.kind, self.site, self.account, self.previous = kind, site, account, previous
                 answers.append(self.gateway.arrived(self, why))
                 return True
-            case ["came", previous, gap_ms, reason] if self.site and gap_ms.isdecimal():
+            case ["came", previous, gap_ms, reason, *was] if self.site and gap_ms.isdecimal():
                 self.gateway.figures.record_arrival(
-                    self.site, self.account, self.kind, previous, int(gap_ms), reason
+                    self.site, self.account, self.kind, previous, int(gap_ms), reason, "".join(was[:1])
                 )
                 return True
             case ["bye"]:
