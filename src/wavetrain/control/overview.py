@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from wavetrain.control import train_now
 from wavetrain.control.features import FeatureSeen, listed
 from wavetrain.control.ports import Store, View
 from wavetrain.control.progress import HoldSeen, hold_seen, inherited
@@ -99,6 +100,8 @@ class RolloutNow(msgspec.Struct, frozen=True, kw_only=True):
     settled: int
     moving: int
     quarantined: int
+    train: str
+    """The mark of its train as it is."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +168,7 @@ def rollout_now(item: Rollout, turns: Iterable[Turn], waves: Iterable[Wave], now
     ordered = sorted(waves, key=lambda wave: wave.ordinal)
     above = {wave.ordinal: wave.hold for wave in ordered if wave.ordinal > item.wave}
     current = next((wave for wave in ordered if wave.ordinal == item.wave), None)
-    states: Counter[str] = Counter()
+    turns, states = list(turns), Counter[str]()
     held: dict[HoldSeen, list[PopId]] = {}
     units = exposed = settled = moving = quarantined = pops = 0
     for turn in turns:
@@ -205,6 +208,9 @@ def rollout_now(item: Rollout, turns: Iterable[Turn], waves: Iterable[Wave], now
         settled=settled,
         moving=moving,
         quarantined=quarantined,
+        train=train_now.mark(
+            item.status.value, [(turn.pop, turn.phase.value, turn.opens) for turn in turns], now
+        ),
     )
 
 

@@ -5,6 +5,7 @@ budget; PoPs go back side by side, past windows and freezes.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """PoPs of the wave under way, or else of the next one, that wait for their turn."""
     left: int
     """PoPs that have not begun."""
+    now: datetime
 
 
 def seen(store: Store, caller: Caller, rollout_id: str, uses: PopUses) -> Reach:
@@ -47,6 +49,7 @@ def seen(store: Store, caller: Caller, rollout_id: str, uses: PopUses) -> Reach:
     with store.read() as view:
         item = found(view, rollout_id)
         turns = view.find(Turn, rollout=item.id)
+        now = view.now
         policy = policy_of(view, item.policy)
         waves = sorted(view.find(Wave, rollout=item.id), key=lambda wave: wave.ordinal)
 
@@ -68,4 +71,5 @@ def seen(store: Store, caller: Caller, rollout_id: str, uses: PopUses) -> Reach:
         moving=touched((turn, len(turn.progress)) for turn in turns if turn.progress),
         next=touched((turn, len(turn.order)) for turn in waiting if turn.wave == coming),
         left=len(waiting),
+        now=now,
     )

@@ -18,6 +18,7 @@ from wavetrain.control import (
     overview,
     progress,
     summary,
+    train_now,
     verdicts,
 )
 from wavetrain.control.features import FeatureSeen
@@ -81,7 +82,6 @@ def _train(visit: Visit) -> Shown:
                 for one in under_way[:DRAWN_MAX]
             },
             "features": [(one, _share(one)) for one in seen.features[:FEATURES_MAX]],
-            "marks": {one.id: console_pictures.mark_of_train(visit, one.id) for one in under_way[:DRAWN_MAX]},
             "map": console_pictures.mark_of_map(visit, "release"),
         },
     )
@@ -90,6 +90,7 @@ def _train(visit: Visit) -> Shown:
 def _rollout(visit: Visit) -> Shown:
     query_of(visit.request)
     house = visit.house
+    touched = overlook_of(visit).reach(visit.caller, visit.name, live=is_live(visit))
     whole = progress.rollout(house.store, visit.caller, visit.name, house.evidence)
     current = [turn for turn in whole.turns if turn.wave == whole.wave or turn.beside or turn.moving]
     current.sort(key=lambda turn: (not turn.moving, turn.phase in ("done", "waiting"), turn.opens, turn.pop))
@@ -101,14 +102,16 @@ def _rollout(visit: Visit) -> Shown:
         {
             "rollout": whole,
             "holds": _held(whole)[:HOLDS_MAX],
-            "reach": overlook_of(visit).reach(visit.caller, visit.name, live=is_live(visit)),
+            "reach": touched,
             "rights": _rights(visit),
             "turns": current[:TURNS_MAX],
             "turns_more": max(0, len(current) - TURNS_MAX),
             "waves": [(wave, _of_wave(by_wave.get(wave.ordinal, []))) for wave in whole.waves],
             "evidence": _checks(visit),
             "deeds": console_deeds.for_rollout(visit.caller, whole),
-            "train": console_pictures.mark_of_train(visit, visit.name),
+            "train": train_now.mark(
+                whole.status, [(turn.pop, turn.phase, turn.opens) for turn in whole.turns], touched.now
+            ),
         },
     )
 

@@ -24,8 +24,6 @@ from wavetrain.errors import UnknownError, UnreachableError, WavetrainError
 from wavetrain.model.rollout import TurnPhase
 
 SVG: Final = "image/svg+xml"
-STEP_S: Final = 900
-"""In train time: a picture by days, in which only so little has passed, is as good as new."""
 _DONE: Final = (TurnPhase.DONE, TurnPhase.HANDED)
 
 
@@ -51,17 +49,6 @@ def mark_of_map(visit: Visit, by: fleet_map.By) -> str:
         return [(pop.pop, pop.name, pop.release, pop.state if by == "state" else "") for pop in pops]
 
     return overlook.mark(caller, f"map {by}", shown, live=live)
-
-
-def mark_of_train(visit: Visit, rollout: str) -> str:
-    """Under which mark a rollout's PoPs by days are asked for; the line at now moves on by steps."""
-    overlook, caller, live = overlook_of(visit), visit.caller, is_live(visit)
-
-    def shown() -> object:
-        train = overlook.train(caller, rollout, live=live)
-        return train.status, train.rings, train.stops, int(train.now.timestamp() / STEP_S)
-
-    return overlook.mark(caller, f"train {rollout}", shown, live=live)
 
 
 def drawn(train: TrainNow) -> Train:
