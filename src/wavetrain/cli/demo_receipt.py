@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from wavetrain.cli import demo_costs
 from wavetrain.cli.demo_features import WentBack
 from wavetrain.cli.demo_screen import heights
 from wavetrain.cli.demo_verdict import Found
