@@ -9,7 +9,7 @@ import pytest
 from tests.control.practice import OPERATOR, ROLLOUT, START, Practice, node_caller
 
 from wavetrain.control import receipts, reconnects, tokens
-from wavetrain.control.receipts import Receipts
+from wavetrain.control.receipts import KEPT_MAX, Receipts
 from wavetrain.control.reconnects import ROWS_MAX, Came
 from wavetrain.decide.permit import Caller
 from wavetrain.errors import ForbiddenError, UnknownError
@@ -227,3 +227,33 @@ def test_ten_thousand_reconnects_of_a_minute_are_taken_in_beside_the_tick(house:
         assert house.say(*said) == 100
     (record,) = house.records()
     assert sum(cost.sessions for cost in record.costs) == 10_000
+
+
+def test_what_is_old_goes_when_something_new_comes(house: House) -> None:
+    house.say(came(0))
+    with house.store.write() as transaction:
+        transaction.put(Reconnects(account=ACME, day="2026-01-01", pop=PopId("lis1")))
+        for number in range(KEPT_MAX + 5):
+            ended = START - timedelta(days=number + 1)
+            transaction.put(
+                Receipt(
+                    account=ACME,
+                    maintenance=f"old{number}",
+                    rollout="r",
+                    pop=PopId("lis1"),
+                    release="1.0.0",
+                    began=ended,
+                    ended=ended,
+                    made_at=ended,
+                    promise_s=10.0,
+                )
+            )
+    house.over()
+    assert house.receipts.look() == 1
+    with house.store.read() as view:
+        kept = {one.maintenance for one in view.find(Receipt, account="acme")}
+    assert len(kept) == KEPT_MAX
+    assert "w1" in kept
+    assert "old0" in kept
+    assert f"old{KEPT_MAX + 4}" not in kept
+    assert [record.day for record in house.records()] == [f"{START:%Y-%m-%d}"]

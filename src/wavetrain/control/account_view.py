@@ -6,12 +6,20 @@ from itertools import islice
 
 import msgspec
 
-from wavetrain.control import account_features, account_settings, account_wishes, account_work, forecast
+from wavetrain.control import (
+    account_features,
+    account_settings,
+    account_wishes,
+    account_work,
+    forecast,
+    receipts,
+)
 from wavetrain.control.account_features import FeatureFor
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.control.account_work import AccountWork, WorkFor
 from wavetrain.control.outlooks import Outlooks
 from wavetrain.control.ports import Store, View
+from wavetrain.control.receipts import ReceiptSeen
 from wavetrain.control.status_picture import StatusPicture
 from wavetrain.decide.permit import Act, Caller, require_account
 from wavetrain.decide.readiness import LISTED_MAX, Survey
@@ -20,6 +28,7 @@ from wavetrain.model.fleet import Blackout, PopId, Site
 from wavetrain.model.lane import POP
 from wavetrain.model.maintenance import OPEN, Course, MaintenanceState
 
+RECEIPTS_MAX = 10
 AHEAD_MAX = 200
 """So many disturbances to come are told with their range; the calendar has all."""
 
@@ -61,6 +70,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     readiness: Survey
     """Its sites that an update of their PoP would hurt, with the predicted seconds and what would help."""
     users: int
+    receipts: tuple[ReceiptSeen, ...] = ()
+    """What the last work has cost it, the latest first."""
 
 
 def seen(
@@ -93,6 +104,7 @@ def seen(
             settings=settings,
             readiness=inspection.survey(sites, limit=LISTED_MAX),
             users=sum(site.users for site in sites),
+            receipts=tuple(receipts.latest(view, account, RECEIPTS_MAX)),
         )
 
 

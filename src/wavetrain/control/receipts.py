@@ -1,12 +1,12 @@
 """Receipts: who is owed one, and what does each say? Made when work is over, and corrected when reports come late."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from wavetrain.control.ports import Store, View
+from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.decide import receipt as receipts
 from wavetrain.decide.permit import Act, Caller, require_account
 from wavetrain.errors import RefusedError, StaleError, UnknownError
@@ -19,6 +19,10 @@ LATE: Final = timedelta(days=2)
 WRITTEN_MAX: Final = 500
 """So many in one commit."""
 LISTED_MAX: Final = 500
+KEPT_MAX: Final = 500
+"""So many receipts of an account are kept, the latest."""
+REPORTS_KEPT: Final = timedelta(days=62)
+"""So long the reports of an account's sessions are kept."""
 
 Owed = tuple[str, AccountId]
 
@@ -39,8 +43,11 @@ class Receipts:
             owed = self._owed(view)
             made = [found for one in sorted(owed) if (found := self._made(view, one)) is not None]
         for start in range(0, len(made), WRITTEN_MAX):
+            some = made[start : start + WRITTEN_MAX]
             with self._store.write() as transaction:
-                transaction.put_many(made[start : start + WRITTEN_MAX])
+                transaction.put_many(some)
+                for account in {one.account for one in some}:
+                    _forget(transaction, account)
         self._sequence = sequence
         return len(made)
 
@@ -108,8 +115,12 @@ def listed(store: Store, caller: Caller, account: str, limit: int = 50) -> list[
         raise RefusedError(f"a list of {limit} receipts is not possible; give a limit from 1 to {LISTED_MAX}")
     with store.read() as view:
         _check(view, account)
-        found = view.find(Receipt, account=account)
-    found.sort(key=lambda one: (one.ended, one.maintenance), reverse=True)
+        return latest(view, account, limit)
+
+
+def latest(view: View, account: str, limit: int) -> list[ReceiptSeen]:
+    """The last receipts of an account, the latest first."""
+    found = sorted(view.find(Receipt, account=account), key=_age, reverse=True)
     return [seen_of(one) for one in found[:limit]]
 
 
@@ -134,6 +145,20 @@ def seen_of(receipt: Receipt) -> ReceiptSeen:
         worst_s=receipts.worst_s(receipt),
         text=receipts.in_words(receipt),
     )
+
+
+def _age(receipt: Receipt) -> tuple[datetime, str]:
+    return receipt.ended, receipt.maintenance
+
+
+def _forget(transaction: Transaction, account: str) -> None:
+    """What is beyond what is kept of an account, whenever it gets something new."""
+    for receipt in sorted(transaction.find(Receipt, account=account), key=_age)[:-KEPT_MAX]:
+        transaction.remove(receipt)
+    oldest = f"{transaction.now - REPORTS_KEPT:%Y-%m-%d}"
+    for record in transaction.find(Reconnects, account=account):
+        if record.day < oldest:
+            transaction.remove(record)
 
 
 def _check(view: View, account: str) -> None:
