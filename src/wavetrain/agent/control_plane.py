@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from wavetrain.agent.ports import Opener
+from wavetrain.agent.ports import NotUnderstoodError, Opener
 from wavetrain.errors import RefusedError, UnreachableError
 from wavetrain.wire.agent_messages import JoinAsked, Joined, Poll, RenewAsked, Told
 from wavetrain.wire.hurried import HurriedTls, hurry
 from wavetrain.wire.json_message import read_message
 
+UNPROCESSABLE = 422
 T = TypeVar("T")
 
 TIMEOUT_S = 10.0
@@ -85,7 +86,8 @@ class ControlPlane:
         if status != 200:
             self.close()
             said = content[:SAID_CHARACTERS].decode(errors="replace")
-            raise UnreachableError(f"the control plane refused the report with {status}: {said}")
+            kind = NotUnderstoodError if status == UNPROCESSABLE else UnreachableError
+            raise kind(f"the control plane refused the report with {status}: {said}")
         return _read(content, Told)
 
     def join(self, asked: JoinAsked) -> Joined:

@@ -9,6 +9,7 @@ from wavetrain.agent.enrol import Enrolment
 from wavetrain.agent.log import Log
 from wavetrain.agent.memory import Keeper, Memory
 from wavetrain.agent.pace import Pace
+from wavetrain.agent.ports import NotUnderstoodError
 from wavetrain.agent.reconnects import Reconnects
 from wavetrain.agent.visits import Visits
 from wavetrain.errors import UnreachableError
@@ -16,6 +17,9 @@ from wavetrain.wire.agent_messages import DETAIL_CHARACTERS_MAX, Poll, Say
 
 BUSY_EVERY_S = 0.5
 """How often a node that is being updated asks, beside at each change of its phase."""
+MUTE_S = 600.0
+"""So long sessions' reports are kept back after a control plane did not take a report with some of them: a node's own
+word must get through to an older one."""
 CALM_S = 1.0
 """The shortest time between two questions of a node that has nothing to do."""
 
@@ -56,6 +60,7 @@ class Loop:
         self._wait_s = wait_s
         self._backoff_max_s = backoff_max_s
         self._failures = 0
+        self._mute_until = float("-inf")
 
     def run(self) -> None:
         """Until the pace ends."""
@@ -71,7 +76,9 @@ class Loop:
             self._look_at_reconnects()
         else:
             self._look_around()
-        said, came = self._visits.news(), self._reconnects.news(self._clock())
+        said = self._visits.news()
+        is_mute = self._pace.now() < self._mute_until
+        came = () if is_mute else self._reconnects.news(self._clock())
         wait_s = 0.0 if busy or self._failures else self._wait_s
         poll = Poll(say=self._say(memory), known=memory.read, wait_s=wait_s, visits=said, reconnects=came)
         asked = self._pace.now()
@@ -81,6 +88,8 @@ class Loop:
             judge = self._judge()
         except UnreachableError as error:
             self._failures += 1
+            if came and isinstance(error, NotUnderstoodError):
+                self._mute_until = self._pace.now() + MUTE_S
             wait_s = backoff_s(self._node, self._failures, self._backoff_max_s)
             self._log(
                 "away",

@@ -11,6 +11,10 @@ Opener = Callable[[], Iterator[bytes]]
 """Begins to read an artifact from its first byte. Raises `UnreachableError` at once or while it is read."""
 
 
+class NotUnderstoodError(UnreachableError):
+    """The control plane does not take what the report says; an older one may not know all of it."""
+
+
 class SilentError(UnreachableError):
     """A question was taken, and not answered in time."""
 
