@@ -13,7 +13,7 @@ from tests.doors.served import Served
 
 from wavetrain.model.fleet import Desired, Generation, NodeId, PopId
 from wavetrain.model.ledger import LEDGER, Ledger
-from wavetrain.wire.agent_messages import Told
+from wavetrain.wire.agent_messages import POLL_BYTES_MAX, Told
 
 NODE = "lis1-n1"
 FIRST = {"era": 0, "counter": 0}
@@ -152,7 +152,7 @@ def test_a_bad_report_is_refused_and_nothing_is_written(
 
 
 def test_an_oversize_report_is_refused(rolling: Served) -> None:
-    answer = _poll(rolling, detail="x" * 70_000)
+    answer = _poll(rolling, detail="x" * POLL_BYTES_MAX)
     assert (answer.status_code, answer.json()["kind"]) == (413, "too large")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wavetrain.errors import RefusedError
 from wavetrain.model.fleet import Generation, Phase
-from wavetrain.wire.agent_messages import Poll, Say, VisitSaid
+from wavetrain.wire.agent_messages import POLL_BYTES_MAX, Poll, Say, VisitSaid
 from wavetrain.wire.intake import read_poll
 from wavetrain.wire.json_message import read_message
 from wavetrain.wire.messages import AddFreeze, Because, MakeToken
@@ -69,7 +69,24 @@ def test_a_poll_survives_the_wire() -> None:
             _with(visits=[{"account": "a", "day": "2026-11-01", "sessions": 1}] * 501),
             "at $.visits: there are 501",
         ),
-        (b" " * 65_537, "poll has 65537 bytes"),
+        (
+            _with(
+                reconnects=[
+                    {
+                        "n": 0,
+                        "program": "p",
+                        "session": "s",
+                        "account": "a",
+                        "lost_ms": 0,
+                        "reason": "r",
+                        "ago_s": 1,
+                    }
+                ]
+                * 501
+            ),
+            "at $.reconnects: there are 501",
+        ),
+        (b" " * (POLL_BYTES_MAX + 1), f"poll has {POLL_BYTES_MAX + 1} bytes"),
         (b"{", "poll is not JSON"),
         (b"\xff\xfe", "poll is not JSON"),
     ],

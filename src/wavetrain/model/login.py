@@ -9,7 +9,7 @@ from wavetrain.model.access import Role
 from wavetrain.model.record import Record
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
+class Person(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who logs in, by whose word."""
 
     subject: str
