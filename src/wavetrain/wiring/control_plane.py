@@ -46,7 +46,6 @@ from wavetrain.wiring.placebo_trains import PlaceboTrains
 from wavetrain.wiring.publishing import Publishing
 from wavetrain.wiring.server import Server
 from wavetrain.wiring.source_log import SourceLog
-from wavetrain.wiring.telling import Telling
 from wavetrain.wiring.timed_store import TimedStore
 from wavetrain.wiring.tls import Tls, given_pair, own_pair
 from wavetrain.wiring.ways import lane_of
@@ -100,7 +99,6 @@ class ControlPlane:
         )
         self._placebos = PlaceboTrains(prover, self._log)
         self._publishing = Publishing(self._timed, self._log, config.promise_s)
-        self._telling = Telling(self._timed, self._publishing.board, self._log)
         self._couriers = Couriers(self._timed, config.alert, name, self._log)
         self._page = Page(config.status.title, config.status.address)
         self._carriers = notice_config.carriers(config.notices, self._page)
@@ -189,7 +187,6 @@ class ControlPlane:
             self._couriers.start()
             self._placebos.start()
             self._publishing.start()
-            self._telling.start()
             self._dispatching.start()
             server.run([door.dup()])
         finally:
@@ -264,7 +261,6 @@ class ControlPlane:
             self.store.wake()  # it may just be about to wait
             self._thread.join(0.05)
         self._publishing.end()
-        self._telling.end()
         self._dispatching.end()
         self._couriers.end()
         self._placebos.end()

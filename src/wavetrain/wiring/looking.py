@@ -1,32 +1,30 @@
-"""Telling: which thread makes the notices to customers?"""
+"""Looking: which thread does something whenever the store has changed, and now and then by the clock?"""
 
 import threading
 import traceback
 from collections.abc import Callable
 
 from wavetrain.control.ports import Store
-from wavetrain.control.status_picture import StatusBoard
-from wavetrain.control.telling import Teller
 from wavetrain.errors import WavetrainError
-from wavetrain.wiring.log import Log
 
 REST_S = 0.1
 """Between two looks, however much is committed meanwhile."""
 LOOK_S = 1.0
-"""The clock alone may have made something due."""
+"""The clock alone may have made something due, and another process may have written."""
 TROUBLE_S = 5.0
 LEAVE_S = 5.0
 
 
-class Telling:
-    """Apart from what shows work to everybody: a great train told to very many does not keep their pages waiting."""
+class Looking:
+    """One thread, apart from the ticker: a look never keeps a tick waiting. `failed` is told why one failed."""
 
-    def __init__(self, store: Store, board: StatusBoard, log: Log) -> None:
-        self._store, self._log = store, log
-        self._teller = Teller(store, lambda: board.picture)
+    def __init__(
+        self, name: str, store: Store, look: Callable[[], object], failed: Callable[..., None]
+    ) -> None:
+        self._store, self._look, self._failed = store, look, failed
         self._ended = threading.Event()
         self._news = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="telling", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._deaf: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -35,7 +33,7 @@ class Telling:
         self._thread.start()
 
     def end(self) -> None:
-        """Make nothing more."""
+        """Look no more."""
         self._ended.set()
         self._deaf()
         self._news.set()
@@ -46,7 +44,7 @@ class Telling:
         while not self._ended.is_set():
             self._news.clear()
             try:
-                self._teller.look()
+                self._look()
             except WavetrainError as error:
                 self._trouble(error=str(error))
             except Exception:
@@ -56,5 +54,5 @@ class Telling:
 
     def _trouble(self, **fields: str) -> None:
         if not self._ended.is_set():
-            self._log.say("notices failed", **fields)
+            self._failed(**fields)
             self._ended.wait(TROUBLE_S)
