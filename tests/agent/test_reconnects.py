@@ -1,13 +1,12 @@
 """The node's word about sessions that came to it: each is told until it was heard, over starts of either side."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.agent.servers import Server
 
 from wavetrain.agent.reconnects import EVERY_S, PER_POLL_MAX, Reconnects
 from wavetrain.errors import UnreachableError
@@ -32,7 +31,7 @@ class Program:
     def restart(self, program: str) -> None:
         self.program, self.moves = program, []
 
-    def answer(self, path: str) -> tuple[int, bytes]:
+    def answer(self, _: str, path: str, __: bytes) -> tuple[int, bytes]:
         since = int(parse_qs(urlsplit(path).query)["since"][0])
         self.asked.append(since)
         if self.body is not None:
@@ -45,26 +44,11 @@ class Program:
 def program() -> Iterator[tuple[Program, str]]:
     made = Program()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = made.answer(self.path)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = Server(made.answer)
     try:
-        yield made, f"http://127.0.0.1:{server.server_address[1]}/moves"
+        yield made, f"{server.url}/moves"
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5.0)
+        server.close()
 
 
 class Looking:

@@ -146,7 +146,7 @@ def test_a_login_ends_by_itself_with_idleness_and_with_its_token(doors: Doors) -
     assert logins.visitor(store, secret) is not None
     for field, age in (("seen_at", IDLE), ("ends_at", LASTS)):
         again = logins.begin(store, person, "token")
-        login = next(one for one in doors.kept() if one.id != logins._hash(secret))
+        login = next(one for one in doors.kept() if one.id != tokens.hashed(secret))
         with store.write() as transaction:
             transaction.put(login.changed(**{field: getattr(login, field) - age}))
         assert logins.visitor(store, again) is None

@@ -1,12 +1,12 @@
 """Receipts at the door: a node reports, an account reads its own, and nobody else learns anything."""
 
-import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.control.practice import node_caller
 from tests.control.test_receipts import House, came
+from tests.doors.browsing import Browser
 
 from wavetrain.control import reconnects, tokens
 from wavetrain.doors.http import build
@@ -27,12 +27,8 @@ class Desk:
         self.other = tokens.create(store, tokens.HOUSE, "bob", [Role.ACCOUNT], account="globex")[1]
 
     def ask(self, path: str, secret: str) -> httpx.Response:
-        async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="https://doors") as client:
-                return await client.get(path, headers={"authorization": f"Bearer {secret}"} if secret else {})
-
-        return asyncio.run(asked())
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        return Browser(self.app).ask(path, None, **headers)
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_each_page_fits_on_a_phone_and_breaks_no_rule_of_its_own(
     said: list[str] = []
     asked: list[str] = []
     with opened(browser, f"{url}/login", width=360, is_lax=False) as page:
-        page.on("console", lambda message: said.append(message.text))
+        page.on("console", lambda message: said.append(f"{message.text} {message.location['url']}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         log_in(page, house)

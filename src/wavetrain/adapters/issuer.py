@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from wavetrain.adapters.issuer_keys import IssuerKeys, check_issuer, printable
+from wavetrain.adapters.issuer_keys import IssuerKeys, check_issuer
 from wavetrain.decide.permit import Caller
+from wavetrain.decide.plain_line import printable
 from wavetrain.errors import RefusedError
 from wavetrain.model.access import Role
 
@@ -78,4 +79,4 @@ def _name(name: str, claims: Mapping[str, Any]) -> str:
     """What the journal shows: which run, of which commit."""
     run, sha = str(claims.get("run_id", "")), str(claims.get("sha", ""))[:12]
     who = f"{name} run {run}" if run else f"{name} {claims.get('sub', '')}"
-    return printable(f"{who} of {sha}" if sha else who, NAME_CHARACTERS_MAX)
+    return printable(f"{who} of {sha}" if sha else who)[:NAME_CHARACTERS_MAX]

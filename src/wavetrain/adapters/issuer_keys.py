@@ -140,11 +140,6 @@ def check_issuer(name: str, issuer: str, algorithms: tuple[str, ...]) -> None:
         )
 
 
-def printable(text: str, characters_max: int) -> str:
-    """What may be shown of a name that somebody else has chosen."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)[:characters_max]
-
-
 def _is_usable(key: object) -> bool:
     """A public key with a name, for signatures; what else an issuer may list is left out."""
     return (

@@ -15,7 +15,8 @@ import msgspec
 from authlib.common.errors import AuthlibBaseError
 from authlib.oauth2.client import OAuth2Client
 
-from wavetrain.adapters.issuer_keys import TIMEOUT_S, IssuerKeys, check_issuer, printable
+from wavetrain.adapters.issuer_keys import TIMEOUT_S, IssuerKeys, check_issuer
+from wavetrain.decide.plain_line import printable
 from wavetrain.errors import ForbiddenError, RefusedError, UnreachableError
 from wavetrain.model.access import Role
 from wavetrain.model.login import Person
@@ -101,7 +102,7 @@ class Oidc:
                 )
         except AuthlibBaseError as error:
             raise RefusedError(
-                f"the identity provider takes no such code ({printable(str(error.error), 80)}); log in again"
+                f"the identity provider takes no such code ({printable(str(error.error))[:80]}); log in again"
             ) from None
         except (httpx.HTTPError, ValueError, RecursionError, AttributeError, TypeError) as error:
             raise UnreachableError(f"{where} gave no token: {type(error).__name__}; try again") from None
@@ -133,7 +134,7 @@ def person(claims: Mapping[str, Any], known: Known) -> Person:
         )
     if known.name_claim == "email" and claims.get("email_verified") is not True:
         raise RefusedError("the identity provider has not verified this e-mail address; let it do so")
-    name = printable(name, NAME_CHARACTERS_MAX).strip()
+    name = printable(name)[:NAME_CHARACTERS_MAX].strip()
     given = claims.get(known.roles_claim)
     groups = given[:GROUPS_MAX] if isinstance(given, list) else [given]
     found = [role for group in groups if isinstance(group, str) for role in known.roles.get(group, ())]

@@ -72,10 +72,9 @@ class Loop:
         revision = self._keeper.revision
         memory = self._keeper.memory
         busy = is_busy(memory)
-        if busy:
-            self._look_at_reconnects()
-        else:
-            self._look_around()
+        self._look_at_reconnects()
+        if not busy:
+            self._look_at_visits()
         said = self._visits.news()
         is_mute = self._pace.now() < self._mute_until
         came = () if is_mute else self._reconnects.news(self._clock())
@@ -123,12 +122,11 @@ class Loop:
         if after == memory and short_s > 0:
             self._keeper.wait(revision, short_s)
 
-    def _look_around(self) -> None:
+    def _look_at_visits(self) -> None:
         try:
             self._visits.look(self._pace.now())
         except UnreachableError as error:
             self._log("no visits", error=str(error))
-        self._look_at_reconnects()
 
     def _look_at_reconnects(self) -> None:
         try:

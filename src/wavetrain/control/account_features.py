@@ -1,11 +1,11 @@
 """Account features: how does each feature stand for an account, and from when does the account have it?"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
-from wavetrain.control import forecast
+from wavetrain.control import forecast, store_clock
 from wavetrain.control.forecast import Coming
 from wavetrain.control.pop_runs import PopRuns
 from wavetrain.control.ports import Store, View
@@ -190,7 +190,7 @@ def pops_of(view: View, account: str) -> tuple[list[PopId], dict[PopId, tuple[st
     """The PoPs of its sites, those that take over included; others that it used of late, with what it had there."""
     sites = view.find(Site, account=account)
     homes = sorted({pop for site in sites for pop in (site.primary, site.secondary) if pop})
-    today = datetime.fromtimestamp(view.steady, UTC).date()
+    today = store_clock.shown(view).date()
     visits: dict[PopId, tuple[str, ...]] = {}
     for visit in sorted(view.find(Visit, account=account), key=lambda one: one.day):
         is_late = date.fromisoformat(visit.day) > today - timedelta(days=VISIT_DAYS)

@@ -56,7 +56,7 @@ class _Lane:
     """The messages to one host."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[float, float, Key]] = []
+        self.waiting: list[tuple[float, Key]] = []
         self.in_hand = 0
         self.most = STRANGE_MAX
 
@@ -179,7 +179,7 @@ class Dispatches:
             self._parked.setdefault(key[1:], set()).add(key)
             return
         lane = self._lanes.setdefault(self._lane_of(way), _Lane())
-        heappush(lane.waiting, (self._due[key], self._due[key], key))
+        heappush(lane.waiting, (self._due[key], key))
 
     def _use(self, whose: tuple[str, str], way: Subscription | None) -> None:
         """A way is new, other than before, paused, used again, or gone."""
@@ -222,7 +222,7 @@ class Dispatches:
 
     def _first(self, lane: _Lane, steady: float) -> Key | None:
         while lane.waiting and lane.waiting[0][0] <= steady:
-            due, _, key = heappop(lane.waiting)
+            due, key = heappop(lane.waiting)
             if self._due.get(key) == due and key not in self._in_hand:
                 return key
         return None

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from wavetrain.control import store_clock
 from wavetrain.control.chronicle import tell
 from wavetrain.control.nodes import disown, home_of
 from wavetrain.control.ports import Authority, Issued, Store, Transaction, View
@@ -62,7 +63,7 @@ def make(store: Store, authority: Authority, caller: Caller, node: str, minutes:
     secret = f"wj_{secrets.token_urlsafe(32)}"
     with store.write() as transaction:
         _check_may_join(transaction, node)
-        made_at = _clock(transaction)
+        made_at = store_clock.shown(transaction)
         for older in transaction.find(Join, node=node):
             if older.expires_at <= made_at:
                 transaction.remove(older)
@@ -96,7 +97,7 @@ def joined(store: Store, authority: Authority, secret: str, csr: str) -> Issued:
     with store.read() as view:
         join = _known(view, secret)
         _check_good(view, join)
-        issued = authority.issue(join.node, csr, _clock(view))
+        issued = authority.issue(join.node, csr, store_clock.shown(view))
     with store.write() as transaction:
         join = _known(transaction, secret)
         is_second = join.used_at is not None
@@ -105,7 +106,7 @@ def joined(store: Store, authority: Authority, secret: str, csr: str) -> Issued:
             tell(transaction, _speaker(join.node), "join", join.node, text, join=join.id)
         else:
             _check_good(transaction, join)
-            transaction.put(join.changed(used_at=_clock(transaction)))
+            transaction.put(join.changed(used_at=store_clock.shown(transaction)))
             _keep(transaction, join.node, issued, join.id)
             text = f"joined with token {join.id}, made by {join.created_by}; certificate {issued.serial}"
             tell(transaction, _speaker(join.node), "join", join.node, text, serial=issued.serial)
@@ -119,7 +120,7 @@ def renewed(store: Store, authority: Authority, caller: Caller, serial: str, csr
     require(caller, Act.POLL)
     with store.read() as view:
         _check_may_renew(view, caller, serial)
-        issued = authority.issue(NodeId(caller.name), csr, _clock(view))
+        issued = authority.issue(NodeId(caller.name), csr, store_clock.shown(view))
     with store.write() as transaction:
         _check_may_renew(transaction, caller, serial)
         _keep(transaction, NodeId(caller.name), issued, serial)
@@ -150,7 +151,7 @@ def recognised(store: Store, peer: Peer) -> Caller | None:
     """
     with store.read() as view:
         known = view.get(Certificate, peer.serial)
-        clock = _clock(view)
+        clock = store_clock.shown(view)
         is_restored = view.get(Standstill, Cause.RESTORE.value) is not None
     if not clock < peer.not_after:
         return None
@@ -179,7 +180,7 @@ def _taken_over(store: Store, peer: Peer) -> bool:
 
 def _keep(transaction: Transaction, node: NodeId, issued: "Issued | Peer", by: str) -> None:
     """Write it down; certificates of the node that are over, and those beyond its number, are forgotten."""
-    clock = _clock(transaction)
+    clock = store_clock.shown(transaction)
     known = sorted(transaction.find(Certificate, node=node), key=lambda item: item.not_before, reverse=True)
     good = [item for item in known if item.not_after > clock and not item.revoked]
     surplus = [item for item in good if item.serial != by][CERTIFICATES_MAX - 2 :]
@@ -210,7 +211,7 @@ def _known(view: View, secret: str) -> Join:
 def _check_good(view: View, join: Join) -> None:
     if join.used_at is not None:
         return  # the transaction says so, and writes it down
-    if join.revoked or not _clock(view) < join.expires_at:
+    if join.revoked or not store_clock.shown(view) < join.expires_at:
         what = "was revoked" if join.revoked else f"ended at {join.expires_at:%Y-%m-%d %H:%M} UTC"
         raise ForbiddenError(f"join token {join.id} {what}; {_another(join.node)}")
     _check_may_join(view, join.node)
@@ -255,7 +256,3 @@ def _speaker(node: NodeId) -> Caller:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _clock(view: View) -> datetime:
-    return datetime.fromtimestamp(view.steady, UTC)

@@ -6,17 +6,17 @@ a while, when its person logs out, and with the token that it stands on. Instant
 
 import hashlib
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from wavetrain.control import tokens
+from wavetrain.control import store_clock, tokens
 from wavetrain.control.chronicle import tell
 from wavetrain.control.ports import Store, Transaction, View
-from wavetrain.decide.permit import Act, Caller, require
+from wavetrain.decide.permit import Act, Caller, may, require
 from wavetrain.errors import WavetrainError
-from wavetrain.model.access import Role, Token
+from wavetrain.model.access import Token
 from wavetrain.model.login import Login, Person
 
 LASTS: Final = timedelta(hours=12)
@@ -44,7 +44,7 @@ class Visitor(msgspec.Struct, frozen=True):
 def person_of(store: Store, secret: str) -> Person | None:
     """Who shows a token's secret; None where it is nobody's, or one that is not for people."""
     token = tokens.known(store, secret)
-    if token is None or not _may(token.roles, token.name):
+    if token is None or not may(Caller(token.name, token.roles), Act.VISIT):
         return None
     return Person(subject=token.id, name=token.name, roles=token.roles, account=token.account, token=token.id)
 
@@ -54,10 +54,10 @@ def begin(store: Store, person: Person, by: str) -> str:
     require(Caller(person.name, person.roles), Act.VISIT)
     secret = secrets.token_urlsafe(32)
     with store.write() as transaction:
-        clock = _clock(transaction)
+        clock = store_clock.shown(transaction)
         _make_room(transaction, person.subject, clock)
         login = Login(
-            id=_hash(secret),
+            id=tokens.hashed(secret),
             subject=person.subject,
             name=person.name,
             roles=person.roles,
@@ -78,8 +78,8 @@ def visitor(store: Store, secret: str) -> Visitor | None:
     if not secret or len(secret) > tokens.SECRET_CHARACTERS_MAX:
         return None
     with store.read() as view:
-        clock = _clock(view)
-        login = view.get(Login, _hash(secret))
+        clock = store_clock.shown(view)
+        login = view.get(Login, tokens.hashed(secret))
         if login is None or not _lasts(view, login, clock):
             return None
     if clock - login.seen_at >= SEEN_EVERY:
@@ -133,21 +133,5 @@ def _make_room(transaction: Transaction, subject: str, clock: datetime) -> None:
         transaction.remove(login)
 
 
-def _may(roles: tuple[Role, ...], name: str) -> bool:
-    try:
-        require(Caller(name, roles), Act.VISIT)
-    except WavetrainError:
-        return False
-    return True
-
-
 def _caller(login: Login) -> Caller:
     return Caller(login.name, login.roles, login.account)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _clock(view: View) -> datetime:
-    return datetime.fromtimestamp(view.steady, UTC)

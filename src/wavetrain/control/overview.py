@@ -231,13 +231,9 @@ def state_of(turn: Turn, hold: HoldSeen | None) -> str:
 
 def release_of(turn: Turn, rollout: Rollout) -> str:
     """What most of the PoP runs by this turn."""
-    if turn.phase in (TurnPhase.DONE, TurnPhase.HANDED):
+    is_most = turn.phase is TurnPhase.REST and 2 * len(turn.exposed) > len(turn.order)
+    if is_most or turn.phase in (TurnPhase.DONE, TurnPhase.HANDED):
         return rollout.number
-    if turn.phase in (TurnPhase.WAITING, TurnPhase.PLACEBO, TurnPhase.CANARY, TurnPhase.BAKING):
-        return turn.previous or rollout.previous
-    if turn.phase is TurnPhase.REST:
-        is_most = 2 * len(turn.exposed) > len(turn.order)
-        return rollout.number if is_most else turn.previous or rollout.previous
     return turn.previous or rollout.previous
 
 

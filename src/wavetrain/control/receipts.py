@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from wavetrain.control import account_features
 from wavetrain.control.ports import Store, Transaction, View
 from wavetrain.decide import receipt as receipts
 from wavetrain.decide.permit import Act, Caller, require_account
@@ -35,7 +36,8 @@ class Receipts:
         self._sequence = -1
 
     def look(self) -> int:
-        """Write what is owed; how many were made or corrected. Raises what the store raises; then it begins anew."""
+        """Write what is owed; how many were made or corrected. Raises what the store raises; then the next look
+        finds the same owed."""
         with self._store.read() as view:
             sequence = view.sequence
             if sequence == self._sequence:
@@ -86,7 +88,7 @@ class Receipts:
         if work is None or not receipts.is_due(work) or view.get(Account, account) is None:
             return None
         before = view.get(Receipt, account, name)
-        sites = [site.id for site in view.find(Site, account=account) if site.primary == work.pop]
+        sites = [site.id for site in view.find(Site, account=account, primary=work.pop)]
         made = receipts.made(
             work,
             account,
@@ -114,7 +116,7 @@ def listed(store: Store, caller: Caller, account: str, limit: int = 50) -> list[
     if not 0 < limit <= LISTED_MAX:
         raise RefusedError(f"a list of {limit} receipts is not possible; give a limit from 1 to {LISTED_MAX}")
     with store.read() as view:
-        _check(view, account)
+        account_features.require_known(view, account)
         return latest(view, account, limit)
 
 
@@ -128,7 +130,7 @@ def shown(store: Store, caller: Caller, account: str, maintenance: str) -> Recei
     """One of them."""
     require_account(caller, account, Act.SEE_ACCOUNT)
     with store.read() as view:
-        _check(view, account)
+        account_features.require_known(view, account)
         found = view.get(Receipt, account, maintenance)
     if found is None:
         raise UnknownError(
@@ -159,11 +161,6 @@ def _forget(transaction: Transaction, account: str) -> None:
     for record in transaction.find(Reconnects, account=account):
         if record.day < oldest:
             transaction.remove(record)
-
-
-def _check(view: View, account: str) -> None:
-    if view.get(Account, account) is None:
-        raise UnknownError(f"there is no account {account[:120]} in the fleet; see: wavetrain fleet show")
 
 
 def _accounts(view: View, pop: PopId) -> set[AccountId]:

@@ -7,10 +7,12 @@ the last reconnects in full, and of all of them the sums by maintenance.
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import msgspec
 
+from wavetrain.control import account_features
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.nodes import home_of
 from wavetrain.control.ports import Store, View
@@ -18,7 +20,6 @@ from wavetrain.control.rollouts import active
 from wavetrain.decide import receipt, reconnecting
 from wavetrain.decide.permit import Act, Caller, require_account, require_own_node
 from wavetrain.decide.reconnecting import Said
-from wavetrain.errors import UnknownError
 from wavetrain.model.fleet import Account, AccountId, NodeId, Pop, PopId, Reported
 from wavetrain.model.maintenance import Maintenance
 from wavetrain.model.receipt import Code, Reconnect, Reconnects
@@ -108,8 +109,7 @@ def seen(
     require_account(caller, account, Act.SEE_ACCOUNT)
     days, limit = max(1, min(days, DAYS_MAX)), max(1, min(limit, LISTED_MAX))
     with store.read() as view:
-        if view.get(Account, account) is None:
-            raise UnknownError(f"there is no account {account[:120]} in the fleet; see: wavetrain fleet show")
+        account_features.require_known(view, account)
         first = f"{view.now - timedelta(days=days):%Y-%m-%d}"
         records = [one for one in view.find(Reconnects, account=account) if one.day >= first]
     rows = sorted(
@@ -143,11 +143,16 @@ class _Scene:
     def __init__(self, view: View, pop: Pop) -> None:
         self._view, self._pop = view, pop
         self._works = [one for one in view.find(Maintenance, pop=pop.id) if one.began_at is not None]
-        rollouts = dict.fromkeys([*(work.rollout for work in self._works), *(one.id for one in active(view))])
-        found = [view.get(Turn, rollout, pop.id) for rollout in rollouts]
-        self._turns = [turn for turn in found if turn is not None]
         self._jumps = ledger_of(view).jumps
         self._accounts: dict[str, bool] = {}
+
+    @cached_property
+    def _turns(self) -> list[Turn]:
+        """Of the rollouts that have worked here; asked for only where a session has ended."""
+        works = [work.rollout for work in self._works]
+        rollouts = dict.fromkeys([*works, *(one.id for one in active(self._view))])
+        found = [self._view.get(Turn, rollout, self._pop.id) for rollout in rollouts]
+        return [turn for turn in found if turn is not None]
 
     def then(self, ago_s: float) -> datetime:
         """Train time so long ago, as it was before it was moved ahead meanwhile."""

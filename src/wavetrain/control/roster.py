@@ -6,12 +6,13 @@ then they are made anew.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wavetrain.control import store_clock
 from wavetrain.control.ports import View
 from wavetrain.decide import cohort, entitlement
 from wavetrain.decide.coverage import VISIT_DAYS
@@ -133,7 +134,7 @@ class Roster:
         )
         del sites
         self._homes = Lists(np.repeat(rows, 2)[pops >= 0], pops[pops >= 0], self._keys.count)
-        today = _ordinal(datetime.fromtimestamp(view.steady, UTC).date())
+        today = _ordinal(store_clock.shown(view).date())
         last: dict[tuple[int, int], int] = {}
         for day in range(today - VISIT_DAYS, today + 2):
             visits = view.find(Visit, day=_text(day))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from heapq import heappop, heappush
 from threading import Condition, Event, Lock
 
-from wavetrain.control import pop_runs
+from wavetrain.control import pop_runs, store_clock
 from wavetrain.control.facts import ledger_of
 from wavetrain.control.pop_runs import PopRuns
 from wavetrain.control.ports import Change, Store, View
@@ -326,7 +326,7 @@ class Standings:
     def _when(self, view: View) -> When:
         while self._ends and self._ends[0] <= view.now:
             heappop(self._ends)
-        clock = datetime.fromtimestamp(view.steady, UTC)
+        clock = store_clock.shown(view)
         midnight = datetime.combine(clock.date() + timedelta(days=1), time(), UTC)
         ends = [view.now + (midnight - clock), *self._ends[:1]]
         ends += [at for one in self._features.values() if (at := changes_next(one, view.now)) is not None]

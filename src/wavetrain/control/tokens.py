@@ -5,10 +5,11 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from wavetrain.control import store_clock
 from wavetrain.control.chronicle import tell
 from wavetrain.control.ports import Store, View
 from wavetrain.decide.permit import Act, Caller, require
@@ -73,12 +74,12 @@ def _made(
 ) -> TokenSeen:
     """`days` is None for a token without an end."""
     with store.write() as transaction:
-        made_at = _clock(transaction)
+        made_at = store_clock.shown(transaction)
         token = Token(
             id=f"t-{secrets.token_hex(6)}",
             name=name,
             roles=tuple(dict.fromkeys(roles)),
-            secret_sha256=_hash(secret),
+            secret_sha256=hashed(secret),
             created_at=made_at,
             created_by=caller.name,
             expires_at=made_at + timedelta(days=days) if days is not None else None,
@@ -95,7 +96,7 @@ def _made(
 def has_admin(store: Store) -> bool:
     """Whether anybody may make tokens."""
     with store.read() as view:
-        clock = _clock(view)
+        clock = store_clock.shown(view)
         return any(Role.ADMIN in token.roles and is_good(token, clock) for token in view.find(Token))
 
 
@@ -107,7 +108,7 @@ def first_secret(store: Store, handed_out: str = "") -> str | None:
     if has_admin(store):
         return None
     with store.read() as view:
-        is_new = is_secret(handed_out) and not view.find(Token, secret_sha256=_hash(handed_out))
+        is_new = is_secret(handed_out) and not view.find(Token, secret_sha256=hashed(handed_out))
     return handed_out if is_new else new_secret()
 
 
@@ -163,11 +164,11 @@ def known(store: Store, secret: str) -> Token | None:
     """The token of this secret, where it is good."""
     if not secret or len(secret) > SECRET_CHARACTERS_MAX:
         return None
-    hashed = _hash(secret)
+    digest = hashed(secret)
     with store.read() as view:
-        clock = _clock(view)
-        for token in view.find(Token, secret_sha256=hashed):
-            if hmac.compare_digest(token.secret_sha256, hashed) and is_good(token, clock):
+        clock = store_clock.shown(view)
+        for token in view.find(Token, secret_sha256=digest):
+            if hmac.compare_digest(token.secret_sha256, digest) and is_good(token, clock):
                 return token
     return None
 
@@ -177,13 +178,13 @@ def ticket_of(secret: str) -> str:
 
     Always the same for the same token, and good for as long; nobody can tell the secret from it.
     """
-    return _ticket(_hash(secret))
+    return _ticket(hashed(secret))
 
 
 def by_ticket(store: Store, ticket: str) -> Caller | None:
     """Whose ticket this is, or None as of `authenticate`."""
     with store.read() as view:
-        clock = _clock(view)
+        clock = store_clock.shown(view)
         for token in view.find(Token):
             if hmac.compare_digest(_ticket(token.secret_sha256).encode(), ticket.encode()) and is_good(
                 token, clock
@@ -192,8 +193,8 @@ def by_ticket(store: Store, ticket: str) -> Caller | None:
     return None
 
 
-def _ticket(hashed: str) -> str:
-    return hashlib.sha256(_STREAM + hashed.encode()).hexdigest()[:40]
+def _ticket(digest: str) -> str:
+    return hashlib.sha256(_STREAM + digest.encode()).hexdigest()[:40]
 
 
 def is_good(token: Token, clock: datetime) -> bool:
@@ -242,7 +243,7 @@ def _check_account(store: Store, name: str, roles: Sequence[Role], account: str)
 
 
 def _check_admin_left(view: View, token: Token) -> None:
-    clock = _clock(view)
+    clock = store_clock.shown(view)
     if Role.ADMIN not in token.roles:
         return
     others = [
@@ -269,9 +270,6 @@ def _seen(token: Token) -> TokenSeen:
     )
 
 
-def _hash(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """What is kept in place of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _clock(view: View) -> datetime:
-    return datetime.fromtimestamp(view.steady, UTC)

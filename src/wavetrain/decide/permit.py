@@ -77,12 +77,16 @@ PERMITS: dict[Act, frozenset[Role]] = {
 """The whole table. Roles do not contain one another; a token may carry several."""
 
 
+def may(caller: Caller, act: Act) -> bool:
+    """Whether one of the caller's roles may do it."""
+    return not PERMITS[act].isdisjoint(caller.roles)
+
+
 def require(caller: Caller, act: Act) -> None:
     """`ForbiddenError` unless one of the caller's roles may do it."""
-    allowed = PERMITS[act]
-    if allowed.isdisjoint(caller.roles):
+    if not may(caller, act):
         has = ", ".join(role.value for role in caller.roles) or "no role"
-        needs = " or ".join(sorted(role.value for role in allowed))
+        needs = " or ".join(sorted(role.value for role in PERMITS[act]))
         raise ForbiddenError(
             f"{caller.name} ({has}) may not {act.value}; that takes the role {needs}; ask an admin for a token with it"
         )

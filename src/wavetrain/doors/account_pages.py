@@ -24,13 +24,12 @@ from wavetrain.control import (
 from wavetrain.control.account_settings import SettingsSeen
 from wavetrain.control.choices import Asked
 from wavetrain.decide.account_settings import EARLY_LANES, Wanted
-from wavetrain.decide.permit import PERMITS, Act
+from wavetrain.decide.permit import Act, may
 from wavetrain.doors import account_page, feeds
 from wavetrain.doors.house import house_of, off_loop
-from wavetrain.doors.limits import TooOftenError
-from wavetrain.doors.pages import Go, Shown, Visit, going, login_at, page, posted, trouble, visitor_of
+from wavetrain.doors.pages import Go, Shown, Visit, going, in_words, login_at, page, posted, visitor_of
 from wavetrain.doors.query import query_of
-from wavetrain.errors import RefusedError, StaleError, UnknownError, WavetrainError
+from wavetrain.errors import RefusedError, StaleError, UnknownError
 from wavetrain.model.access import Role
 from wavetrain.model.feature_verb import Verb
 from wavetrain.model.fleet import BLACKOUTS_MAX, Blackout
@@ -71,20 +70,17 @@ def _view(visit: Visit) -> Shown:
 
 async def _calendar(request: Request) -> Response:
     """The calendar, to be kept or opened by a program of the one who looks."""
-    try:
-        query_of(request)
-        visitor = await visitor_of(request)
-        if visitor is None:
-            return going(login_at(request))
-        visit, house = Visit(request, visitor), house_of(request)
-        account = account_of(visit)
-        body = await off_loop(
-            lambda: feeds.calendar_of(
-                account_work.seen(house.store, visit.caller, account, house.shown.picture), house.page
-            )
+    query_of(request)
+    visitor = await visitor_of(request)
+    if visitor is None:
+        return going(login_at(request))
+    visit, house = Visit(request, visitor), house_of(request)
+    account = account_of(visit)
+    body = await off_loop(
+        lambda: feeds.calendar_of(
+            account_work.seen(house.store, visit.caller, account, house.shown.picture), house.page
         )
-    except (WavetrainError, TooOftenError) as error:
-        return trouble(error, None)
+    )
     headers = {
         "Cache-Control": "private, no-store",
         "X-Content-Type-Options": "nosniff",
@@ -119,7 +115,7 @@ def _sheet(
             "lanes": EARLY_LANES,
             "said": said,
             "amiss": amiss,
-            "may": not PERMITS[Act.WISH].isdisjoint(visit.caller.roles),
+            "may": may(visit.caller, Act.WISH),
             "features": known[: account_page.FEATURES_MAX],
             "ways": subscriptions.listed(store, visit.caller, account),
         },
@@ -237,7 +233,7 @@ ROUTES = [
     for start in (OWN, OTHERS)
     for path, how, methods in (
         ("", page(_view), ["GET"]),
-        ("/calendar.ics", _calendar, ["GET"]),
+        ("/calendar.ics", in_words(_calendar), ["GET"]),
         ("/settings", page(_settings), ["GET"]),
         ("/settings", posted(_say), ["POST"]),
         ("/features/{feature}", posted(_choose), ["POST"]),

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from wavetrain.control import subscriptions
 from wavetrain.control.ports import Store
 from wavetrain.control.subscriptions import TOLD, WAYS_MAX, Asked, WayMade
-from wavetrain.decide.permit import PERMITS, Act, Caller
+from wavetrain.decide.permit import Act, Caller, may
 from wavetrain.doors.account_pages import OTHERS, OWN, account_of, root_of
 from wavetrain.doors.pages import Go, Shown, Visit, page, posted
 from wavetrain.doors.query import query_of
@@ -38,7 +38,7 @@ def _sheet(visit: Visit, amiss: str = "", made: WayMade | None = None, status: i
             "kinds": list(Way),
             "topics": TOLD,
             "most": WAYS_MAX,
-            "may": not PERMITS[Act.SUBSCRIBE].isdisjoint(visit.caller.roles),
+            "may": may(visit.caller, Act.SUBSCRIBE),
             "filled": {} if made is not None else visit.fields,
             "amiss": amiss,
             "made": made,

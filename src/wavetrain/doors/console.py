@@ -24,7 +24,7 @@ from wavetrain.control import (
 from wavetrain.control.features import FeatureSeen
 from wavetrain.control.journal_search import Span
 from wavetrain.control.overview import HeldFor, Overview, PopNow
-from wavetrain.decide.permit import PERMITS, Act, Caller
+from wavetrain.decide.permit import Act, may
 from wavetrain.doors import console_deeds, console_pictures, fleet_map, verdict_page
 from wavetrain.doors.console_pictures import is_live, overlook_of
 from wavetrain.doors.pages import Shown, Visit, page
@@ -45,11 +45,6 @@ HOLDS_MAX: Final = 8
 LINES_MAX: Final = 12
 """So many lines of the journal stand on the page of what they are about."""
 _SPAN: Final = ("since", "until")
-
-
-def may(caller: Caller, act: Act) -> bool:
-    """Whether one of the caller's roles may do it."""
-    return not PERMITS[act].isdisjoint(caller.roles)
 
 
 def _seen(visit: Visit) -> Overview:

@@ -20,7 +20,7 @@ from wavetrain.control.reach import Reach, Touched
 from wavetrain.control.rollouts import Consent
 from wavetrain.control.stops import stops_of
 from wavetrain.decide.lifecycle import Cause, rollout_after
-from wavetrain.decide.permit import PERMITS, Act, Caller, require
+from wavetrain.decide.permit import Act, Caller, may, require
 from wavetrain.doors.pages import Go, Shown, Visit, page, posted
 from wavetrain.doors.query import instant_of, query_of
 from wavetrain.errors import RefusedError, TransitionError, UnknownError, UnreachableError
@@ -71,8 +71,7 @@ def for_rollout(caller: Caller, rollout: RolloutSeen) -> list[Deed]:
                 continue
         except TransitionError:
             continue
-        is_allowed = not PERMITS[deed.act].isdisjoint(caller.roles)
-        found.append(msgspec.structs.replace(deed, may=is_allowed))
+        found.append(msgspec.structs.replace(deed, may=may(caller, deed.act)))
     return found
 
 

@@ -4,8 +4,8 @@ Each is drawn once for all who look. A page names a picture by its mark, so that
 again.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +15,11 @@ from wavetrain.control import verdicts
 from wavetrain.control.train_now import TrainNow
 from wavetrain.doors import evidence_picture, fleet_map, train_sheet
 from wavetrain.doors.house import off_loop
-from wavetrain.doors.limits import TooOftenError
 from wavetrain.doors.overlook import Overlook, mark_of
-from wavetrain.doors.pages import Visit, trouble, visitor_of
+from wavetrain.doors.pages import Endpoint, Visit, in_words, visitor_of
 from wavetrain.doors.query import query_of
 from wavetrain.doors.train_sheet import Bar, Look, Train
-from wavetrain.errors import UnknownError, UnreachableError, WavetrainError
+from wavetrain.errors import UnknownError, UnreachableError
 from wavetrain.model.rollout import TurnPhase
 
 SVG: Final = "image/svg+xml"
@@ -82,18 +81,15 @@ def _look(phase: TurnPhase | None) -> Look:
     return Look.DONE if phase in _DONE else Look.MOVES
 
 
-def _picture(draw: Callable[[Visit], str]) -> Callable[[Request], Awaitable[Any]]:
+def _picture(draw: Callable[[Visit], str]) -> Endpoint:
     """A picture for whoever is logged in."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            visitor = await visitor_of(request)
-            if visitor is None:
-                raise UnknownError("there is no such picture for who is not logged in; open /login")
-            visit = Visit(request, visitor)
-            text = await off_loop(lambda: draw(visit))
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
+        visitor = await visitor_of(request)
+        if visitor is None:
+            raise UnknownError("there is no such picture for who is not logged in; open /login")
+        visit = Visit(request, visitor)
+        text = await off_loop(lambda: draw(visit))
         headers = {
             "Cache-Control": "private, no-cache",
             "ETag": f'"{mark_of(text.encode())}"',
@@ -104,7 +100,7 @@ def _picture(draw: Callable[[Visit], str]) -> Callable[[Request], Awaitable[Any]
             return Response(status_code=304, headers=headers)
         return Response(text, headers=headers, media_type=SVG)
 
-    return endpoint
+    return in_words(endpoint)
 
 
 def _map(visit: Visit) -> str:

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import msgspec
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from wavetrain.control.audience import Audience
 from wavetrain.control.ports import Snapshot
+from wavetrain.doors.bell import HEADERS, Bell, gone, part
 from wavetrain.wire.ofrep_messages import Refetch
 
 STREAMS_MAX: Final = 5_000
@@ -18,11 +19,6 @@ QUIET_S = 10.0
 DIGITS_MAX: Final = 19
 AGAIN_MS = 1_000
 """How long a program waits before it connects again."""
-HEADERS: Final = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 class EventStreams:
@@ -31,37 +27,22 @@ class EventStreams:
     def __init__(self, snapshot: Snapshot, audience: Audience) -> None:
         self._snapshot, self._audience = snapshot, audience
         self._open = 0
-        self._moved: asyncio.Future[None] | None = None
-        self._closed = False
+        self._bell = Bell()
 
-    @contextlib.asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    def working(self) -> AbstractAsyncContextManager[None]:
         """Listen to the snapshot meanwhile."""
-        loop = asyncio.get_running_loop()
-        self._moved = loop.create_future()
-
-        def hear(_: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._wake)
-
-        deafen = self._snapshot.on_change(hear)
-        try:
-            yield
-        finally:
-            deafen()
-            self.close()
+        return self._bell.hung(self._snapshot.on_change)
 
     def close(self) -> None:
         """Every stream ends: the doors are about to close."""
-        self._closed = True
-        self._wake()
+        self._bell.close()
 
     async def version(self, at_least: int, within_s: float) -> int:
         """The snapshot's version: as soon as it is so far, or when time is up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._snapshot.version < at_least and self._moved is not None:
-                    await asyncio.shield(self._moved)
+                while self._snapshot.version < at_least and self._bell.moved is not None:
+                    await asyncio.shield(self._bell.moved)
         return self._snapshot.version
 
     @property
@@ -84,8 +65,8 @@ class EventStreams:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await send(part(f"retry: {AGAIN_MS}\n\n".encode()))
             told = -1
-            while not left.done() and not self._closed and self._moved is not None:
-                moved, version = self._moved, self._snapshot.version
+            while not left.done() and not self._bell.is_closed and self._bell.moved is not None:
+                moved, version = self._bell.moved, self._snapshot.version
                 if version > told:
                     told = version
                     await send(part(_event(version, number)))
@@ -99,12 +80,6 @@ class EventStreams:
             left.cancel()
             self._open -= 1
             self._audience.leave(number)
-
-    def _wake(self) -> None:
-        moved = self._moved
-        if moved is not None and not moved.done():
-            self._moved = moved.get_loop().create_future()
-            moved.set_result(None)
 
 
 def mark_of(version: int, number: int) -> str:
@@ -121,14 +96,3 @@ def version_of(mark: str) -> int:
 def _event(version: int, number: int) -> bytes:
     data = msgspec.json.encode(Refetch(etag=mark_of(version, number)))
     return b"id: %d\ndata: %s\n\n" % (version, data)
-
-
-def part(body: bytes) -> Message:
-    """A piece of a stream that goes on."""
-    return {"type": "http.response.body", "body": body, "more_body": True}
-
-
-async def gone(receive: Receive) -> None:
-    """Returns when nobody reads any more."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -20,14 +20,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wavetrain.control import logins
-from wavetrain.control.ports import Provider
+from wavetrain.control.ports import Provider, Store
+from wavetrain.decide.permit import Caller
 from wavetrain.doors import pages
 from wavetrain.doors.answers import said
 from wavetrain.doors.house import house_of, off_loop
 from wavetrain.doors.intake import bearer_of, caller_of, message_of
 from wavetrain.doors.limits import TooOftenError, address_of
 from wavetrain.doors.login_links import LINK_S, Link, Remembered, spent
-from wavetrain.doors.pages import COOKIE, Go, Shown, Visit, going, home_of, own_path, shown, trouble
+from wavetrain.doors.pages import COOKIE, Go, Shown, Visit, going, home_of, in_words, own_path, shown, trouble
 from wavetrain.doors.query import query_of
 from wavetrain.errors import ForbiddenError, RefusedError, UnknownError, WavetrainError
 from wavetrain.model.login import Person
@@ -58,23 +59,19 @@ class LoginDoor:
     def routes(self) -> list[Route]:
         """Where it is."""
         return [
-            Route("/login", self._page),
-            Route("/login", self._by_token, methods=["POST"]),
-            Route("/login/provider", self._leave),
+            Route("/login", in_words(self._page)),
+            Route("/login", in_words(self._by_token), methods=["POST"]),
+            Route("/login/provider", in_words(self._leave)),
             Route("/login/arrived", self._arrive),
-            Route("/login/links/{secret}", self._link),
-            Route("/login/links/{secret}", self._by_link, methods=["POST"]),
+            Route("/login/links/{secret}", in_words(self._link)),
+            Route("/login/links/{secret}", in_words(self._by_link), methods=["POST"]),
             Route("/logout", pages.posted(_out), methods=["POST"]),
             Route(pages.LIVE, pages.script),
         ]
 
     async def _page(self, request: Request) -> Response:
-        try:
-            query = query_of(request, text=("next",))
-            visitor = await pages.visitor_of(request)
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
-        there = own_path(query.texts.get("next", ""))
+        there = _there(request)
+        visitor = await pages.visitor_of(request)
         return going(there or home_of(visitor.caller)) if visitor is not None else self._asked(there)
 
     def _asked(self, there: str, text: str = "", status: int = 200) -> Response:
@@ -82,35 +79,25 @@ class LoginDoor:
         return shown(Shown("login.html", {"next": there, "provider": provider, "text": text}, status), None)
 
     async def _by_token(self, request: Request) -> Response:
-        try:
-            fields = await _form(request)
-            there = own_path(fields.get("next", ""))
-            house = house_of(request)
-            person = await off_loop(partial(logins.person_of, house.store, fields.get("token", "").strip()))
-            if person is None:
-                house.limits.fail(address_of(request.scope))
-                _log.warning("a login by token was refused to %s", address_of(request.scope))
-                return self._asked(
-                    there,
-                    "the token is unknown, revoked, expired, or not for people; ask an admin for another",
-                    401,
-                )
-            return await _entered(request, person, "token", there)
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
+        fields = await _form(request)
+        there = own_path(fields.get("next", ""))
+        house = house_of(request)
+        person = await off_loop(partial(logins.person_of, house.store, fields.get("token", "").strip()))
+        if person is None:
+            house.limits.fail(address_of(request.scope))
+            _log.warning("a login by token was refused to %s", address_of(request.scope))
+            text = "the token is unknown, revoked, expired, or not for people; ask an admin for another"
+            return self._asked(there, text, 401)
+        return await _entered(request, person, "token", there)
 
     async def _leave(self, request: Request) -> Response:
-        try:
-            there = own_path(query_of(request, text=("next",)).texts.get("next", ""))
-            house_of(request).limits.page(address_of(request.scope))
-            if self._provider is None:
-                raise UnknownError("no identity provider is configured; log in by a token")
-            secret = secrets.token_urlsafe(32)
-            where = await off_loop(partial(self._provider.leave, *_derived(secret)))
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
+        there = _there(request)
+        house_of(request).limits.page(address_of(request.scope))
+        if self._provider is None:
+            raise UnknownError("no identity provider is configured; log in by a token")
+        secret = secrets.token_urlsafe(32)
+        answer = going(await off_loop(partial(self._provider.leave, *_derived(secret))))
         self._left.keep(there or "/", secret)
-        answer = going(where)
         answer.headers.append("Set-Cookie", f"{WAY}={secret}; Max-Age={WAY_S:.0f}; {_COOKIE}")
         return answer
 
@@ -143,19 +130,16 @@ class LoginDoor:
         """Looking at it opens nothing: programs that preview addresses do that too."""
         link = house_of(request).links.look(request.path_params["secret"])
         if link is None:
-            return trouble(spent(), None)
+            raise spent()
         return shown(Shown("link.html", {"name": link.person.name}), None)
 
     async def _by_link(self, request: Request) -> Response:
-        try:
-            await _form(request)
-            link = house_of(request).links.take(request.path_params["secret"])
-            if link is None:
-                house_of(request).limits.fail(address_of(request.scope))
-                raise spent()
-            return await _entered(request, link.person, "link", link.next)
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
+        await _form(request)
+        link = house_of(request).links.take(request.path_params["secret"])
+        if link is None:
+            house_of(request).limits.fail(address_of(request.scope))
+            raise spent()
+        return await _entered(request, link.person, "link", link.next)
 
 
 async def make_link(request: Request) -> Response:
@@ -180,20 +164,23 @@ def _out(visit: Visit) -> Shown | Go:
 async def _entered(request: Request, person: Person, by: str, there: str) -> Response:
     """A new login in this browser; an older one of it is over."""
     store, older = house_of(request).store, request.cookies.get(COOKIE, "")
-    secret = await off_loop(partial(_begun, request, person, by, older))
-    found = await off_loop(partial(logins.visitor, store, secret))
-    answer = going(there or (home_of(found.caller) if found is not None else "/login"))
+    secret = await off_loop(partial(_begun, store, person, by, older))
+    answer = going(there or home_of(Caller(person.name, person.roles)))
     answer.headers.append("Set-Cookie", f"{COOKIE}={secret}; {_COOKIE}")
     answer.headers.append("Set-Cookie", f"{WAY}=; Max-Age=0; {_COOKIE}")
     return answer
 
 
-def _begun(request: Request, person: Person, by: str, older: str) -> str:
-    store = house_of(request).store
+def _begun(store: Store, person: Person, by: str, older: str) -> str:
     before = logins.visitor(store, older)
     if before is not None:
         logins.end(store, before.login)
     return logins.begin(store, person, by)
+
+
+def _there(request: Request) -> str:
+    """The page of ours to go to then, where the address names one."""
+    return own_path(query_of(request, text=("next",)).texts.get("next", ""))
 
 
 async def _form(request: Request) -> dict[str, str]:

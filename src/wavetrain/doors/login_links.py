@@ -1,6 +1,5 @@
 """Login links: at which address, for a minute, is somebody logged in once?"""
 
-import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from wavetrain.control.tokens import hashed
 from wavetrain.errors import UnknownError
 from wavetrain.model.login import Person
 
@@ -27,20 +27,20 @@ class Remembered(Generic[T]):
     def keep(self, thing: T, secret: str = "") -> str:
         """Under a new secret, which is returned, or under the one given."""
         secret = secret or secrets.token_urlsafe(32)
-        self._kept[_key(secret)] = (self._clock() + self._lasts_s, thing)
+        self._kept[hashed(secret)] = (self._clock() + self._lasts_s, thing)
         while len(self._kept) > REMEMBERED_MAX:
             self._kept.popitem(last=False)
         return secret
 
     def look(self, secret: str) -> T | None:
         """What is there; it stays."""
-        until, thing = self._kept.get(_key(secret), (0.0, None))
+        until, thing = self._kept.get(hashed(secret), (0.0, None))
         return thing if thing is not None and self._clock() <= until else None
 
     def take(self, secret: str) -> T | None:
         """What is there; it is gone then."""
         found = self.look(secret)
-        self._kept.pop(_key(secret), None)
+        self._kept.pop(hashed(secret), None)
         return found
 
 
@@ -54,7 +54,3 @@ class Link(msgspec.Struct, frozen=True):
 def spent() -> UnknownError:
     """Why a link opens nothing."""
     return UnknownError("this link was used, or its minute is over; run again: wavetrain login")
-
-
-def _key(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -5,9 +5,8 @@ each ends with its login.
 """
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from wavetrain.control.ports import Store
 from wavetrain.doors import pages
-from wavetrain.doors.event_streams import HEADERS, gone, part
+from wavetrain.doors.bell import HEADERS, Bell, gone, part
 from wavetrain.doors.failures import failed
 from wavetrain.doors.limits import TooOftenError, on_too_often
 
@@ -35,31 +34,16 @@ class PageEvents:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: Counter[str] = Counter()
-        self._moved: asyncio.Future[None] | None = None
+        self._bell = Bell()
         self._sequence = 0
-        self._closed = False
 
-    @contextlib.asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    def working(self) -> AbstractAsyncContextManager[None]:
         """Listen to commits meanwhile."""
-        loop = asyncio.get_running_loop()
-        self._moved = loop.create_future()
-
-        def hear(sequence: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._heard, sequence)
-
-        deafen: Callable[[], None] = self._store.on_commit(hear)
-        try:
-            yield
-        finally:
-            deafen()
-            self.close()
+        return self._bell.hung(self._store.on_commit, self._heard)
 
     def close(self) -> None:
         """Every stream ends: the doors are about to close."""
-        self._closed = True
-        self._wake()
+        self._bell.close()
 
     @property
     def open(self) -> int:
@@ -89,15 +73,15 @@ class PageEvents:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await send(part(b"retry: %d\n\n" % (AGAIN_S * 1_000)))
             told = -1  # the page may be older than the stream: it looks once
-            while not left.done() and not self._closed and self._moved is not None:
-                moved = self._moved
+            while not left.done() and not self._bell.is_closed and self._bell.moved is not None:
+                moved = self._bell.moved
                 if self._sequence > told:
                     told = self._sequence
                     await send(part(b"data: %d\n\n" % told))
                     await asyncio.wait((left,), timeout=EVERY_S)
                     continue
                 await asyncio.wait((left, moved), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
-                if left.done() or self._closed:
+                if left.done() or self._bell.is_closed:
                     break
                 if moved.done():
                     continue
@@ -116,13 +100,6 @@ class PageEvents:
 
     def _heard(self, sequence: int) -> None:
         self._sequence = max(self._sequence, sequence)
-        self._wake()
-
-    def _wake(self) -> None:
-        moved = self._moved
-        if moved is not None and not moved.done():
-            self._moved = moved.get_loop().create_future()
-            moved.set_result(None)
 
 
 class _Stream(Response):

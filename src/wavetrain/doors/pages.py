@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import logging
 import secrets
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -34,7 +33,7 @@ from wavetrain.doors.house import House, house_of, off_loop
 from wavetrain.doors.intake import body_of
 from wavetrain.doors.limits import TooOftenError
 from wavetrain.doors.sheets import Sheets
-from wavetrain.doors.status_written import environment, style
+from wavetrain.doors.status_written import environment, source_of, style
 from wavetrain.errors import RefusedError, WavetrainError
 from wavetrain.model.access import Role
 
@@ -113,38 +112,44 @@ def page(draw: Draw) -> Endpoint:
     """A page for whoever is logged in; others are asked to log in first."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            visitor = await visitor_of(request)
-            if visitor is None:
-                return going(login_at(request))
-            visit = Visit(request, visitor)
-            return await _answer(visit, lambda: draw(visit))
-        except (WavetrainError, TooOftenError) as error:
-            return trouble(error, None)
+        visitor = await visitor_of(request)
+        if visitor is None:
+            return going(login_at(request))
+        visit = Visit(request, visitor)
+        return await _answer(visit, lambda: draw(visit))
 
-    return endpoint
+    return in_words(endpoint)
 
 
 def posted(deed: Draw) -> Endpoint:
     """A deed by a form of our own pages, done once for each sheet."""
 
     async def endpoint(request: Request) -> Response:
+        visitor = await visitor_of(request)
+        if visitor is None:
+            raise _NobodyError("nobody is logged in here any more; log in, and send the form again")
+        visit = Visit(request, visitor, await fields_of(request))
+        if not is_own_form(request) or not hmac.compare_digest(
+            visit.fields.get("form", "").encode(), visitor.form.encode()
+        ):
+            raise _ForeignError(
+                "this form does not come from a page of yours; open the page again, and send it there"
+            )
+        return await _answer(visit, lambda: _once(visit, deed))
+
+    return in_words(endpoint)
+
+
+def in_words(endpoint: Endpoint) -> Endpoint:
+    """The same, and what it raises of our own errors as a page."""
+
+    async def safe(request: Request) -> Response:
         try:
-            visitor = await visitor_of(request)
-            if visitor is None:
-                raise _NobodyError("nobody is logged in here any more; log in, and send the form again")
-            visit = Visit(request, visitor, await fields_of(request))
-            if not is_own_form(request) or not hmac.compare_digest(
-                visit.fields.get("form", "").encode(), visitor.form.encode()
-            ):
-                raise _ForeignError(
-                    "this form does not come from a page of yours; open the page again, and send it there"
-                )
-            return await _answer(visit, lambda: _once(visit, deed))
+            return await endpoint(request)
         except (WavetrainError, TooOftenError) as error:
             return trouble(error, None)
 
-    return endpoint
+    return safe
 
 
 def _once(visit: Visit, deed: Draw) -> Shown | Go:
@@ -321,8 +326,8 @@ async def _answer(visit: Visit, draw: Callable[[], Shown | Go]) -> Response:
         return shown(Shown("trouble.html", {"text": text, "status": 500}, 500), visit.visitor)
 
 
-def _headers() -> dict[str, str]:
-    digest = b64encode(hashlib.sha256(str(own_style()).encode()).digest()).decode()
+@functools.cache
+def _headers() -> Mapping[str, str]:
     return {
         "Cache-Control": "private, no-store",
         "X-Content-Type-Options": "nosniff",
@@ -330,7 +335,7 @@ def _headers() -> dict[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "X-Robots-Tag": "noindex",
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'self'; connect-src 'self'; "
+            f"default-src 'none'; style-src {source_of(own_style())}; script-src 'self'; connect-src 'self'; "
             "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         ),
     }

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import logging
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qs, unquote
@@ -193,9 +192,9 @@ def _made(body: bytes, media: str) -> Answer:
 @functools.cache
 def policy() -> bytes:
     """Nothing but the page's own style is loaded or run."""
-    style = b64encode(hashlib.sha256(str(status_written.style()).encode()).digest()).decode()
+    style = status_written.source_of(status_written.style())
     return (
-        f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ).encode()
 
 

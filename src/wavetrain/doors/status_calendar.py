@@ -7,6 +7,7 @@ from typing import Final
 from icalendar import Calendar, Event, vDuration, vText
 
 from wavetrain.control.status_picture import StatusPicture
+from wavetrain.decide.plain_line import printable
 from wavetrain.doors import statuspage
 from wavetrain.doors.statuspage import Page
 from wavetrain.model.maintenance import OPEN, Maintenance, MaintenanceState
@@ -83,6 +84,4 @@ def second(moment: datetime) -> datetime:
 
 def line(text: str) -> vText:
     """A text that cannot begin another line: controls are left out, and the rest is escaped by its type."""
-    return vText(
-        text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
-    )
+    return vText(printable(text))

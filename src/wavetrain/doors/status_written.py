@@ -1,6 +1,8 @@
 """Status, written: what is the status picture as pages for people, and as feeds?"""
 
 import functools
+import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -14,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wavetrain.control.status_picture import LaneSeen, PlaceSeen, StatusPicture
+from wavetrain.decide.plain_line import printable
 from wavetrain.doors import statuspage
 from wavetrain.doors.statuspage import LANES, Page
 from wavetrain.errors import UnknownError
@@ -283,6 +286,11 @@ def style() -> Markup:
     return Markup("".join(loader.get_source(made, name)[0] for name in ("style.css", "status/status.css")))  # noqa: S704 (our own files)
 
 
+def source_of(sheet: Markup) -> str:
+    """What a Content-Security-Policy calls this style sheet, so that no other one counts."""
+    return f"'sha256-{b64encode(hashlib.sha256(str(sheet).encode()).digest()).decode()}'"
+
+
 @functools.cache
 def environment() -> Environment:
     """Templates whose every value is escaped."""
@@ -313,9 +321,7 @@ def environment() -> Environment:
 
 def _printable(value: object) -> object:
     """Without what no document may hold (XML 1.0, 2.2), and without marks that turn a line's direction."""
-    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
-        return "".join(sign if sign.isprintable() else " " for sign in value)
-    return value
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _word(word: str) -> str:

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable
 from typing import Final
 
+from wavetrain.decide.plain_line import printable
 from wavetrain.model.receipt import Receipt
 
 HEADS: Final = (
@@ -41,7 +42,7 @@ def written(receipts: Iterable[Receipt]) -> str:
 
 def harmless(cell: str) -> str:
     """The same text, that no spreadsheet computes; without characters that are none."""
-    text = "".join(sign if sign.isprintable() else " " for sign in cell)
+    text = printable(cell)
     return f"'{text}" if cell.startswith(_FORMULA) else text
 
 
