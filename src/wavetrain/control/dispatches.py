@@ -232,10 +232,7 @@ class Dispatches:
         if item is None or item.state is not Delivery.WAITING or item.due_at > transaction.steady:
             return None  # a person was quicker
         if way is None:
-            gone = item.changed(
-                state=Delivery.DEAD, answer="its way was removed", settled_at=transaction.steady
-            )
-            transaction.put(gone)
+            transaction.put(redelivery.given_up(item, "its way was removed", transaction.steady))
             return None
         if way.paused:
             self._parked.setdefault(key[1:], set()).add(key)
@@ -278,7 +275,7 @@ class Dispatches:
             item = transaction.get(Dispatch, *key)
             if item is not None and item.state is Delivery.WAITING:
                 why = f"{WAITING_MAX} messages wait for {item.name} already"
-                made = item.changed(state=Delivery.DEAD, answer=why, settled_at=transaction.steady)
+                made = redelivery.given_up(item, why, transaction.steady)
                 _tell_dead(transaction, transaction.put(made))
 
 

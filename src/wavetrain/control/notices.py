@@ -6,7 +6,7 @@ import msgspec
 
 from wavetrain.control.outbox import post
 from wavetrain.control.ports import Store, Transaction
-from wavetrain.decide import alerts
+from wavetrain.decide import alerts, redelivery
 from wavetrain.decide.permit import Act, Caller, require
 from wavetrain.errors import RefusedError, TransitionError, UnknownError
 from wavetrain.model.journal import Entry
@@ -129,9 +129,7 @@ def _again(transaction: Transaction, caller: Caller, item: Outgoing) -> MessageS
     if transaction.get(Channel, item.channel) is None:
         raise _no_channel(transaction, item.channel)
     steady = transaction.steady
-    made = transaction.put(
-        item.changed(state=Delivery.WAITING, tries=0, queued_at=steady, due_at=steady, settled_at=0.0)
-    )
+    made = transaction.put(redelivery.again(item, steady))
     text = f"{item.alert.title}: {item.channel} is asked again"
     transaction.note(
         [
@@ -150,7 +148,6 @@ def _again(transaction: Transaction, caller: Caller, item: Outgoing) -> MessageS
 
 
 def _seen(item: Outgoing, steady: float) -> MessageSeen:
-    waits = item.state is Delivery.WAITING
     return MessageSeen(
         id=item.id,
         channel=item.channel,
@@ -165,7 +162,7 @@ def _seen(item: Outgoing, steady: float) -> MessageSeen:
         made_at=item.made_at,
         tries=item.tries,
         answer=item.answer,
-        due_in_s=max(0.0, round(item.due_at - steady, 1)) if waits else None,
+        due_in_s=redelivery.due_in_s(item, steady),
     )
 
 

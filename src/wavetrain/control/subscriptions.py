@@ -14,6 +14,7 @@ from wavetrain.control.chronicle import tell
 from wavetrain.control.customer_notice import Notice
 from wavetrain.control.ports import Outside, Store, Transaction, View
 from wavetrain.control.telling import post
+from wavetrain.decide import redelivery
 from wavetrain.decide.permit import Act, Caller, require_account
 from wavetrain.errors import RefusedError, TransitionError, UnknownError
 from wavetrain.model.fleet import AccountId
@@ -160,9 +161,7 @@ def remove(store: Store, caller: Caller, account: str, name: str) -> WaySeen:
         way = _found(transaction, account, name)
         transaction.remove(way)
         for item in transaction.find(Dispatch, account=account, name=name, state=Delivery.WAITING.value):
-            transaction.put(
-                item.changed(state=Delivery.DEAD, answer="its way was removed", settled_at=transaction.steady)
-            )
+            transaction.put(redelivery.given_up(item, "its way was removed", transaction.steady))
         _tell(transaction, caller, way, "removed")
         return _seen(transaction, way)
 
@@ -240,12 +239,7 @@ def retry(store: Store, caller: Caller, account: str) -> list[MessageSeen]:
             if item.name in names
         ][:MESSAGES_MAX]
         steady = transaction.steady
-        made = [
-            transaction.put(
-                item.changed(state=Delivery.WAITING, tries=0, queued_at=steady, due_at=steady, settled_at=0.0)
-            )
-            for item in dead
-        ]
+        made = [transaction.put(redelivery.again(item, steady)) for item in dead]
         if made:
             tell(
                 transaction, caller, "notice", account or "operators", f"{len(made)} messages are tried again"
@@ -332,7 +326,7 @@ def _message(item: Dispatch, steady: float) -> MessageSeen:
         tries=item.tries,
         answer=item.answer,
         about=tuple(one["work"]["work"]["id"] for one in items),
-        due_in_s=max(0.0, round(item.due_at - steady, 1)) if item.state is Delivery.WAITING else None,
+        due_in_s=redelivery.due_in_s(item, steady),
     )
 
 

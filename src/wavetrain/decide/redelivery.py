@@ -50,9 +50,24 @@ def after(item: M, outcome: Outcome, steady: float, pauses: Pauses = USUAL) -> M
     if outcome.taken:
         return item.changed(state=Delivery.DELIVERED, answer=text, settled_at=steady)
     if (why := _hopeless(item, outcome, steady)) is not None:
-        return item.changed(state=Delivery.DEAD, answer=f"{text}; {why}", settled_at=steady)
+        return given_up(item, f"{text}; {why}", steady)
     due = steady + max(pause_s(item, pauses), min(outcome.wait_s, LONGEST_S))
     return item.changed(answer=text, due_at=due)
+
+
+def given_up(item: M, why: str, steady: float) -> M:
+    """The message that nobody tries any more, and why."""
+    return item.changed(state=Delivery.DEAD, answer=why, settled_at=steady)
+
+
+def again(item: M, steady: float) -> M:
+    """The message to be tried anew at once, with all its tries before it."""
+    return item.changed(state=Delivery.WAITING, tries=0, queued_at=steady, due_at=steady, settled_at=0.0)
+
+
+def due_in_s(item: Outgoing | Dispatch, steady: float) -> float | None:
+    """Seconds until it is tried, in tenths; None for one that does not wait."""
+    return max(0.0, round(item.due_at - steady, 1)) if item.state is Delivery.WAITING else None
 
 
 def _hopeless(item: M, outcome: Outcome, steady: float) -> str | None:
