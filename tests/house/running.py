@@ -202,8 +202,10 @@ class Running:
     def assert_each_node_was_disturbed_once(self, rollout: str, release: str) -> None:
         """By the planner's word and by the agents' own."""
         admitted = [line["subject"] for line in self.journal(rollout, "admit")]
-        assert sorted(admitted) == sorted(self.lab.nodes)
-        assert self.begins(release) == dict.fromkeys(self.lab.nodes, 1)
+        told = [f"{line['kind']} {line['subject']}: {line['text']}" for line in self.journal(rollout)]
+        assert sorted(admitted) == sorted(self.lab.nodes), told
+        begun = self.begins(release)
+        assert begun == dict.fromkeys(self.lab.nodes, 1), begun
 
 
 def _lines(log: Path) -> list[dict[str, Any]]:
