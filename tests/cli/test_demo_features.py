@@ -1,15 +1,18 @@
 """Demo features: the figures of what a program knew, when it knew it, and what a person sees of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from wavetrain.cli.demo_features import Bar, Look, WentBack, figures_of
+from wavetrain.cli.client import Client
+from wavetrain.cli.demo_features import Bar, Features, Look, Program, WentBack, figures_of
 from wavetrain.cli.demo_receipt import features_ended_well
 from wavetrain.cli.demo_screen import picture
 from wavetrain.lab.layout import FEATURES, FLEET, sizes_from
+from wavetrain.lab.pops import Lab
 from wavetrain.wire.feature_file import read_features
 
 BEGAN = 1_795_000_000.0
@@ -125,3 +128,32 @@ def test_the_labs_features_are_read_and_its_accounts_are_enough_for_a_ramp() -> 
     accounts = [account for size in sizes for account in size.accounts]
     assert len(accounts) == len(set(accounts)) == 75
     assert {account.partition("-")[0] for account in accounts} == {"lis1", "fra1", "jnb1"}
+
+
+class Desk:
+    """A control plane that only writes down what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def get(self, _path: str) -> list[dict[str, Any]]:
+        return [{"feature": {"id": "calm", "needs": {"releases": {"gateway": "2.2.0"}}}}]
+
+    def post(self, path: str, _body: dict[str, Any]) -> None:
+        self.asked.append(path.rpartition("/")[2])
+
+
+def test_a_release_is_taken_back_for_what_the_screen_has_said_and_for_nothing_that_came_after_it() -> None:
+    desk, program = Desk(), SimpleNamespace(looks=looks(0, 0))
+    lab = SimpleNamespace(accounts=dict.fromkeys("abcdef"), moves_so_far=dict)
+    features = Features(cast("Client", desk), cast("Program", program), cast("Lab", lab))
+    features.announce()
+    rolling = {"id": "gateway-2.2.0", "number": "2.2.0", "status": "rolling"}
+    assert features.news() == []
+
+    program.looks.append(Look(BEGAN + 2, {"calm": 1}))
+    features.steer(rolling, takes_back=True)
+    assert desk.asked == ["features", "ramp"], "nobody was shown yet that it is on"
+    assert [bar.on for bar in features.news()] == [1]
+    features.steer(rolling, takes_back=True)
+    assert desk.asked == ["features", "ramp", "revert"]

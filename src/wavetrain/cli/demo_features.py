@@ -154,7 +154,7 @@ class Features:
         return fresh
 
     def steer(self, rollout: Mapping[str, Any], takes_back: bool) -> None:
-        """What a person does about a rollout as it stands now."""
+        """What a person does about a rollout as it stands now, by what the screen has said of its feature."""
         if rollout["status"] != "rolling":
             return
         brought = [bar for bar in self.bars() if bar.needs == f"{COMPONENT} {rollout['number']}"]
@@ -162,7 +162,7 @@ class Features:
             if bar.key not in self._ramped:
                 self._ramped.add(bar.key)
                 self._desk.post(at("features", bar.key, "ramp"), {"days": RAMP_DAYS, "steps": []})
-        is_enough = any(bar.on * ENOUGH >= bar.accounts for bar in brought)
+        is_enough = any(self._told.get(bar.key, 0) * ENOUGH >= bar.accounts for bar in brought)
         if takes_back and is_enough and not self._taken:
             self._taken = str(rollout["id"])
             self._moves = self._lab.moves_so_far()
