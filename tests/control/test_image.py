@@ -8,9 +8,10 @@ from tests.adapters.kind_samples import SAMPLES
 
 from wavetrain.adapters.memory_store import MemoryStore
 from wavetrain.control.image import Image
+from wavetrain.decide.facts import is_afoot
 from wavetrain.model.fleet import Cordon, Desired, Pop, Quarantine, Reported, Retired
 from wavetrain.model.record import Record
-from wavetrain.model.rollout import Rollout, Slot, Turn, Wave
+from wavetrain.model.rollout import Rollout, Slot, Turn, TurnPhase, Wave
 
 ACTS = st.lists(st.tuples(st.integers(0, len(SAMPLES) - 1), st.booleans(), st.booleans()), max_size=40)
 LOOKED_AT = (Pop, Reported, Cordon, Retired, Quarantine, Rollout)
@@ -22,6 +23,10 @@ def shown(image: Image) -> dict[str, object]:
     rollouts = {record.rollout for record in SAMPLES if isinstance(record, Turn | Wave)}
     seen |= {f"turns {name}": image.turns(name) for name in rollouts}
     seen |= {f"waves {name}": image.waves(name) for name in rollouts}
+    for name in rollouts:
+        turns = image.turns(name)
+        assert tuple(image.by_pop(name).items()) == tuple((turn.pop, turn) for turn in turns)
+        assert image.afoot(name) == tuple(turn for turn in turns if is_afoot(turn))
     nodes = [record.node for record in SAMPLES if isinstance(record, Desired)]
     return seen | {
         "slots": list(image.slots),
@@ -54,6 +59,27 @@ def act(store: MemoryStore, record: Record, removes: bool) -> None:
             transaction.put(record.changed(version=known.version if known is not None else 0))
         elif known is not None:
             transaction.remove(known)
+
+
+def test_a_turn_that_moves_is_found_without_a_look_at_the_others_and_is_left_out_once_it_is_done() -> None:
+    store, image = MemoryStore(lambda: 0.0), Image()
+    store.take("test")
+    first = next(record for record in SAMPLES if isinstance(record, Turn))
+    phases = [TurnPhase.WAITING, TurnPhase.CANARY, TurnPhase.REST, TurnPhase.DONE]
+    for pop in ("b", "c", "a"):
+        act(store, first.changed(pop=pop, phase=TurnPhase.WAITING, progress=()), removes=False)
+    seen = []
+    for phase in phases:
+        act(store, first.changed(pop="a", phase=phase, progress=()), removes=False)
+        with store.read() as view:
+            image.follow(view)
+        seen.append([turn.pop for turn in image.afoot(first.rollout)])
+        assert list(image.by_pop(first.rollout)) == ["a", "b", "c"]
+    assert seen == [[], ["a"], ["a"], []]
+    act(store, first.changed(pop="c", phase=TurnPhase.BAKING, progress=()), removes=False)
+    act(store, first.changed(pop="c"), removes=True)
+    with store.read() as view:
+        assert image.follow(view).afoot(first.rollout) == ()
 
 
 def test_where_changes_were_trimmed_away_it_is_made_anew() -> None:

@@ -8,7 +8,7 @@ from tests.decide.engine import OPENS, Engine, fleet, freeze, measured, pop, sai
 from wavetrain.decide import disturbance
 from wavetrain.decide.slots import Slots
 from wavetrain.model.fleet import NodeId, Phase, PopId, Quarantine, UnitId
-from wavetrain.model.plan import Reason
+from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.rollout import RolloutId, Slot
 
 A_AND_B = fleet(pop("a", 4), pop("b", 1), pop("c", 4), group=("a", "b"))
@@ -198,3 +198,35 @@ def test_another_member_of_the_group_is_out_by_the_load_of_the_hour_as_well() ->
     assert asked(engine) == (None, False)
     engine.change(now=OPENS + timedelta(hours=1))
     assert asked(engine)[0] is Reason.GROUP_OUT
+
+
+def test_what_a_pops_other_units_were_answered_is_asked_anew_once_anything_moves_elsewhere() -> None:
+    engine = Engine(A_AND_B)
+    draft, place = engine.draft(), engine.facts.fleet.pops[PopId("a")]
+    asked_of: list[str] = []
+    gates = disturbance.OF_PLACE
+    assert disturbance.first_hold(draft, place, UnitId("a1")) is None
+
+    def counted(gate: disturbance.Gate) -> disturbance.Gate:
+        def ask(asked: disturbance.Asked) -> Hold | None:
+            asked_of.append(gate.__name__)
+            return gate(asked)
+
+        return ask
+
+    listed = {gate: counted(gate) for gate in gates}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disturbance, "GATES", tuple(listed.get(gate, gate) for gate in disturbance.GATES))
+        patch.setattr(disturbance, "OF_PLACE", frozenset(listed.values()))
+        assert disturbance.first_hold(draft, place, UnitId("a2")) is None
+        draft.slots.take(slot("a1", "a"))
+        hold = disturbance.first_hold(draft, place, UnitId("a2"))
+        assert hold is not None
+        assert hold.reason is Reason.CAPACITY
+        assert asked_of == [], "nothing has moved but in the PoP itself"
+        assert disturbance.first_hold(draft, place, UnitId("a1"), back=True) is None
+        assert len(asked_of) == len(gates), "of who goes back everything is asked"
+        draft.slots.take(slot("b1", "b"))
+        hold = disturbance.first_hold(draft, place, UnitId("a2"))
+        assert hold is not None
+        assert hold.reason is Reason.GROUP_OUT

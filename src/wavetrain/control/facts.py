@@ -13,9 +13,8 @@ from wavetrain.control.ports import View
 from wavetrain.decide import account_settings, departure, itinerary, work
 from wavetrain.decide.demand import summed
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence, placebo_of
-from wavetrain.decide.facts import Facts
+from wavetrain.decide.facts import QUIET, Facts
 from wavetrain.decide.lifecycle import TERMINAL
-from wavetrain.decide.planner import QUIET
 from wavetrain.errors import UnknownError
 from wavetrain.model.account_settings import AccountSettings
 from wavetrain.model.demand import Demand
@@ -92,6 +91,8 @@ def load(
         timetable=image.timetable(rollout),
         waves=image.waves(rollout.id),
         turns=image.turns(rollout.id),
+        by_pop=image.by_pop(rollout.id),
+        afoot=image.afoot(rollout.id),
         reported=cast("Mapping[NodeId, Reported]", image.by_name(Reported)),
         desired=image.orders,
         slots=image.slots,
@@ -279,7 +280,8 @@ def digest(facts: Facts) -> str:
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
-    under_way = [turn for turn in facts.turns if turn.phase not in QUIET]
+    known = facts.turns if facts.afoot is None else facts.afoot
+    under_way = [turn for turn in known if turn.phase not in QUIET]
     unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from wavetrain.control.ports import View
+from wavetrain.control.turn_image import PARTS, TurnImage
 from wavetrain.decide.account_settings import overlaid
 from wavetrain.decide.almanac import Almanac, epoch_of
 from wavetrain.decide.desired import is_joining
@@ -70,7 +71,7 @@ _WHOLE: dict[str, type[Record]] = {
         Feature,
     )
 }
-"""Kinds that are kept whole; each has a single key. Turns and waves are kept for the rollouts that were asked about."""
+"""Kinds that are kept whole; each has a single key. Turns and waves have an image of their own."""
 _FLEET = frozenset(kind.__name__ for kind in (Region, Pop, Group, Account, AccountSettings))
 _SWEEPING = frozenset(kind.__name__ for kind in (Region, Pop, Group, Retired))
 """After a change of these every PoP of a rollout is looked at once."""
@@ -79,9 +80,7 @@ _PLANNED_ON = frozenset((*_FLEET, Site.__name__, Freeze.__name__, Fairness.__nam
 _ASKING = frozenset((Pop.__name__, Account.__name__, AccountSettings.__name__, Site.__name__))
 """What the wishes of a train are summed up from."""
 _UNSTEADY = frozenset(kind.__name__ for kind in (Reported, Quarantine))
-_PARTS: dict[str, type[Turn] | type[Wave]] = {Turn.__name__: Turn, Wave.__name__: Wave}
-
-_HELD = frozenset((*_WHOLE, *_PARTS, Slot.__name__, Desired.__name__))
+_HELD = frozenset((*_WHOLE, *PARTS, Slot.__name__, Desired.__name__))
 """Changes of other kinds are not looked at."""
 
 
@@ -148,13 +147,12 @@ class Image:
 
     def _start(self) -> None:
         self._held: dict[str, dict[str, Record]] = {name: {} for name in _WHOLE}
-        self._parts: dict[str, dict[type[Record], dict[str, Record]]] = {}
+        self._turned = TurnImage()
         self._timetables: dict[str, Timetable] = {}
         self._listed: dict[object, Any] = {}
         self.demands: dict[object, Demand | None] = {}
         """By span: what sites ask of a train, summed up once for as long as none of them changes."""
         self._almanacs: dict[datetime, Almanac] = {}
-        self._unsorted: set[tuple[str, type[Record]]] = set()
         self.slots = Slots()
         self.orders = Orders()
         self.unsteady: dict[PopId, set[NodeId]] = {}
@@ -227,7 +225,15 @@ class Image:
 
     def turns(self, rollout: str) -> tuple[Turn, ...]:
         """The turns of a rollout, in the order of their PoPs."""
-        return cast("tuple[Turn, ...]", self._part(rollout, Turn))
+        return self._turned.turns(self._view, rollout)
+
+    def by_pop(self, rollout: str) -> Mapping[PopId, Turn]:
+        """The same turns in the same order, by PoP, until another view is followed."""
+        return self._turned.by_pop(self._view, rollout)
+
+    def afoot(self, rollout: str) -> tuple[Turn, ...]:
+        """Those of them that have anything to settle, in the same order; found without a look at the others."""
+        return self._turned.afoot(self._view, rollout)
 
     def timetable(self, rollout: Rollout) -> Timetable | None:
         """The rollout's timetable; the same number is always the same plan."""
@@ -252,7 +258,7 @@ class Image:
 
     def waves(self, rollout: str) -> tuple[Wave, ...]:
         """The waves of a rollout, in order."""
-        return cast("tuple[Wave, ...]", self._part(rollout, Wave))
+        return self._turned.waves(self._view, rollout)
 
     @property
     def fleet(self) -> Fleet:
@@ -261,11 +267,8 @@ class Image:
 
     def keep_only(self, rollouts: frozenset[str]) -> None:
         """Forget the turns and waves of other rollouts."""
-        for name in [name for name in self._parts if name not in rollouts]:
-            del self._parts[name]
-            self._timetables.pop(name, None)
-            self._listed.pop((name, Turn), None)
-            self._listed.pop((name, Wave), None)
+        self._turned.keep_only(rollouts)
+        self._timetables = {name: known for name, known in self._timetables.items() if name in rollouts}
 
     def _fleet(self) -> Fleet:
         return Fleet(
@@ -280,24 +283,10 @@ class Image:
             self._listed[name] = make()
         return self._listed[name]
 
-    def _part(self, rollout: str, kind: type[Turn] | type[Wave]) -> Any:
-        if rollout not in self._parts:
-            view = self.orders.view
-            assert view is not None, "follow a view first"
-            self._parts[rollout] = {
-                part: {record.key[1]: record for record in view.find(part, rollout=rollout)}
-                for part in _PARTS.values()
-            }
-        return self._listing((rollout, kind), lambda: self._sorted(rollout, kind))
-
-    def _sorted(self, rollout: str, kind: type[Turn] | type[Wave]) -> tuple[Record, ...]:
-        """Kept in order, so that only a record that is new costs a sort."""
-        held = self._parts[rollout][kind]
-        if (rollout, kind) in self._unsorted:
-            self._unsorted.discard((rollout, kind))
-            held = {record.key[1]: record for record in _in_order(held, number=kind is Wave)}
-            self._parts[rollout][kind] = held
-        return tuple(held.values())
+    @property
+    def _view(self) -> View:
+        assert self.orders.view is not None, "follow a view first"
+        return self.orders.view
 
     def _load(self, view: View) -> None:
         self._start()
@@ -371,13 +360,8 @@ class Image:
             self._listed.pop((_WHOLE[kind], "names"), None)
             if kind in _FLEET:
                 self._listed.pop(Fleet, None)
-        elif kind in _PARTS:
-            part = _PARTS[kind]
-            if key[0] in self._parts:
-                if key[1] not in self._parts[key[0]][part]:
-                    self._unsorted.add((key[0], part))
-                _set(self._parts[key[0]][part], key[1], record)
-                self._listed.pop((key[0], part), None)
+        elif kind in PARTS:
+            self._turned.take(kind, key, record)
         elif kind == Slot.__name__:
             self._take_slot(key, cast("Slot | None", record))
         elif kind == Desired.__name__:
@@ -392,5 +376,5 @@ def _set(held: dict[str, Record], key: str, record: Record | None) -> None:
         held[key] = record
 
 
-def _in_order(held: Mapping[str, Record], *, number: bool = False) -> list[Record]:
-    return [held[key] for key in sorted(held, key=int if number else None)]
+def _in_order(held: Mapping[str, Record]) -> list[Record]:
+    return [held[key] for key in sorted(held)]

@@ -200,13 +200,19 @@ GATES: tuple[Gate, ...] = (
     _capacity,
 )
 """Asked in this order; the slot itself comes last, when it is taken."""
+OF_PLACE: frozenset[Gate] = frozenset((_window, _region, _group))
+"""What these say of a unit that goes forward they say of each unit of its PoP, while nothing moves elsewhere."""
 
 
 def first_hold(draft: Draft, pop: Pop, unit: UnitId, *, back: bool = False) -> Hold | None:
     """Why `unit` may not be disturbed now, or None."""
     asked = Asked(draft, pop, unit, back)
+    elsewhere = (draft.slots.moved - draft.slots.moves(pop.id), len(draft.quarantined.changed))
+    is_open = not back and draft.open.get(pop.id) == elsewhere
     for gate in GATES:
-        hold = gate(asked)
+        hold = None if is_open and gate in OF_PLACE else gate(asked)
         if hold is not None:
             return hold
+    if not back:
+        draft.open[pop.id] = elsewhere
     return None

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from itertools import compress
-from operator import attrgetter, is_not
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +13,7 @@ from wavetrain.decide.almanac import Almanac
 from wavetrain.decide.evidence_kept import PopEvidence, RolloutEvidence
 from wavetrain.decide.overlay import Overlay
 from wavetrain.decide.slots import Slots
+from wavetrain.decide.touched import Touched
 from wavetrain.model.demand import Demand
 from wavetrain.model.feature import Feature
 from wavetrain.model.fleet import Desired, Fleet, Generation, NodeId, PopId, Quarantine, Reported
@@ -25,7 +24,7 @@ from wavetrain.model.plan import Hold
 from wavetrain.model.policy import Policy
 from wavetrain.model.record import Record
 from wavetrain.model.release import Release, is_older
-from wavetrain.model.rollout import Fairness, Rollout, Stop, Timetable, Turn, Wave
+from wavetrain.model.rollout import Fairness, Rollout, Stop, Timetable, Turn, TurnPhase, Wave
 from wavetrain.model.standstill import Standstill
 from wavetrain.model.window import Freeze
 
@@ -34,6 +33,15 @@ R = TypeVar("R", bound=Record)
 
 DECIDER = "12"
 """The version of the rules; raised whenever the same facts may lead to another choice, or have another digest."""
+
+
+QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
+"""Phases in which a PoP without units on their way has nothing to settle."""
+
+
+def is_afoot(turn: Turn) -> bool:
+    """Whether a PoP has anything to settle."""
+    return bool(turn.progress) or turn.phase not in QUIET
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +58,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     timetable: Timetable | None = None
     waves: tuple[Wave, ...] = ()
     turns: tuple[Turn, ...] = ()
+    by_pop: Mapping[PopId, Turn] | None = None
+    """The same turns in the same order, by PoP. None: not sorted out."""
+    afoot: tuple[Turn, ...] | None = None
+    """Those of them that have anything to settle, in the same order. None: not sorted out."""
     reported: Mapping[NodeId, Reported] = {}
     desired: Mapping[NodeId, Desired] = {}
     slots: Slots = field(default_factory=Slots)
@@ -147,10 +159,8 @@ class Draft:
         self.rollout = facts.rollout
         self.release = facts.release
         self.waves = {wave.ordinal: wave for wave in facts.waves}
-        self._turns: dict[PopId, Turn] = dict(
-            zip(map(attrgetter("pop"), facts.turns), facts.turns, strict=True)
-        )
-        self.turns = dict(self._turns)
+        self._turns = facts.by_pop if facts.by_pop is not None else {turn.pop: turn for turn in facts.turns}
+        self.turns = Touched(self._turns)
         self.slots = facts.slots.layer()
         self.desired = Overlay(facts.desired)
         self.quarantined = Overlay(facts.quarantined)
@@ -164,6 +174,8 @@ class Draft:
         """The nodes that are away whoever owns a slot, by PoP, with the count of nodes lost that it stood on."""
         self.openings: dict[PopId, calendar.Answer] = {}
         """Whether a unit's work may start in a PoP now, as the calendar has answered."""
+        self.open: dict[PopId, tuple[int, int]] = {}
+        """The PoPs of which a unit may go forward, with the counts of slots moved elsewhere and of nodes lost then."""
         self.loads: dict[PopId, float] = {}
         """The forecast load of a PoP while a unit's work, begun now, and its undo last."""
         self.busy: dict[str, tuple[int, list[PopId]]] = {}
@@ -187,6 +199,11 @@ class Draft:
                 body=body,
             )
         )
+
+    def afoot(self) -> list[Turn]:
+        """The turns as they are now that had anything to settle when this decision began, in order."""
+        known = self.facts.turns if self.facts.afoot is None else self.facts.afoot
+        return [self.turns[turn.pop] for turn in known]
 
     def next_generation(self) -> Generation:
         """The next instruction number; the ledger remembers it."""
@@ -221,12 +238,11 @@ class Draft:
         return Choice(put=tuple(put), remove=tuple(gone), entries=tuple(self.entries))
 
     def _turned(self) -> dict[PopId, Turn]:
-        """The turns that are others than the facts'; found without a look at each, since a fleet has thousands."""
+        """The turns that are others than the facts', in order; found without a look at each: there are thousands."""
         before, after = self._turns, self.turns
-        if list(before) != list(after):
+        if before.keys() != after.keys():
             return {pop: turn for pop, turn in after.items() if before.get(pop) is not turn}
-        differs = map(is_not, before.values(), after.values())
-        return {turn.pop: turn for turn in compress(after.values(), differs)}
+        return {pop: after[pop] for pop in sorted(after.touched) if before[pop] is not after[pop]}
 
     def _note_holds(self, turned: Mapping[PopId, Turn]) -> None:
         """Holds are journaled when their reason changes, once, where they bind."""

@@ -23,7 +23,7 @@ from wavetrain.decide import (
     verdict,
     way_back,
 )
-from wavetrain.decide.facts import Choice, Draft, Facts
+from wavetrain.decide.facts import Choice, Draft, Facts, is_afoot
 from wavetrain.decide.itinerary import announce, keep_time, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
 from wavetrain.decide.wave_turns import goes_with, going_with, is_carried
@@ -32,8 +32,6 @@ from wavetrain.model.plan import Hold, Reason
 from wavetrain.model.release import Stage, Tombstone
 from wavetrain.model.rollout import Fairness, Status, Turn, TurnPhase, Wave, WaveStatus
 
-QUIET = (TurnPhase.WAITING, TurnPhase.DONE, TurnPhase.REVERTED, TurnPhase.HANDED)
-"""Phases in which a PoP without units on their way has nothing to settle."""
 CONTENDING = frozenset({Reason.REGION_SHARE, Reason.GROUP_OUT, Reason.CAPACITY, Reason.SLOT_TAKEN})
 _GOING = (TurnPhase.PLACEBO, TurnPhase.CANARY, TurnPhase.BAKING, TurnPhase.REST)
 
@@ -43,8 +41,8 @@ def decide(facts: Facts) -> Choice:
     draft = Draft(facts)
     if stillness.stand(draft):
         return draft.choice()
-    for turn in facts.turns:
-        if facts.sweep or turn.progress or turn.phase not in QUIET:
+    for turn in facts.turns if facts.sweep or facts.afoot is None else facts.afoot:
+        if facts.sweep or is_afoot(turn):
             draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
     revise(draft)
@@ -145,7 +143,7 @@ def _bury(draft: Draft, text: str) -> None:
 
 def _mixed_too_long(draft: Draft) -> None:
     """A PoP that stays mixed sends its canary back, with the whole rollout; the release keeps its good name."""
-    baking = [turn for turn in draft.turns.values() if turn.phase is TurnPhase.BAKING]
+    baking = [turn for turn in draft.afoot() if turn.phase is TurnPhase.BAKING]
     stuck = [turn.pop for turn in baking if turns.mixed_too_long(draft, turn)]
     if stuck:
         hours = draft.facts.policy.bake.mixed_hours_max

@@ -203,11 +203,10 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def serving(self, what: Serves) -> "Fleet":
         """Itself with the places alone that serve this: one of the other kind is in nobody's ring here."""
-        if all(pop.serves is what for pop in self.pops.values()):
-            return self
         if what not in self._by_service:
             pops = {name: pop for name, pop in self.pops.items() if pop.serves is what}
-            self._by_service[what] = msgspec.structs.replace(self, pops=pops)
+            is_whole = len(pops) == len(self.pops)
+            self._by_service[what] = self if is_whole else msgspec.structs.replace(self, pops=pops)
         return self._by_service[what]
 
     @cached_property
