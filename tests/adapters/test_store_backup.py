@@ -2,20 +2,24 @@
 
 import gzip
 import sqlite3
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.adapters.kind_samples import SAMPLES
 from tests.adapters.store_cases import entry, region
 from tests.databases import Databases
 
 from wavetrain.adapters.kinds import KINDS
+from wavetrain.adapters.postgresql_server import WRITER_IDLE_MS
 from wavetrain.adapters.sql_schema import SCHEMA
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.adapters.store_backup import backup, restore
 from wavetrain.adapters.store_check import check
-from wavetrain.adapters.store_dump import BATCH, dump, load
+from wavetrain.adapters.store_dump import BATCH, Row, dump, load
 from wavetrain.errors import LockedError, RefusedError
 from wavetrain.model.fleet import Region
 from wavetrain.model.journal import Entry
@@ -83,6 +87,25 @@ def test_a_copy_goes_on_where_the_original_was_and_the_old_writer_may_not(filled
         with store.read() as view:
             assert view.journal_tail(1)[0].seq == LINES + 1
     before.close()
+
+
+def test_a_copy_may_wait_for_its_rows_longer_than_a_writer_may_be_silent(
+    filled: Path, databases: Databases
+) -> None:
+    def slowly(rows: Iterable[Row]) -> Iterator[Row]:
+        time.sleep(WRITER_IDLE_MS / 1_000 + 0.5)
+        yield from rows
+
+    url = databases.fresh()
+    with dump(filled) as parts:
+        load(
+            (
+                msgspec.structs.replace(part, rows=slowly(part.rows)) if part.table == "journal" else part
+                for part in parts
+            ),
+            url,
+        )
+    assert everything(url)[0] == everything(filled)[0]
 
 
 def test_a_backup_is_of_one_instant_while_others_write(filled: Path) -> None:

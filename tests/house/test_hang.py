@@ -19,7 +19,6 @@ from wavetrain.lab.pops import Lab
 
 pytestmark = pytest.mark.lab
 
-NODE = "lis1-n2"
 SITES, USERS, NODES = 22, 2, 3
 
 
@@ -29,11 +28,13 @@ def until(what: str, since: float, condition: Any) -> float:
     return time.monotonic() - since
 
 
-def until_shared(lab: Lab) -> int:
-    """Wait until the node carries its share; how many sessions that is."""
-    share = (SITES + USERS) // NODES
-    eventually("the node has its share", lambda: lab.servers("lis1")[NODE]["sessions"] >= share - 1)
-    return int(lab.servers("lis1")[NODE]["sessions"])
+def busiest(lab: Lab) -> tuple[str, int]:
+    """The node that carries most, and how many sessions that is: a node that was up late may have got none."""
+    lab.wait_for_sessions(within_s=30)
+    carried = {node: int(server["sessions"]) for node, server in lab.servers("lis1").items()}
+    node = max(carried, key=lambda node: carried[node])
+    assert carried[node] >= (SITES + USERS) // NODES, carried
+    return node, carried[node]
 
 
 @pytest.mark.parametrize("balancer", [Choice.HAPROXY, Choice.BUILTIN])
@@ -45,24 +46,24 @@ def test_a_frozen_gateway_is_down_within_a_second_its_sessions_back_within_two_a
     house = opened(setting(nodes=NODES, sites=SITES, stubborn=0, balancer=balancer))
     lab = house.lab
     assert lab.balancers.kind == balancer
-    before = until_shared(lab)
+    node, before = busiest(lab)
     lab.reset_figures()
 
     frozen_at = time.monotonic()
-    frozen = lab.faults.hang(NODE)
-    down_s = until("it is marked down", frozen_at, lambda: not lab.servers("lis1")[NODE]["up"])
-    until("its sessions are elsewhere", frozen_at, lambda: NODE not in lab.felt().nodes)
+    frozen = lab.faults.hang(node)
+    down_s = until("it is marked down", frozen_at, lambda: not lab.servers("lis1")[node]["up"])
+    until("its sessions are elsewhere", frozen_at, lambda: node not in lab.felt().nodes)
     lab.wait_for_sessions(within_s=4)
     felt = lab.felt().cooperative
-    up_s = until("it is up again", frozen_at, lambda: lab.servers("lis1")[NODE]["up"])
+    up_s = until("it is up again", frozen_at, lambda: lab.servers("lis1")[node]["up"])
 
     assert 0.2 < down_s < 1.0, "soon, and not because one answer was late"
     assert felt.cut == before
     assert 300 < felt.gap_ms.p99 < 2000
     assert up_s < 9
     assert not Path(f"/proc/{frozen}").exists(), "it was killed"
-    assert ask(lab.nodes[NODE].admin_at, "GET", "/healthz")["version"] == house.house.baseline.version
-    assert "killed and started again once" in house.memory(NODE).hung
+    assert ask(lab.nodes[node].admin_at, "GET", "/healthz")["version"] == house.house.baseline.version
+    assert "killed and started again once" in house.memory(node).hung
     assert house.journal(kind="revert") == []
 
 

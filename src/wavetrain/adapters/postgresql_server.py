@@ -208,6 +208,14 @@ class PostgresqlServer:
         self.engine.dispose()
 
 
+def unhurried(connection: sa.Connection) -> None:
+    """Let this transaction be as silent as one that only reads: who fills or alters a whole store thinks for longer
+    between two statements than a writer may, and nobody else works on it meanwhile.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {READER_IDLE_MS}"))
+
+
 def copy_rows(cursor: Any, table: sa.Table, rows: Sequence[Sequence[Any]], into: str = "") -> None:
     """COPY rows, in the order of the table's columns, into it, or into another one of the same columns."""
     names = ", ".join(f'"{column.name}"' for column in table.c)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from wavetrain.adapters import store_steps
 from wavetrain.adapters.commit_bell import CommitBell
 from wavetrain.adapters.kinds import Shapes
+from wavetrain.adapters.postgresql_server import unhurried
 from wavetrain.adapters.sql_place import open_place
 from wavetrain.adapters.sql_schema import REVISION, SCHEMA
 from wavetrain.adapters.sql_session import Session, Statement, session
@@ -182,6 +183,7 @@ class SqlStore:
             for name in inspector.get_table_names()
         }
         if not existing:
+            unhurried(connection)
             schema.metadata.create_all(connection)
             connection.execute(
                 schema.meta.insert().values(id=1, schema=SCHEMA, epoch=0, holder="", expires_at=0.0)

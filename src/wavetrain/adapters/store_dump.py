@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from wavetrain.adapters import store_steps
 from wavetrain.adapters.kinds import Shapes
-from wavetrain.adapters.postgresql_server import copy_rows
+from wavetrain.adapters.postgresql_server import copy_rows, unhurried
 from wavetrain.adapters.sql_place import open_place
 from wavetrain.adapters.sql_schema import REVISION, SCHEMA, Schema
 from wavetrain.adapters.sql_session import Place
@@ -69,6 +69,7 @@ def load(parts: Iterable[Part], place: str | Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     try:
         with opened.explained(), opened.engine.begin() as connection:
+            unhurried(connection)
             if sa.inspect(connection).get_table_names():
                 raise RefusedError(f"{opened.name} is not empty; name a new file, or an empty database")
             schema.metadata.create_all(connection)

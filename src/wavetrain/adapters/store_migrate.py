@@ -13,14 +13,12 @@ import sqlalchemy as sa
 
 from wavetrain.adapters import store_steps
 from wavetrain.adapters.kinds import Shapes
+from wavetrain.adapters.postgresql_server import unhurried
 from wavetrain.adapters.sql_place import open_place
 from wavetrain.adapters.sql_schema import REVISION, Schema
 from wavetrain.adapters.sql_session import Place
 from wavetrain.adapters.store_steps import FOLDER, LAST_WHOLE, Stand, Step
 from wavetrain.errors import RefusedError
-
-SILENT_MS = 60_000
-"""As long as who only reads may be silent on a database server."""
 
 
 class Migrated(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +77,10 @@ def contract(place: str | Path, folder: Path = FOLDER) -> Migrated:
 
 @contextmanager
 def _working(opened: Place) -> Iterator[tuple[sa.Connection, Place]]:
-    """A transaction at a place, which is let go afterwards. Between two statements a step may think for longer than a
-    writer may be silent.
-    """
+    """A transaction at a place, which is let go afterwards."""
     try:
         with opened.explained(), opened.engine.begin() as connection:
-            if opened.dialect == "postgresql":
-                connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {SILENT_MS}"))
+            unhurried(connection)
             yield connection, opened
     finally:
         opened.let_go()
