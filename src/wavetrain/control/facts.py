@@ -280,8 +280,7 @@ def digest(facts: Facts) -> str:
     The number of a change stands for all that the store held after it; of what was measured, the nodes of the PoPs
     that are under way belong to it, and what the PoPs have said whose gates are asked.
     """
-    known = facts.turns if facts.afoot is None else facts.afoot
-    under_way = [turn for turn in known if turn.phase not in QUIET]
+    under_way = [turn for turn in facts.to_settle() if turn.phase not in QUIET]
     unseen = facts.unseen_s.get
     basis = Basis(
         sequence=facts.sequence,

@@ -116,6 +116,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     sweep: bool = True
     """Whether every PoP is asked, or only those that move, that are due, and those whose reports are awaited."""
 
+    def to_settle(self) -> tuple[Turn, ...]:
+        """The turns that have anything to settle, in order."""
+        return tuple(filter(is_afoot, self.turns)) if self.afoot is None else self.afoot
+
     def is_banned(self, number: str) -> bool:
         """Whether this version of the component may run nowhere."""
         return number in self.tombstoned or bool(self.floor and is_older(number, self.floor))
@@ -202,8 +206,7 @@ class Draft:
 
     def afoot(self) -> list[Turn]:
         """The turns as they are now that had anything to settle when this decision began, in order."""
-        known = self.facts.turns if self.facts.afoot is None else self.facts.afoot
-        return [self.turns[turn.pop] for turn in known]
+        return [self.turns[turn.pop] for turn in self.facts.to_settle()]
 
     def next_generation(self) -> Generation:
         """The next instruction number; the ledger remembers it."""

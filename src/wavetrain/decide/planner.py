@@ -23,7 +23,7 @@ from wavetrain.decide import (
     verdict,
     way_back,
 )
-from wavetrain.decide.facts import Choice, Draft, Facts, is_afoot
+from wavetrain.decide.facts import Choice, Draft, Facts
 from wavetrain.decide.itinerary import announce, keep_time, revise
 from wavetrain.decide.lifecycle import Cause, WaveCause
 from wavetrain.decide.wave_turns import goes_with, going_with, is_carried
@@ -41,9 +41,8 @@ def decide(facts: Facts) -> Choice:
     draft = Draft(facts)
     if stillness.stand(draft):
         return draft.choice()
-    for turn in facts.turns if facts.sweep or facts.afoot is None else facts.afoot:
-        if facts.sweep or is_afoot(turn):
-            draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
+    for turn in facts.turns if facts.sweep else facts.to_settle():
+        draft.turns[turn.pop] = arrivals.settle(draft, absence.without_the_gone(draft, turn))
     _judge(draft)
     revise(draft)
     match draft.rollout.status:

@@ -8,8 +8,9 @@ V = TypeVar("V")
 
 
 class Touched(dict[K, V]):
-    """A copy of a mapping that remembers the keys set since. Read as fast as any dictionary; nothing is taken out of it
-    but all at once.
+    """A copy of a mapping that remembers the keys set since; nothing is taken out of it but all at once.
+
+    For what is read whole again and again, as fast as any dictionary: an `Overlay` is not copied, and slower to read.
     """
 
     def __init__(self, base: Mapping[K, V]) -> None:
