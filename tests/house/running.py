@@ -1,6 +1,8 @@
 """Running: a small real house with fast rules, for the tests of this folder."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from wavetrain.adapters.sql_store import SqlStore
 from wavetrain.agent.memory import Memory
@@ -25,6 +28,8 @@ GET_EVERY_S = 0.02
 TIMES = Times(
     drain_spread_ms=150, drain_timeout_s=0.8, probe_timeout_s=2.0, invite_spread_ms=150, stop_grace_s=0.4
 )
+SLOW_DRAIN = structs.replace(TIMES, drain_spread_ms=600, drain_timeout_s=1.5)
+"""A drain that lasts long enough to be met in the middle of it, on a slow machine, too."""
 POLICY = """\
 lane = "pop"
 
@@ -168,6 +173,21 @@ class Running:
         """The nodes whose update is in one of these steps."""
         return [node for node in self.lab.nodes if self.step(node) in steps]
 
+    def freeze_in_drain(self, pop: str = "lis1") -> str:
+        """Freeze the agent of the next node that its balancer drains; the node, once who follows a signal has left."""
+        eventually("a node drains", lambda: self._draining(pop))
+        (node,) = self._draining(pop)
+        os.kill(self.lab.processes.pid(f"agent {node}"), signal.SIGSTOP)
+        eventually(
+            "its sessions have moved away",
+            lambda: self.lab.servers(pop)[node]["sessions"] <= self.lab.pop(pop).size.stubborn,
+        )
+        return node
+
+    def thaw(self, node: str) -> None:
+        """Let a frozen agent go on."""
+        os.kill(self.lab.processes.pid(f"agent {node}"), signal.SIGCONT)
+
     def begins(self, release: str) -> dict[str, int]:
         """How often each node's agent began an update to a release, by its own log."""
         return {
@@ -206,6 +226,9 @@ class Running:
         assert sorted(admitted) == sorted(self.lab.nodes), told
         begun = self.begins(release)
         assert begun == dict.fromkeys(self.lab.nodes, 1), begun
+
+    def _draining(self, pop: str) -> list[str]:
+        return [node for node, server in self.lab.servers(pop).items() if server["state"] == "drain"]
 
 
 def _lines(log: Path) -> list[dict[str, Any]]:

@@ -1,24 +1,14 @@
 """Agents end as a crash does, between the steps of an update."""
 
-import os
-import signal
-
 import pytest
-from msgspec import structs
 from tests.house.conftest import Open
-from tests.house.running import TIMES, Running, eventually, setting
+from tests.house.running import SLOW_DRAIN, eventually, setting
 
 from wavetrain.agent.update import Step
 
 pytestmark = pytest.mark.lab
 
 SLOW_START_S = 1.0
-SLOW_DRAIN = structs.replace(TIMES, drain_spread_ms=600, drain_timeout_s=1.5)
-
-
-def draining(running: Running) -> list[str]:
-    """The nodes that their balancer drains."""
-    return [node for node, server in running.lab.servers("lis1").items() if server["state"] == "drain"]
 
 
 def test_an_agent_killed_between_drain_and_switch_or_between_switch_and_probe_ends_its_update_once(
@@ -29,13 +19,7 @@ def test_an_agent_killed_between_drain_and_switch_or_between_switch_and_probe_en
     rollout = house.submit("2.0.0")
 
     # The canary: its agent is frozen in the drain, and dies when every session that follows the signal has moved.
-    eventually("the canary drains", lambda: draining(running))
-    (canary,) = draining(running)
-    os.kill(lab.processes.pid(f"agent {canary}"), signal.SIGSTOP)
-    eventually(
-        "its sessions have moved away",
-        lambda: lab.servers("lis1")[canary]["sessions"] <= lab.pop("lis1").size.stubborn,
-    )
+    canary = running.freeze_in_drain()
     house.kill_agent(canary)
     assert running.step(canary) is Step.DRAIN
     assert running.memory(canary).running == "1.9.0"

@@ -18,6 +18,8 @@ from wavetrain.simulate.live import LiveGuards
 pytestmark = pytest.mark.lab
 
 UPDATES = 3
+NODES = 10
+"""So many that the train outlasts an update of the control plane, on a machine that starts programs slowly, too."""
 PAUSE_S_MAX = 15.0
 """Of an answer; about one second where the machine has nothing else to do."""
 LOOK_S = 0.1
@@ -63,7 +65,7 @@ def steer(running: Running, rollout: str, act: str) -> None:
 
 
 def test_three_updates_in_the_middle_of_a_train_fail_no_request_and_break_no_guard(opened: Open) -> None:
-    running = opened(setting(sites=10, stubborn=0))
+    running = opened(setting(nodes=NODES, sites=10, stubborn=0))
     house = running.house
     before, away_before = epoch(running), away(running)
     token = house.admin_token.read_text().strip()

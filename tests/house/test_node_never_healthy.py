@@ -2,7 +2,7 @@
 
 import pytest
 from tests.house.conftest import Open
-from tests.house.running import eventually, setting
+from tests.house.running import SLOW_DRAIN, eventually, setting
 
 from wavetrain.agent.update import Step
 from wavetrain.cli.client import at
@@ -12,15 +12,18 @@ pytestmark = pytest.mark.lab
 
 
 def test_it_is_quarantined_the_others_go_back_and_retiring_it_frees_its_slot(opened: Open) -> None:
-    running = opened(setting())
+    running = opened(setting(times=SLOW_DRAIN))
     lab, operator = running.lab, running.house.desk["operator"]
     rollout = running.house.submit("2.0.0")
     eventually("the canary bakes", lambda: running.turn(rollout).get("phase") == "baking")
     canary = next(node for node, release in running.running().items() if release == "2.0.0")
-    eventually("the next node drains", lambda: running.nodes_in(Step.DRAIN))
-    (broken,) = running.nodes_in(Step.DRAIN)
+
+    # The next one breaks between drain and switch: before, its program would take the sessions with it that still move.
+    broken = running.freeze_in_drain()
     assert broken != canary
+    assert running.step(broken) is Step.DRAIN
     lab.faults.break_node(broken, never_healthy=True)
+    running.thaw(broken)
 
     eventually("it is quarantined", lambda: running.turn(rollout)["quarantined"] == [broken])
     assert running.memory(broken).phase is Phase.FAILED
