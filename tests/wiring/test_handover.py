@@ -5,10 +5,14 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.databases import Databases
 from tests.house.hammering import Hammer
@@ -24,6 +28,8 @@ pytestmark = pytest.mark.lab
 ILL = "disk_free_mb = 1000000"
 """No machine of ours has so much: /readyz of such a control plane never says 200."""
 READY = '{"ready": '
+EVERY_S, HELD_UP_S = 0.1, 1.2
+"""How often a client asks, and how long the machine then holds it up."""
 
 
 class Place:
@@ -44,6 +50,13 @@ class Place:
         var = self.folder / "var"
         token = (var / "admin.token").read_text().strip()
         return Hammer(f"https://127.0.0.1:{self.port}", var / "authority.pem", token, ("/readyz",), 1)
+
+    def client(self) -> httpx.Client:
+        """One that keeps its connection."""
+        context = ssl.create_default_context(cafile=self.folder / "var" / "authority.pem")
+        return httpx.Client(
+            base_url=f"https://127.0.0.1:{self.port}", verify=context, trust_env=False, timeout=60.0
+        )
 
     def epoch(self) -> int:
         place = self.store if is_url(self.store) else self.folder / "var" / self.store
@@ -86,6 +99,25 @@ def test_the_next_one_takes_over_and_the_old_one_goes(place: Place, old: Plane) 
         assert any('"handed over"' in line for line in old.said)
         assert place.epoch() == epoch + 1
         ended_well(newer)
+
+
+def test_a_client_that_is_held_up_while_the_doors_change_hands_is_answered(file: Place) -> None:
+    with file.up("old") as old:
+        old.hear(READY)
+        with file.client() as client, ThreadPoolExecutor() as pool, file.newer() as newer:
+            begun = pool.submit(old.hear, "hands over")
+            while not begun.done():
+                assert client.get("/readyz").is_success
+                time.sleep(EVERY_S)
+            time.sleep(HELD_UP_S)
+            answer = client.get("/readyz")
+            assert (answer.status_code, answer.headers["connection"]) == (200, "close"), (
+                "the old one's last word"
+            )
+            newer.hear(READY)
+            assert client.get("/readyz").is_success
+            assert old.end() == 0
+            ended_well(newer)
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)

@@ -40,11 +40,14 @@ class Connection(HttpToolsProtocol):
     """Bytes of a head that has not ended yet."""
     _counted = 0
     """Bytes of the parts of the head."""
+    _asked_at = 0.0
+    """When its last request began, or it was opened; on the loop's clock."""
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         session = transport.get_extra_info("ssl_object")
+        self._asked_at = self.loop.time()
         self._shown = (session.getpeercert(binary_form=True) or b"") if session is not None else b""
         self._time()
 
@@ -63,7 +66,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_head, self._counted = True, 0
+        self._is_head, self._counted, self._asked_at = True, 0, self.loop.time()
         extensions: dict[str, Any] = {EXTENSION: self._shown}
         self.scope["extensions"] = extensions
         if self._timer is None:
@@ -88,6 +91,10 @@ class Connection(HttpToolsProtocol):
         """The answer that is due says that it is the connection's last one."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
+
+    def is_due(self, since: float) -> bool:
+        """Whether nothing is being answered on it, and its client has asked, or opened it, after `since`."""
+        return self._asked_at >= since and (self.cycle is None or self.cycle.response_complete)
 
     def _count(self, size: int) -> None:
         self._counted += size

@@ -19,8 +19,13 @@ from wavetrain.wiring.listening import BACKLOG
 TICKS_PER_HOUR = 36_000
 """The server looks around ten times a second."""
 TURN_OVER_S = 0.3
-"""How long a server that hands over lets clients change the connection with their next answer, before it accepts no
-more."""
+"""How long, at least, a server that hands over lets clients change the connection with their next answer, before it
+accepts no more."""
+TURN_OVER_S_MAX = 3.0
+"""How long it waits for the next request of those who have just asked: a busy machine may hold a client up."""
+LIVELY_S = 1.5
+"""Who has asked in these seconds before is one of them; others ask seldom, and are not waited for."""
+LOOK_S = 0.02
 HANDSHAKES_S = 1.0
 """How long it then waits for connections that were accepted and have not asked anything yet."""
 PROBE_EVERY_S = 0.02
@@ -125,11 +130,15 @@ class Server(uvicorn.Server):
         A connection that ends with an answer is opened anew by its client, without a fault; one that ends while a
         request is on its way to it is a fault for somebody. So only those that stay silent are closed at last.
         """
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.end_with_answer()
-        await asyncio.sleep(TURN_OVER_S)
         loop = asyncio.get_running_loop()
+        began = loop.time()
+        for connection in self._connections():
+            connection.end_with_answer()
+        await asyncio.sleep(TURN_OVER_S)
+        while loop.time() < began + TURN_OVER_S_MAX and any(
+            connection.is_due(began - LIVELY_S) for connection in self._connections()
+        ):
+            await asyncio.sleep(LOOK_S)
         # Asked before it is closed, a server says when the last of its connections has ended; also of those whose
         # handshake has not, which nobody else counts.
         self._leaves = [loop.create_task(server.wait_closed()) for server in self.servers]
@@ -142,6 +151,9 @@ class Server(uvicorn.Server):
         if self._leaves:
             await asyncio.wait(self._leaves, timeout=HANDSHAKES_S)
             await super()._wait_tasks_to_complete()
+
+    def _connections(self) -> list[Connection]:
+        return [one for one in self.server_state.connections if isinstance(one, Connection)]
 
     def _connection(self) -> asyncio.Protocol:
         kind: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
