@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, Session
+from tests.ports import free_port
 
 from wavetrain.lab.certificates import Authority
 
@@ -133,9 +133,7 @@ def login(_: Any, __: Any, ___: Any, mechanism: str, data: Any) -> AuthResult:
 @contextlib.contextmanager
 def mail_server(inbox: Inbox, tls: str, certificates: Path | None) -> Iterator[int]:
     """A server on loopback meanwhile; its port."""
-    with socket.socket() as probing:
-        probing.bind(("127.0.0.1", 0))
-        port = int(probing.getsockname()[1])
+    port = free_port()
     more: dict[str, Any] = {}
     if certificates is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -11,7 +11,8 @@ from typing import Self
 
 import pytest
 from tests.agent.sessions import Clients, Node
-from tests.agent.waiting import free_port, until
+from tests.agent.waiting import until
+from tests.ports import free_port
 
 from wavetrain.agent.haproxy_socket import HaproxySocket
 from wavetrain.agent.traffic_haproxy import HaproxyTraffic, Left

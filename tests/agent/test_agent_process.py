@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agent.program import Artifact, packed, release
 from tests.agent.servers import FakeBalancer, FakeControlPlane
 from tests.agent.test_supervisor import says
-from tests.agent.waiting import free_port, starts, until
+from tests.agent.waiting import starts, until
+from tests.ports import free_port
 
 from wavetrain.agent.memory import Memory
 from wavetrain.agent.supervised import Settings, Supervised

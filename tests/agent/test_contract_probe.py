@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.agent.fakes import FakeProbe
 from tests.agent.servers import Server
-from tests.agent.waiting import free_port
+from tests.ports import free_port
 
 from wavetrain.agent.ports import Healthy, Probe, Unhealthy
 from wavetrain.agent.probe_command import CommandProbe

@@ -9,7 +9,8 @@ from tests.agent.fakes import FakeTraffic
 from tests.agent.haproxy import House, haproxy
 from tests.agent.lab_balancer import LabBalancer
 from tests.agent.servers import FakeBalancer
-from tests.agent.waiting import free_port, until
+from tests.agent.waiting import until
+from tests.ports import free_port
 
 from wavetrain.agent.haproxy_socket import HaproxySocket
 from wavetrain.agent.ports import Traffic

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agent.program import release
 from tests.agent.servers import Answer, Door, FakeControlPlane, Server
-from tests.agent.waiting import free_port
+from tests.ports import free_port
 
 from wavetrain.agent.control_plane import ControlPlane, backoff_s
 from wavetrain.agent.identity import Identity

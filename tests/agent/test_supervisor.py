@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.agent.program import Artifact, release
-from tests.agent.waiting import free_port, starts, until
+from tests.agent.waiting import starts, until
+from tests.ports import free_port
 
 from wavetrain.agent.install_slots import SlotsInstaller
 from wavetrain.agent.ports import Healthy

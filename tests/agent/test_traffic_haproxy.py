@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from tests.agent.haproxy import House, haproxy, house
-from tests.agent.waiting import free_port, until
+from tests.agent.waiting import until
+from tests.ports import free_port
 
 from wavetrain.agent.haproxy_socket import HaproxySocket, Server
 from wavetrain.agent.traffic_haproxy import HaproxyTraffic, givers

@@ -1,6 +1,5 @@
 """Waiting: until a condition holds, for a bounded time."""
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +16,6 @@ def until(
         if time.monotonic() > latest:
             raise AssertionError(f"did not come true within {within_s:g} s: {what()}")
         time.sleep(EVERY_S)
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probing:
-        probing.bind(("127.0.0.1", 0))
-        return int(probing.getsockname()[1])
 
 
 def starts(shared: Path) -> list[str]:

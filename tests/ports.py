@@ -1,0 +1,28 @@
+"""Ports: which one will nobody else take before it is used?"""
+
+import os
+import socket
+from itertools import count
+
+from wavetrain.lab.layout import HOST, PORTS
+
+_TURN = count(len(PORTS) // 4 * 3)
+"""Away from those that a lab of this process is laid out on, and never the same one twice."""
+APART = 131
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now.
+
+    It is none of those that the kernel gives to outgoing connections: between this look and its use, one of hundreds
+    of other tests' clients would get it now and then.
+    """
+    for turn in _TURN:
+        with socket.socket() as probing:
+            try:
+                probing.bind((HOST, PORTS[(os.getpid() * APART + turn) % len(PORTS)]))
+                probing.listen()
+            except OSError:
+                continue
+            return int(probing.getsockname()[1])
+    raise AssertionError("the turns never end")
