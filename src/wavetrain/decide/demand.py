@@ -1,10 +1,10 @@
 """Demand: what do the sites of a fleet ask of one train?"""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 
 from wavetrain.model.demand import Blackday, Demand, Pair
-from wavetrain.model.fleet import AccountId, Blackout, Fleet, PopId
+from wavetrain.model.fleet import AccountId, Blackout, Fleet, PopId, SiteKind
 
 DAYS_MAX = 400
 """The longest train that is looked at, in days."""
@@ -21,7 +21,7 @@ def summed(fleet: Fleet, first: date, last: date, blackout_days: int) -> Demand:
     sites: Counter[PopId] = Counter()
     pairs: Counter[tuple[PopId, PopId]] = Counter()
     served: Counter[tuple[PopId, AccountId]] = Counter()
-    kinds: dict[PopId, set[str]] = {}
+    kinds: defaultdict[PopId, set[SiteKind]] = defaultdict(set)
     choosy = {name for name, account in fleet.accounts.items() if account.early or account.blackouts}
     pops = fleet.pops
     for site in fleet.sites.values():
@@ -31,17 +31,17 @@ def summed(fleet: Fleet, first: date, last: date, blackout_days: int) -> Demand:
         sites[primary] += 1
         if secondary and secondary in pops:
             pairs[(primary, secondary) if primary < secondary else (secondary, primary)] += 1
-        kinds.setdefault(primary, set()).add(site.kind.value)
+        kinds[primary].add(site.kind)
         if site.account in choosy:
             served[primary, site.account] += 1
     early: Counter[PopId] = Counter()
-    black: dict[PopId, Counter[date]] = {}
+    black: defaultdict[PopId, Counter[date]] = defaultdict(Counter)
+    asked = {name: days_of(fleet.accounts[name].blackouts, first, last) for name in choosy}
     for (pop, name), count in served.items():
-        account = fleet.accounts[name]
-        if account.early:
+        if fleet.accounts[name].early:
             early[pop] += count
-        for day in days_of(account.blackouts, first, last):
-            black.setdefault(pop, Counter())[day] += count
+        for day in asked[name]:
+            black[pop][day] += count
     return Demand(
         sites=dict(sorted(sites.items())),
         pairs=tuple(Pair(one, other, count) for (one, other), count in sorted(pairs.items())),
@@ -49,7 +49,7 @@ def summed(fleet: Fleet, first: date, last: date, blackout_days: int) -> Demand:
         blackouts={
             pop: _heaviest(days, blackout_days) for pop, days in sorted(black.items()) if blackout_days
         },
-        kinds={pop: tuple(sorted(names)) for pop, names in sorted(kinds.items())},
+        kinds={pop: tuple(sorted(kind.value for kind in found)) for pop, found in sorted(kinds.items())},
     )
 
 
