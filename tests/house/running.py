@@ -26,9 +26,10 @@ from wavetrain.model.rollout import Turn
 ROLLOUT_S_MAX = 60.0
 GET_EVERY_S = 0.02
 TIMES = Times(
-    drain_spread_ms=150, drain_timeout_s=0.8, probe_timeout_s=2.0, invite_spread_ms=150, stop_grace_s=0.4
+    drain_spread_ms=150, drain_timeout_s=1.5, probe_timeout_s=4.0, invite_spread_ms=150, stop_grace_s=0.8
 )
-SLOW_DRAIN = structs.replace(TIMES, drain_spread_ms=600, drain_timeout_s=1.5)
+"""Only who does not follow a signal waits for the ends of them: they are long for a machine that is busy."""
+SLOW_DRAIN = structs.replace(TIMES, drain_spread_ms=600, drain_timeout_s=2.0)
 """A drain that lasts long enough to be met in the middle of it, on a slow machine, too."""
 POLICY = """\
 lane = "pop"
