@@ -45,8 +45,10 @@ def test_without_a_solver_its_figures_are_left_out() -> None:
             optimize_seconds=None,
             optimum_90_seconds=None,
             optimum_90_proven=None,
+            yardstick_seconds=0.25,
         )
     )
+    assert shown[-1][1] == "0.250 s of the processor"
     assert ["the same with --optimize", "no OR-Tools here", ""] in shown
 
 

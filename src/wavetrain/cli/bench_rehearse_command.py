@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from wavetrain.cli.bench_figures import shown
+from wavetrain.cli.bench_figures import shown, yardstick_row
 from wavetrain.cli.desk import OTHERWISE, exit_codes
 from wavetrain.cli.rehearse_policy import made_for
 from wavetrain.cli.rehearse_progress import Progress
@@ -52,6 +52,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     tick_cold_cpu_p99_ms: float
     changing_ticks_per_minute: float
     changing_ticks_per_cpu_minute: float
+    yardstick_s: float
+    """A fixed piece of plain Python in the same run: machines are compared by it."""
 
 
 def rehearse(
@@ -77,7 +79,10 @@ def rehearse(
 
 
 def _measured(folder: Path | None, part: int, progress: Progress) -> Bench:
+    from wavetrain.simulate import yardstick
+
     rounds = 1 if part > 1 else ROUNDS
+    before = yardstick.seconds()
     full = _played(FULL, FULL_METRICS, part, progress)
     middle = [_played(MIDDLE, MIDDLE_METRICS, 1, progress) for _ in range(rounds)]
     took = [_ticks(folder, part, progress) for _ in range(rounds)]
@@ -102,6 +107,7 @@ def _measured(folder: Path | None, part: int, progress: Progress) -> Bench:
         tick_cold_cpu_p99_ms=_ms(one.cold_cpu_p99_s for one in took),
         changing_ticks_per_minute=round(median(one.per_minute for one in small)),
         changing_ticks_per_cpu_minute=round(median(one.per_cpu_minute for one in small)),
+        yardstick_s=round(yardstick.middle(before, yardstick.seconds()), 4),
     )
 
 
@@ -172,4 +178,5 @@ def _rows(bench: Bench) -> list[list[str]]:
             "of the processor",
             f"at least {PER_MINUTE:,}",
         ],
+        yardstick_row(bench.yardstick_s),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from wavetrain.cli.bench_figures import shown
+from wavetrain.cli.bench_figures import shown, yardstick_row
 from wavetrain.cli.desk import OTHERWISE, exit_codes, text_of
 from wavetrain.errors import RefusedError
 
@@ -44,6 +44,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     optimize_seconds: float | None
     optimum_90_seconds: float | None
     optimum_90_proven: bool | None
+    yardstick_seconds: float
+    """A fixed piece of plain Python in the same run: machines are compared by it."""
 
 
 def timetable(
@@ -97,11 +99,12 @@ def rows(figures: Figures) -> list[list[str]]:
         made.append(
             ["optimum of 90 PoPs", f"{figures.optimum_90_seconds:.2f} s, {proven}", f"under {OPTIMUM_S:g} s"]
         )
-    return made
+    return [*made, yardstick_row(figures.yardstick_seconds)]
 
 
 def _measured(fleet: Path | None, policy: Path | None, seconds: float, status: object) -> Figures:
     from wavetrain.cli import fleet_source
+    from wavetrain.simulate import yardstick
     from wavetrain.simulate.sample import Size, sample
     from wavetrain.simulate.train_bench import measure
 
@@ -110,6 +113,7 @@ def _measured(fleet: Path | None, policy: Path | None, seconds: float, status: o
     known = fleet_source.read(fleet) if fleet is not None else _sample(FULL)
     rules = _policy(policy, known)
     departs = _departs()
+    before = yardstick.seconds()
     made = measure(known, rules, departs, optimizer, seconds, say)
     small: TrainBench | None = None
     if optimizer is not None:
@@ -134,6 +138,7 @@ def _measured(fleet: Path | None, policy: Path | None, seconds: float, status: o
         optimize_seconds=made.optimize_seconds,
         optimum_90_seconds=small.optimize_seconds if small is not None else None,
         optimum_90_proven=small.optimum_proven if small is not None else None,
+        yardstick_seconds=round(yardstick.middle(before, yardstick.seconds()), 4),
     )
 
 
