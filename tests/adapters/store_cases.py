@@ -98,7 +98,7 @@ def entry(subject: str = "fra1", kind: str = "hold", rollout: str = "", who: str
     return Entry(at=NOON, who=who, kind=kind, subject=subject, text=f"about {subject}", rollout=rollout)
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for a condition, looking often."""
     deadline = time.monotonic() + timeout_s
     while not condition():

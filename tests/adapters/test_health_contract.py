@@ -29,7 +29,7 @@ from wavetrain.simulate.health import SimHealth
 from wavetrain.simulate.nature import Nature, Span
 from wavetrain.simulate.nodes import SimNode
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 class Rig(Protocol):

@@ -23,7 +23,7 @@ from wavetrain.model.health import Observed, PopBin, Trouble, bucket, observatio
 
 N1 = NodeId("n1")
 TARGET = Target("lis1", "http://h:1/metrics", ("operations_total",), "held")
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 BY_NAME = Labels()
 STEP_S = AnsweringSource.STEP_S
 

@@ -133,11 +133,11 @@ class Node:
             ]
             return bool(heard)
 
-        until(said, 20, lambda: (self.control.last, self.log()[-3000:]))
+        until(said, 60, lambda: (self.control.last, self.log()[-3000:]))
         return heard[-1]
 
     def until_detail(self, text: str) -> Say:
-        until(lambda: text in (self.control.last.detail if self.control.last else ""), 20, self.log)
+        until(lambda: text in (self.control.last.detail if self.control.last else ""), 60, self.log)
         assert self.control.last is not None
         return self.control.last
 
@@ -251,7 +251,7 @@ def test_a_program_that_hangs_is_killed_and_started_again_and_the_node_says_so(w
     until(lambda: watchful.serves("1.0.0"))
     frozen = watchful.supervised().programs()[0].pid
     os.kill(frozen, signal.SIGSTOP)
-    until(lambda: len(starts(watchful.shared)) == 2, 20)
+    until(lambda: len(starts(watchful.shared)) == 2, 60)
     until(lambda: watchful.serves("1.0.0"))
     assert watchful.supervised().programs()[0].crashes == 0
     watchful.control.tell(5, release("1.0.0"))
@@ -276,11 +276,11 @@ def kill_in(node: Node, step: str, artifact: Artifact, lifetime_s: float = 60.0)
     supervisor = node.supervised().ensure().pid
     if step == "switch":
         # With the supervisor stopped the switch is cut in two: the release is current, its program not started.
-        until(lambda: node.step() == "drain", 15, node.log)
+        until(lambda: node.step() == "drain", 60, node.log)
         os.kill(supervisor, signal.SIGSTOP)
         node.balancer.stubborn = node.balancer.sessions = 0
-        until(lambda: (node.state / "current").readlink().name == "B", 15, node.log)
-    until(lambda: node.step() == step, 15, node.log)
+        until(lambda: (node.state / "current").readlink().name == "B", 60, node.log)
+    until(lambda: node.step() == step, 60, node.log)
     node.kill()
     assert node.step() == step
 
@@ -347,7 +347,7 @@ def test_a_release_that_never_gets_healthy_goes_back_also_over_a_kill(hasty: Nod
 def test_with_the_control_plane_away_an_update_is_finished_and_nothing_goes_back(node: Node) -> None:
     node.until_said(Phase.STEADY, "1.0.0", 0)
     node.control.tell(5, release("2.0.0", waits_for="well"))
-    until(lambda: node.step() == "verify", 15, node.log)
+    until(lambda: node.step() == "verify", 60, node.log)
     node.control.down()
     until(lambda: node.logged("away") > 0)
     (node.shared / "well").touch()

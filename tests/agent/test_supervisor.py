@@ -136,7 +136,7 @@ def test_no_connection_is_refused_in_hand_overs_under_200_connections_a_second(n
             node.installer.confirm()
             until(lambda: len(node.supervised.programs()) == 1)
             began = len(answers)
-            until(lambda: answers[-20:] == [number] * 20, 10, lambda: answers[began:])  # noqa: B023
+            until(lambda: answers[-20:] == [number] * 20, 60, lambda: answers[began:])  # noqa: B023
     finally:
         over.set()
         for thread in asking:

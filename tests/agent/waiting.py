@@ -8,7 +8,7 @@ EVERY_S = 0.002
 
 
 def until(
-    holds: Callable[[], object], within_s: float = 15.0, what: Callable[[], object] = lambda: ""
+    holds: Callable[[], object], within_s: float = 60.0, what: Callable[[], object] = lambda: ""
 ) -> None:
     """Raises `AssertionError` with `what()` when it does not come true."""
     latest = time.monotonic() + within_s

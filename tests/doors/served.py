@@ -36,7 +36,7 @@ PERSONS = {
     "pages": [Role.EVALUATOR],
 }
 NODES = ("lis1-n1", "lis1-n2")
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 
 
 class Served:

@@ -23,7 +23,7 @@ from wavetrain.lab.balancer_choice import Choice
 from wavetrain.lab.site_figures import PopFelt
 from wavetrain.model.rollout import Turn
 
-ROLLOUT_S_MAX = 60.0
+ROLLOUT_S_MAX = 150.0
 GET_EVERY_S = 0.02
 TIMES = Times(
     drain_spread_ms=150, drain_timeout_s=1.5, probe_timeout_s=4.0, invite_spread_ms=150, stop_grace_s=0.8

@@ -2,12 +2,13 @@
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.house.conftest import Open
-from tests.house.running import Running, setting
+from tests.house.running import ROLLOUT_S_MAX, Running, setting
 
 from wavetrain.cli.lab_house import CONTROL_PLANE, LabHouse, Setting
 from wavetrain.errors import UnreachableError
@@ -79,7 +80,8 @@ def patient(given: Setting) -> Setting:
 
 def until_over(running: Running, rollout: str) -> dict[str, object]:
     """As `Running.until_over`, through a control plane that is often away."""
-    for _ in range(600):
+    until = time.monotonic() + ROLLOUT_S_MAX
+    while time.monotonic() < until:
         try:
             seen = running.rollout(rollout)
             if seen.get("is_over"):

@@ -76,7 +76,7 @@ LIVELY = frozenset(
     }
 )
 """The reasons that small steps of time may end."""
-OPENS_WITHIN_S = 10.0
+OPENS_WITHIN_S = 60.0
 COLUMNS = "118"
 
 

@@ -20,7 +20,7 @@ from wavetrain.wiring import doctor, doctor_door
 from wavetrain.wiring.config import read
 from wavetrain.wiring.knock import knock
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 class Running:

@@ -16,7 +16,7 @@ from wavetrain.errors import RefusedError
 from wavetrain.lab.layout import free_port
 from wavetrain.wiring.config import load
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 def start(folder: Path, port: int) -> subprocess.Popen[str]:
