@@ -2,12 +2,12 @@
 
 import os
 import socket
-from itertools import count
+from itertools import count, islice
 
 from wavetrain.lab.layout import HOST, PORTS
 
 _TURN = count(len(PORTS) // 4 * 3)
-"""Away from those that a lab of this process is laid out on, and never the same one twice."""
+"""Away from those that a lab of this process is laid out on, and a further one each time."""
 APART = 131
 
 
@@ -17,7 +17,7 @@ def free_port() -> int:
     It is none of those that the kernel gives to outgoing connections: between this look and its use, one of hundreds
     of other tests' clients would get it now and then.
     """
-    for turn in _TURN:
+    for turn in islice(_TURN, len(PORTS)):
         with socket.socket() as probing:
             try:
                 probing.bind((HOST, PORTS[(os.getpid() * APART + turn) % len(PORTS)]))
@@ -25,4 +25,4 @@ def free_port() -> int:
             except OSError:
                 continue
             return int(probing.getsockname()[1])
-    raise AssertionError("the turns never end")
+    raise AssertionError(f"none of {PORTS} is free")
