@@ -4,7 +4,6 @@ Hard rules bind: a redundancy group's gap and a region's share. Wishes only cost
 """
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from wavetrain.decide.almanac import DAY
@@ -133,20 +132,16 @@ class Board:
     ) -> list[float]:
         """What each of the starts would cost in broken wishes, those included that are about its site pairs."""
         gap, made = self._gap, self.own_costs(pop, starts, firsts, is_early=is_early)
-        pairs = self.paired.get(pop)
-        if not starts or not pairs:
+        if not starts:
             return made
-        order = sorted(range(len(starts)), key=lambda index: starts[index][0])
-        begins = [starts[index][0] for index in order]
-        longest = max([start[1] - start[0] for start in starts])
+        low, high = starts[0][0] - gap, max(start[1] for start in starts) + gap
         placed, weight = self.placed, self._wishes.pair
-        for other, sites in pairs:
+        for other, sites in self.paired.get(pop, ()):
             busy = placed.get(other)
-            if busy is None:
+            if busy is None or busy[0] >= high or busy[1] <= low:
                 continue
             since, until = busy[0] - gap, busy[1] + gap
-            low = bisect_right(begins, since - longest)
-            for index in order[low : bisect_left(begins, until, low)]:
-                if since < starts[index][1]:
+            for index, start in enumerate(starts):
+                if start[0] < until and since < start[1]:
                     made[index] += sites * weight
         return made

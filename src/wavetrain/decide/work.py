@@ -6,7 +6,6 @@ Instants are whole seconds after the plan's epoch (UTC), because a plan compares
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
-from itertools import islice
 from typing import NamedTuple
 
 from wavetrain.decide import calendar, demand, placebo_wave, waves
@@ -96,10 +95,6 @@ class Works:
         self._openings: dict[tuple[str, str, str, int], list[int]] = {}
         self._begins: dict[str, int] = {}
         self._frozen: dict[PopId, list[tuple[int, int]]] = {}
-        self._lengths: dict[tuple[PopId, int, tuple[int, ...]], int] = {}
-        """By PoP and local hours of a slot, which are the same on most days."""
-        self._places: dict[PopId, dict[int, tuple[int, list[Start]]]] = {}
-        """By PoP and opening: the last slot, and every place; what was looked at is asked for again and again."""
 
     def at(self, instant: datetime) -> int:
         """An instant as seconds after the epoch, rounded up."""
@@ -150,57 +145,41 @@ class Works:
         black-outs of the account that it is dedicated to.
         """
         place = self.fleet.pops[pop]
-        last = before if overtime else min(before, self.begin(pop) + self.days * DAY)
-        known = self._places.setdefault(pop, {})
-        for opens in self._openings_from(place, after):
-            found = known.get(opens)
-            if found is None:
-                found = known[opens] = self._of_opening(place, opens)
-            until, starts = found
-            for start in starts:
-                if start[0] >= last:
-                    break
-                if start[0] >= after and start[1] <= before:
-                    yield start
-            if until >= last:
-                break
-
-    def _of_opening(self, place: Pop, opens: int) -> tuple[int, list[Start]]:
-        """The last slot of one opening, and every place in it that breaks no rule of the PoP alone."""
         nodes, share = len(place.nodes), waves.share_of(len(place.nodes), self.policy.budgets.pop_share)
-        undo, frozen, barred = undo_seconds(self.policy, nodes), self.frozen(place.id), self._barred(place)
-        until, found = 0, list[Start]()
-        for slot in self._slots_of(place, opens):
-            until = slot.start
-            key = (place.id, slot.past_hour, slot.hours)
-            length = self._lengths.get(key)
-            if length is None:
-                length = self._lengths[key] = self._length(place, slot, nodes, share)
-            if not length or slot.day in barred:
+        bakes, undo, frozen = self.lane.bakes, undo_seconds(self.policy, nodes), self.frozen(pop)
+        plain = 0 if place.hours else self._plain(place, nodes, share)
+        barred = self._barred(place)
+        last = before if overtime else min(before, self.begin(pop) + self.days * DAY)
+        for slot in self._from(place, after):
+            if slot.start >= last:
+                break
+            if slot.start < after or slot.day in barred:
                 continue
+            length = plain
+            if place.hours:
+                batch = self._batch(place, slot, nodes, share)
+                if not batch:
+                    continue
+                length = seconds(self.policy, bakes, nodes, batch)
             end = slot.start + length
             if end + undo <= slot.closes:
-                if not _hits(frozen, slot.start, end + undo):
-                    found.append(Start(slot.start, end, slot.closes, slot.day))
+                if end <= before and not _hits(frozen, slot.start, end + undo):
+                    yield Start(slot.start, end, slot.closes, slot.day)
             elif place.window.minutes * 60 < length + undo:
                 split = self._walked(place, slot, length)
-                if split is not None:
-                    found.append(Start(slot.start, split, slot.closes, slot.day))
-        return until, found
+                if split is not None and split <= before:
+                    yield Start(slot.start, split, slot.closes, slot.day)
 
     def slots(self, place: Pop) -> list[Slot]:
         """Every start slot of a PoP's window in this train and the days after it, in order."""
-        return [slot for opens in self._openings_from(place, 0) for slot in self._slots_of(place, opens)]
+        return list(self._from(place, 0))
 
-    def _openings_from(self, place: Pop, after: int) -> Iterator[int]:
-        """When its window opens, from the opening on in which `after` lies; listed as far as somebody looks."""
-        rule = place.window
-        opens = self._opens(rule, self.begin_in(place.zone))
-        return islice(opens, bisect_left(opens, after - rule.minutes * 60 + 1), None)
-
-    def _slots_of(self, place: Pop, opens: int) -> tuple[Slot, ...]:
-        rule = place.window
-        return self._almanac.slots(rule.zone, opens, rule.minutes * 60, self.begin_in(place.zone))
+    def _from(self, place: Pop, after: int) -> Iterator[Slot]:
+        """The start slots, from the opening on in which `after` lies; expanded as far as somebody looks."""
+        rule, begin = place.window, self.begin_in(place.zone)
+        opens, length = self._opens(rule, begin), rule.minutes * 60
+        for index in range(bisect_left(opens, after - length + 1), len(opens)):
+            yield from self._almanac.slots(rule.zone, opens[index], length, begin)
 
     def frozen(self, pop: PopId) -> list[tuple[int, int]]:
         """The spans in which a PoP is frozen."""
@@ -245,16 +224,10 @@ class Works:
             return seconds(self.policy, self.lane.bakes, nodes, batch)
         return -(-max(0, nodes - settled) // batch) * self.policy.timing.unit_minutes * 60
 
-    def _length(self, place: Pop, slot: Slot, nodes: int, share: int) -> int:
-        """How long the work takes that begins in a slot; 0 where the load leaves no node then.
-
-        Where the load of each hour is not known, the gate decides in the hour itself: one at a time at least.
-        """
-        if place.hours:
-            batch = self._batch(place, slot, nodes, share)
-        else:
-            batch = max(1, min(share, spared(nodes, place.load, self.policy.budgets.headroom)))
-        return seconds(self.policy, self.lane.bakes, nodes, batch) if batch else 0
+    def _plain(self, place: Pop, nodes: int, share: int) -> int:
+        """Where the load of each hour is not known, the gate decides in the hour itself: one at a time at least."""
+        batch = max(1, min(share, spared(nodes, place.load, self.policy.budgets.headroom)))
+        return seconds(self.policy, self.lane.bakes, nodes, batch)
 
     def _batch(self, place: Pop, slot: Slot, nodes: int, share: int) -> int:
         """How many nodes at once the load leaves in all the hours that the work then takes; 0: none."""
